@@ -1,0 +1,1 @@
+//! The agent on a droplet: drives Compose apps through the Docker API, over gRPC with mutual TLS.

@@ -1,0 +1,1 @@
+//! The controller: provisions droplets and deploys Compose apps to them.

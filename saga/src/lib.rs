@@ -1,0 +1,1 @@
+//! Steps with undo, journaled so that a process killed anywhere finishes or undoes.

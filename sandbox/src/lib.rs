@@ -1,0 +1,3 @@
+//! A DigitalOcean account on one machine: a stateful API whose droplets are real virtual machines.
+
+pub mod machine;

@@ -1,0 +1,1 @@
+//! Black-box suites: they run the programs as a user would.
