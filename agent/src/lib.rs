@@ -1,1 +1,5 @@
 //! The agent on a droplet: drives Compose apps through the Docker API, over gRPC with mutual TLS.
+
+pub mod clock;
+pub mod config;
+pub mod store;
