@@ -1,3 +1,15 @@
 //! A DigitalOcean account on one machine: a stateful API whose droplets are real virtual machines.
+//!
+//! - [`account`]: the account's state, on disk, and what happens to it over time; [`domain`] the rules of each kind.
+//! - [`api`]: the HTTP API over it, and the control paths below `/sandbox`.
+//! - [`machine`]: what the account asks of a machine; [`none`] is the driver that makes none.
+//! - [`metadata`]: what a droplet is told about itself.
 
+pub mod account;
+pub mod api;
+pub mod catalog;
+pub mod clock;
+pub mod domain;
 pub mod machine;
+pub mod metadata;
+pub mod none;
