@@ -1,0 +1,54 @@
+//! The config-hash: SHA-256 of the JSON that a named docker compose version makes of a definition.
+//!
+//! Owns which fields a version leaves out; field order and forms are the model's and [`crate::compat`]'s.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::compat::Compatibility;
+use crate::json::Json;
+use crate::model::{Field as _, Network, Service, Volume};
+
+/// Attributes of a service that a version does not hash.
+fn unhashed(compat: Compatibility) -> &'static [&'static str] {
+    match compat {
+        Compatibility::V2_40 => &["build", "pull_policy", "scale", "depends_on", "profiles"],
+        Compatibility::V2_26 => &["build", "pull_policy", "scale"],
+    }
+}
+
+/// The bytes that are hashed for a service.
+pub fn service_json(service: &Service, compat: Compatibility) -> String {
+    let mut service = service.clone();
+    if let Some(deploy) = &mut service.deploy {
+        deploy.replicas = None;
+    }
+    let mut json = service.encode(compat);
+    if let Json::Object(fields) = &mut json {
+        fields.retain(|(key, _)| !unhashed(compat).contains(&key.as_str()));
+    }
+    json.to_compact()
+}
+
+/// The config-hash of a service: the label's value after `service:` references were resolved to container ids.
+pub fn service(service: &Service, compat: Compatibility) -> String {
+    digest(&service_json(service, compat))
+}
+
+/// The config-hash of a network (docker compose writes it from 2.31 on).
+pub fn network(network: &Network) -> String {
+    digest(&network.encode(Compatibility::V2_40).to_compact())
+}
+
+/// The config-hash of a volume (docker compose writes it from 2.32 on).
+pub fn volume(volume: &Volume) -> String {
+    let mut volume = volume.clone();
+    if volume.driver.is_empty() {
+        "local".clone_into(&mut volume.driver);
+    }
+    digest(&volume.encode(Compatibility::V2_40).to_compact())
+}
+
+/// Lower-case hex SHA-256 of a text.
+pub(crate) fn digest(text: &str) -> String {
+    hex::encode(Sha256::digest(text.as_bytes()))
+}

@@ -1,0 +1,119 @@
+//! Splitting a command line into words as docker compose does: quotes and backslashes, no operators.
+//!
+//! An operator (`;`, `&`, `|`, `<`, `>`) outside quotes ends the line there, as in the original; nothing is expanded.
+
+/// The command line has an open quote, a backslash at its end, or an open parenthesis.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "invalid command line {text:?}: a quote or parenthesis is not closed; close it or write the command as a list"
+)]
+pub struct CommandLineError {
+    text: String,
+}
+
+#[derive(Default)]
+struct Splitter {
+    words: Vec<String>,
+    word: String,
+    got: bool,
+    escaped: bool,
+    double: bool,
+    single: bool,
+    back: bool,
+    dollar: bool,
+}
+
+enum Step {
+    Go,
+    Stop,
+    Invalid,
+}
+
+/// Splits a command line into words.
+///
+/// # Errors
+/// When a quote is left open.
+pub fn split(text: &str) -> Result<Vec<String>, CommandLineError> {
+    let fail = || CommandLineError {
+        text: text.to_owned(),
+    };
+    let mut state = Splitter::default();
+    for letter in text.chars() {
+        match state.step(letter) {
+            Step::Go => {}
+            Step::Stop => break,
+            Step::Invalid => return Err(fail()),
+        }
+    }
+    if state.got {
+        state.words.push(std::mem::take(&mut state.word));
+    }
+    if state.escaped || state.single || state.double || state.back || state.dollar {
+        return Err(fail());
+    }
+    Ok(state.words)
+}
+
+impl Splitter {
+    fn step(&mut self, letter: char) -> Step {
+        if self.escaped {
+            self.word.push(letter);
+            self.escaped = false;
+            self.got = true;
+            return Step::Go;
+        }
+        let quoted = self.single || self.double || self.back || self.dollar;
+        match letter {
+            '\\' if self.single => self.word.push('\\'),
+            '\\' => self.escaped = true,
+            ' ' | '\t' | '\r' | '\n' => self.blank(letter, quoted),
+            '`' if !self.single && !self.double && !self.dollar => {
+                self.back = !self.back;
+                self.word.push('`');
+                self.got = true;
+            }
+            ')' if !self.single && !self.double && !self.back => {
+                self.dollar = !self.dollar;
+                self.word.push(')');
+                self.got = true;
+            }
+            '(' if !self.single && !self.double && !self.back => {
+                if self.dollar || !self.word.ends_with('$') {
+                    return Step::Invalid;
+                }
+                self.dollar = true;
+                self.word.push('(');
+            }
+            '"' if !self.single && !self.dollar => {
+                // An empty pair of quotes is a word too.
+                self.got |= self.double;
+                self.double = !self.double;
+            }
+            '\'' if !self.double && !self.dollar => {
+                self.got |= self.single;
+                self.single = !self.single;
+            }
+            ';' | '&' | '|' | '<' | '>' if !quoted => {
+                let digit = letter == '>' && self.word.chars().all(|c| c.is_ascii_digit());
+                if digit && !self.word.is_empty() {
+                    self.got = false;
+                }
+                return Step::Stop;
+            }
+            other => {
+                self.word.push(other);
+                self.got = true;
+            }
+        }
+        Step::Go
+    }
+
+    fn blank(&mut self, letter: char, quoted: bool) {
+        if quoted {
+            self.word.push(letter);
+        } else if self.got {
+            self.words.push(std::mem::take(&mut self.word));
+            self.got = false;
+        }
+    }
+}
