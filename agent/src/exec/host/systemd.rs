@@ -1,0 +1,275 @@
+//! systemd over D-Bus: start a transient unit, signal it, stop it, learn how it ended.
+//!
+//! Owns the one connection to the system bus, made when it is first needed and made again when it broke. Must not know
+//! what the units run.
+
+use std::{collections::HashMap, num::NonZeroUsize, time::Duration};
+
+use futures::StreamExt;
+use tokio::sync::Mutex;
+use zbus::{Connection, DynamicType, MatchRule, Message, MessageStream, OwnedVariant};
+
+use super::{exit_code, unit::Property};
+use crate::exec::{ExitCode, Signal};
+
+const DESTINATION: &str = "org.freedesktop.systemd1";
+const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
+const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+const UNIT: &str = "org.freedesktop.systemd1.Unit";
+const SERVICE: &str = "org.freedesktop.systemd1.Service";
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+
+/// systemd answers in milliseconds; on a machine under heavy load in seconds.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Why systemd did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemdError {
+    /// No system bus: this machine was not started by systemd, or its D-Bus does not run.
+    #[error("the system's D-Bus does not answer: is the package dbus installed and running?")]
+    Bus(#[source] zbus::Error),
+    /// A call was refused.
+    #[error("systemd refused {method}")]
+    Call {
+        /// Which call.
+        method: &'static str,
+        /// What it said.
+        source: zbus::Error,
+    },
+    /// The unit ended without its program having run.
+    #[error("the unit did not start its program: {0}")]
+    NotStarted(String),
+    /// The connection to the bus broke while the command ran.
+    #[error("the connection to the system's D-Bus broke: it is not known how the command ends")]
+    Lost,
+    /// A signal or a reply has another form than expected.
+    #[error("systemd sent a message of an unexpected form")]
+    Form(#[source] zbus::Error),
+}
+
+/// The connection to systemd.
+#[derive(Debug, Default)]
+pub(super) struct Systemd {
+    connection: Mutex<Option<Connection>>,
+}
+
+impl Systemd {
+    /// Starts a transient unit; what it tells is watched from before its start.
+    pub(super) async fn start(
+        &self,
+        name: &str,
+        properties: Vec<Property<'_>>,
+    ) -> Result<UnitWatch, SystemdError> {
+        let connection = self.connection().await?;
+        let watch = UnitWatch::open(&connection, unit_path(name)).await?;
+        let auxiliary: Vec<(String, Vec<Property<'_>>)> = Vec::new();
+        call(
+            &connection,
+            "StartTransientUnit",
+            &(name, "fail", properties, auxiliary),
+        )
+        .await?;
+        Ok(watch)
+    }
+
+    /// Sends a signal to all processes of the unit, as a terminal does to all in the foreground.
+    pub(super) async fn signal(&self, name: &str, signal: Signal) -> Result<(), SystemdError> {
+        let connection = self.connection().await?;
+        let outcome = call(&connection, "KillUnit", &(name, "all", signal.number()))
+            .await
+            .map(drop);
+        // It may have ended just before; its end is on its way to us.
+        outcome.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })
+    }
+
+    /// Ends the unit with all its processes.
+    pub(super) async fn stop(&self, name: &str) -> Result<(), SystemdError> {
+        let connection = self.connection().await?;
+        let outcome = call(&connection, "StopUnit", &(name, "replace")).await.map(drop);
+        outcome.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })
+    }
+
+    /// Lets systemd forget the unit once it has ended.
+    pub(super) async fn release(&self, name: &str) {
+        let released = match self.connection().await {
+            Ok(connection) => call(&connection, "UnrefUnit", &(name,)).await,
+            Err(error) => Err(error),
+        };
+        // With the connection the reference is gone as well.
+        if let Err(error) = released {
+            tracing::debug!(unit = name, %error, "the unit could not be released");
+        }
+    }
+
+    async fn property(&self, path: &str, interface: &str, name: &str) -> Result<OwnedVariant, SystemdError> {
+        let connection = self.connection().await?;
+        let body = (interface, name);
+        let source = |source| SystemdError::Call {
+            method: "Get",
+            source,
+        };
+        let reply = connection
+            .call_method(Some(DESTINATION), path, Some(PROPERTIES), "Get", &body)
+            .await
+            .map_err(source)?;
+        reply.body().deserialize().map_err(SystemdError::Form)
+    }
+
+    async fn connection(&self) -> Result<Connection, SystemdError> {
+        let mut slot = self.connection.lock().await;
+        if let Some(connection) = slot.as_ref().filter(|connection| !connection.is_closed()) {
+            return Ok(connection.clone());
+        }
+        let connection = zbus::connection::Builder::system()
+            .method_timeout(CALL_TIMEOUT)
+            .build()
+            .await
+            .map_err(SystemdError::Bus)?;
+        Ok(slot.insert(connection).clone())
+    }
+}
+
+async fn call<B>(connection: &Connection, method: &'static str, body: &B) -> Result<Message, SystemdError>
+where
+    B: serde::Serialize + DynamicType,
+{
+    connection
+        .call_method(Some(DESTINATION), MANAGER_PATH, Some(MANAGER), method, body)
+        .await
+        .map_err(|source| SystemdError::Call { method, source })
+}
+
+fn is_gone(error: &SystemdError) -> bool {
+    let SystemdError::Call {
+        source: zbus::Error::MethodError(name, _, _),
+        ..
+    } = error
+    else {
+        return false;
+    };
+    matches!(
+        name.as_str(),
+        "org.freedesktop.systemd1.NoSuchUnit" | "org.freedesktop.systemd1.NoSuchProcess"
+    )
+}
+
+/// A unit's object path: everything but letters and digits is written as `_` and two hex digits.
+fn unit_path(name: &str) -> String {
+    use std::fmt::Write;
+
+    let mut path = String::from("/org/freedesktop/systemd1/unit/");
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            path.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            write!(path, "_{byte:02x}").ok();
+        }
+    }
+    path
+}
+
+/// What systemd tells about one unit.
+pub(super) struct UnitWatch {
+    path: String,
+    signals: MessageStream,
+    main_code: i32,
+    main_status: i32,
+    /// A signal said that it does not run any more; what that means may still have to be asked.
+    may_have_ended: bool,
+}
+
+impl UnitWatch {
+    async fn open(connection: &Connection, path: String) -> Result<Self, SystemdError> {
+        let rule = MatchRule::builder()
+            .msg_type(zbus::message::Type::Signal)
+            .sender(DESTINATION)
+            .interface(PROPERTIES)
+            .member("PropertiesChanged")
+            .path(path.clone())
+            .build()
+            .map_err(SystemdError::Form)?
+            .into_owned();
+        let signals = MessageStream::for_match_rule(rule, connection, NonZeroUsize::new(64))
+            .await
+            .map_err(|source| SystemdError::Call {
+                method: "AddMatch",
+                source,
+            })?;
+        Ok(Self {
+            path,
+            signals,
+            main_code: 0,
+            main_status: 0,
+            may_have_ended: false,
+        })
+    }
+
+    /// Waits for the end of the unit. Cancel-safe.
+    pub(super) async fn ended(&mut self, systemd: &Systemd) -> Result<ExitCode, SystemdError> {
+        loop {
+            if self.may_have_ended {
+                if let Some(exit) = self.conclude(systemd).await? {
+                    return Ok(exit);
+                }
+                self.may_have_ended = false;
+            }
+            let message = self
+                .signals
+                .next()
+                .await
+                .ok_or(SystemdError::Lost)?
+                .map_err(SystemdError::Form)?;
+            self.may_have_ended = self.note(&message)?;
+        }
+    }
+
+    /// Takes a signal in; true when the unit does not run any more.
+    fn note(&mut self, message: &Message) -> Result<bool, SystemdError> {
+        let body = message.body();
+        let (_interface, changed, _invalidated): (String, HashMap<String, OwnedVariant>, Vec<String>) =
+            body.deserialize().map_err(SystemdError::Form)?;
+        let number = |name: &str| changed.get(name).and_then(|value| i32::try_from(value).ok());
+        self.main_code = number("ExecMainCode").unwrap_or(self.main_code);
+        self.main_status = number("ExecMainStatus").unwrap_or(self.main_status);
+        let state = changed
+            .get("ActiveState")
+            .and_then(|value| <&str>::try_from(value).ok());
+        Ok(matches!(state, Some("inactive" | "failed")))
+    }
+
+    async fn conclude(&self, systemd: &Systemd) -> Result<Option<ExitCode>, SystemdError> {
+        if let Some(exit) = exit_code(self.main_code, self.main_status) {
+            return Ok(Some(exit));
+        }
+        // Not told by a signal: asked for once.
+        let number = async |name| -> Result<i32, SystemdError> {
+            let value = systemd.property(&self.path, SERVICE, name).await?;
+            Ok(i32::try_from(&value).unwrap_or(0))
+        };
+        if let Some(exit) = exit_code(number("ExecMainCode").await?, number("ExecMainStatus").await?) {
+            return Ok(Some(exit));
+        }
+        let state = systemd.property(&self.path, UNIT, "ActiveState").await?;
+        if <&str>::try_from(&state).is_ok_and(|state| state == "failed") {
+            let result = systemd.property(&self.path, SERVICE, "Result").await?;
+            let result = <&str>::try_from(&result).unwrap_or("unknown").to_owned();
+            return Err(SystemdError::NotStarted(result));
+        }
+        // The state from before its start.
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_escaped_as_systemd_does() {
+        assert_eq!(
+            unit_path("tidegate-exec-a1.service"),
+            "/org/freedesktop/systemd1/unit/tidegate_2dexec_2da1_2eservice"
+        );
+    }
+}
