@@ -1,1 +1,11 @@
-//! The controller: provisions droplets and deploys Compose apps to them.
+//! The controller: reads the fleet file, plans and makes what stands in it, signs certificates, and speaks to agents.
+//! It owns the CLI and the state directory on the workstation. It must not know the inside of an agent: the contract is
+//! `tidegate-proto`.
+
+pub mod clock;
+pub mod cloud;
+pub mod environ;
+pub mod failure;
+pub mod fleet;
+pub mod names;
+pub mod suggest;

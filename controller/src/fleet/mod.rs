@@ -1,0 +1,15 @@
+//! `tidegate.toml` as a value: read with places, merged for one environment, all problems at once. It must not know the
+//! API: whether a region exists is the plan's question.
+
+mod addresses;
+mod load;
+mod merge;
+mod model;
+mod problem;
+mod reader;
+mod sections;
+
+pub use addresses::{Source, SourceError};
+pub use load::{FILE_NAME, load};
+pub use model::{AgentSource, App, Firewall, Fleet, Inbound, Located, Ports, Protocol, Role, Ssh};
+pub use problem::{FleetError, Place};
