@@ -8,4 +8,7 @@ pub mod environ;
 pub mod failure;
 pub mod fleet;
 pub mod names;
+pub mod output;
+pub mod plan;
+pub mod state;
 pub mod suggest;

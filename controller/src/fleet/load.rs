@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::{
     addresses::{Network, Source},
     merge::merge,
-    model::{Fleet, Located, Role},
+    model::{Firewall, Fleet, Located, Role},
     problem::{FleetError, render},
     reader::{Notes, Table},
     sections::{self, AGENT_PORT},
@@ -114,7 +114,8 @@ fn sections_of(root: &Table<'_, '_, '_>, environment: &Name, directory: &Path) -
     }
     let (agent, within) = root.table("agent", "[agent]").map_or((None, None), |table| sections::agent(&table));
     let ssh = root.table("ssh", "[ssh]").map_or_else(Default::default, |table| sections::ssh(&table));
-    let fleet = Fleet {
+    references(root, &roles, &firewalls);
+    Some(Fleet {
         scope: Scope { fleet: fleet?, environment: environment.clone() },
         directory: if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory.to_owned() },
         region: region?,
@@ -124,9 +125,7 @@ fn sections_of(root: &Table<'_, '_, '_>, environment: &Name, directory: &Path) -
         agent,
         ssh,
         enrol_within: within.unwrap_or(Duration::from_secs(30 * 60)),
-    };
-    references(root, &fleet);
-    Some(fleet)
+    })
 }
 
 fn by_name<T>(
@@ -151,14 +150,17 @@ fn groups(root: &Table<'_, '_, '_>) -> BTreeMap<String, Vec<Network>> {
     table.keys().iter().map(|key| (key.clone(), networks(key))).collect()
 }
 
-/// What names another section has to name one that is there.
-fn references(root: &Table<'_, '_, '_>, fleet: &Fleet) {
+/// What names another section has to name one that is there. Names are taken from the file, not from what could be
+/// read, so that an error inside a section is told once.
+fn references(root: &Table<'_, '_, '_>, roles: &BTreeMap<Name, Role>, firewalls: &BTreeMap<Name, Firewall>) {
+    let known = |kind: &str| root.named(kind).into_iter().map(|(name, ..)| name).collect::<Vec<_>>();
+    let (role_names, firewall_names) = (known("droplet"), known("firewall"));
     for (name, span, table) in root.named("droplet") {
-        for (firewall, at) in table.parsed_list::<Name>("firewall") {
-            dangling(root, &firewall, fleet.firewalls.keys(), ("firewall", at));
+        for (firewall, at) in table.strings("firewall") {
+            dangling(root, ("firewall", &firewall), &firewall_names, at);
         }
-        let role = name.parse::<Name>().ok().and_then(|name| fleet.roles.get(&name));
-        if let Some(role) = role.filter(|role| !agent_gets_in(fleet, role)) {
+        let role = name.parse::<Name>().ok().and_then(|name| roles.get(&name));
+        if let Some(role) = role.filter(|role| !agent_gets_in(firewalls, role)) {
             let hint = "add { ports = \"7443\", from = [\"admins\"] } to one of its firewalls";
             let message = if role.firewalls.is_empty() {
                 format!("droplet `{name}` has no firewall, so all its ports would be open to everyone")
@@ -169,31 +171,30 @@ fn references(root: &Table<'_, '_, '_>, fleet: &Fleet) {
         }
     }
     for (name, span, table) in root.named("app") {
-        let roles = table.parsed_list::<Name>("droplets");
-        if roles.is_empty() && fleet.roles.len() > 1 {
+        let on = table.strings("droplets");
+        if on.is_empty() && role_names.len() > 1 {
             root.notes().add(span, format!("app `{name}` does not say on which `droplets` it runs"), None);
         }
-        for (role, at) in roles {
-            dangling(root, &role, fleet.roles.keys(), ("droplet", at));
+        for (role, at) in on {
+            dangling(root, ("droplet", &role), &role_names, at);
         }
     }
 }
 
-fn dangling<'n>(
-    root: &Table<'_, '_, '_>,
-    name: &Name,
-    known: impl Iterator<Item = &'n Name> + Clone,
-    (kind, at): (&str, std::ops::Range<usize>),
-) {
-    if known.clone().any(|own| own == name) {
+fn dangling(root: &Table<'_, '_, '_>, (kind, name): (&str, &str), known: &[String], at: std::ops::Range<usize>) {
+    if known.iter().any(|own| own == name) {
         return;
     }
-    let hint = nearest(name.as_str(), known.map(Name::as_str)).map(|near| format!("did you mean `{near}`?"));
+    let hint = nearest(name, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
     root.notes().add(at, format!("there is no [{kind}.{name}]"), hint);
 }
 
-fn agent_gets_in(fleet: &Fleet, role: &Role) -> bool {
-    let named = role.firewalls.iter().filter_map(|name| fleet.firewalls.get(name));
+fn agent_gets_in(firewalls: &BTreeMap<Name, Firewall>, role: &Role) -> bool {
+    // A firewall that is not there is told as such already.
+    if role.firewalls.iter().any(|name| !firewalls.contains_key(name)) {
+        return true;
+    }
+    let named = role.firewalls.iter().filter_map(|name| firewalls.get(name));
     let rules = named.flat_map(|firewall| &firewall.inbound);
     rules.filter(|rule| rule.protocol == super::model::Protocol::Tcp && !rule.from.iter().all(is_empty_group)).any(|rule| {
         rule.ports.is_empty() || rule.ports.iter().any(|ports| (ports.first..=ports.last).contains(&AGENT_PORT))

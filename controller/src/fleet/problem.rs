@@ -67,7 +67,8 @@ pub(super) fn render(file: &str, text: &str, mut problems: Vec<Problem>) -> Stri
         let indent = " ".repeat(place.column - 1);
         let mut out = format!("{file}:{place}: {}\n{pad} |\n{number} | {shown}\n{pad} | {indent}{carets}", problem.message);
         if let Some(hint) = &problem.hint {
-            out.push_str(&format!(" {hint}"));
+            out.push_str(" ");
+            out.push_str(hint);
         }
         out
     };

@@ -1,0 +1,73 @@
+//! A step that takes time: a spinner with elapsed time on a terminal, one plain line at its end elsewhere.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::clock::human;
+
+/// One step under way. Dropped without an ending, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Step {
+    text: String,
+    bar: ProgressBar,
+    started: Instant,
+    terminal: bool,
+}
+
+/// `  ✓ vpc, firewall                      2 s`
+pub(super) fn line(mark: &str, text: &str, time: &str) -> String {
+    format!("  {mark} {text:<64} {time:>10}")
+}
+
+impl Step {
+    pub(super) fn begin(text: String, terminal: bool) -> Self {
+        let bar = if terminal { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        if terminal {
+            if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg:64} {elapsed:>10}") {
+                bar.set_style(style);
+            }
+            bar.set_message(text.clone());
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        Self { text, bar, started: Instant::now(), terminal }
+    }
+
+    /// What it is at now.
+    pub fn now(&self, detail: &str) {
+        if self.terminal {
+            self.bar.set_message(format!("{}  {detail}", self.text));
+        }
+    }
+
+    /// A line above it.
+    pub fn say(&self, text: &str) {
+        if self.terminal { self.bar.suspend(|| to_stderr(text)) } else { to_stderr(text) }
+    }
+
+    /// It ended well.
+    pub fn done(self, detail: &str) {
+        self.end("✓", detail);
+    }
+
+    /// It did not.
+    pub fn failed(self, detail: &str) {
+        self.end("✗", detail);
+    }
+
+    /// Since it began.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn end(self, mark: &str, detail: &str) {
+        self.bar.finish_and_clear();
+        let text = if detail.is_empty() { self.text } else { format!("{}  {detail}", self.text) };
+        to_stderr(&line(mark, &text, &human(self.started.elapsed())));
+    }
+}
+
+fn to_stderr(text: &str) {
+    use std::io::Write as _;
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
+}

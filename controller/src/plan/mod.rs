@@ -1,0 +1,16 @@
+//! What `up` will do and why, as data: `(fleet, inventory, snapshot) -> plan`. Pure: no network, no clock, no randomness.
+//! It must not know how a change is carried out.
+
+mod check;
+mod display;
+mod make;
+mod model;
+mod snapshot;
+
+pub use check::{CheckError, check};
+pub use make::make;
+pub use model::{Action, Change, DropletSpec, Plan, Resource};
+pub use snapshot::Snapshot;
+
+#[cfg(test)]
+mod tests;
