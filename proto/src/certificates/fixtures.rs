@@ -1,0 +1,73 @@
+//! A fleet with two environments, for tests of this crate.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::{
+    grants::{AppScope, Grant, Role},
+    identity::TrustDomain,
+};
+
+pub(crate) const NOW: Timestamp = Timestamp::constant(1_795_000_000, 0);
+
+pub(crate) fn later(by: Duration) -> Timestamp {
+    NOW.checked_add(by).unwrap()
+}
+
+pub(crate) fn serial(n: u8) -> Serial {
+    Serial::from_random([n; 16])
+}
+
+pub(crate) fn domain(environment: &str) -> TrustDomain {
+    format!("shop.{environment}").parse().unwrap()
+}
+
+pub(crate) fn grants(environment: &str, role: Role) -> Vec<Grant> {
+    vec![Grant { environment: environment.parse().unwrap(), apps: AppScope::All, role }]
+}
+
+pub(crate) fn admin(name: &str) -> Subject {
+    user(name, Role::Admin)
+}
+
+pub(crate) fn user(name: &str, role: Role) -> Subject {
+    Subject::User { name: name.parse().unwrap(), grants: grants("production", role), life: UserLife::Person }
+}
+
+/// A root and one issuer below it.
+pub(crate) struct Authorities {
+    pub(crate) root: Root,
+    pub(crate) issuer: Issuer,
+}
+
+impl Authorities {
+    pub(crate) fn new(environment: &str) -> Self {
+        let root = Root::make(&"shop".parse().unwrap(), PrivateKey::generate().unwrap(), &serial(1), NOW).unwrap();
+        let issuer = issuer_below(&root, environment);
+        Self { root, issuer }
+    }
+
+    pub(crate) fn roots(&self) -> RootBundle {
+        RootBundle::new(1, vec![self.root.certificate().clone()]).unwrap()
+    }
+
+    pub(crate) fn verifier(&self) -> ChainVerifier {
+        ChainVerifier::new(&self.roots()).unwrap()
+    }
+
+    pub(crate) fn leaf(&self, subject: &Subject, n: u8) -> (Chain, PrivateKey) {
+        self.leaf_at(subject, n, NOW)
+    }
+
+    pub(crate) fn leaf_at(&self, subject: &Subject, n: u8, now: Timestamp) -> (Chain, PrivateKey) {
+        let key = PrivateKey::generate().unwrap();
+        let request = CertificateRequest::new(&key).unwrap();
+        (self.issuer.issue(&request, subject, &serial(n), now).unwrap(), key)
+    }
+}
+
+pub(crate) fn issuer_below(root: &Root, environment: &str) -> Issuer {
+    Issuer::make(root, &domain(environment), PrivateKey::generate().unwrap(), &serial(2), NOW).unwrap()
+}

@@ -1,0 +1,186 @@
+//! One table: every RPC, the least role it takes and what that role has to cover. A test walks the service descriptors
+//! and fails on an RPC without a row and on a row without an RPC. It must not know how a caller proved who it is.
+
+use std::fmt;
+
+use crate::{
+    grants::{AppScope, Grant, Role},
+    identity::{Identity, TrustDomain},
+    names::AppName,
+};
+
+/// What a caller needs at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeastRole {
+    /// A grant of this role or a higher one, on an enrolled agent.
+    Role(Role),
+    /// The enrolment service: an admin, and only while the agent is not enrolled.
+    Unenrolled,
+}
+
+/// What the grant has to cover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The app that the request names; all apps when it names none.
+    App,
+    /// All apps: the call concerns the droplet as a whole.
+    Droplet,
+    /// Any app: the call tells or changes nothing about apps.
+    Any,
+}
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// `/package.Service/Method`.
+    pub rpc: &'static str,
+    /// Who.
+    pub least: LeastRole,
+    /// For what.
+    pub scope: Scope,
+}
+
+const fn rule(rpc: &'static str, role: Role, scope: Scope) -> Rule {
+    Rule { rpc, least: LeastRole::Role(role), scope }
+}
+
+const fn unenrolled(rpc: &'static str) -> Rule {
+    Rule { rpc, least: LeastRole::Unenrolled, scope: Scope::Droplet }
+}
+
+/// The table.
+pub const RULES: &[Rule] = &[
+    rule("/tidegate.v1.Agent/Info", Role::Viewer, Scope::Any),
+    rule("/tidegate.v1.Agent/Status", Role::Viewer, Scope::App),
+    rule("/tidegate.v1.Agent/PlanDeploy", Role::Deployer, Scope::App),
+    rule("/tidegate.v1.Agent/Deploy", Role::Deployer, Scope::App),
+    rule("/tidegate.v1.Agent/WatchRelease", Role::Viewer, Scope::App),
+    rule("/tidegate.v1.Agent/Logs", Role::Viewer, Scope::App),
+    rule("/tidegate.v1.Agent/ExecContainer", Role::Operator, Scope::App),
+    rule("/tidegate.v1.Agent/Run", Role::Operator, Scope::App),
+    rule("/tidegate.v1.Agent/ExecHost", Role::Admin, Scope::Droplet),
+    rule("/tidegate.v1.Agent/RemoveApp", Role::Operator, Scope::App),
+    rule("/tidegate.v1.Agent/AuditLog", Role::Viewer, Scope::Droplet),
+    rule("/tidegate.v1.Agent/Renew", Role::Admin, Scope::Droplet),
+    // The list is signed: any caller may bring it.
+    rule("/tidegate.v1.Agent/InstallRevocationList", Role::Viewer, Scope::Any),
+    unenrolled("/tidegate.v1.Enrolment/Begin"),
+    unenrolled("/tidegate.v1.Enrolment/Complete"),
+    rule("/grpc.health.v1.Health/Check", Role::Viewer, Scope::Any),
+    rule("/grpc.health.v1.Health/List", Role::Viewer, Scope::Any),
+    rule("/grpc.health.v1.Health/Watch", Role::Viewer, Scope::Any),
+];
+
+/// The row of an RPC, by its full path (`/package.Service/Method`).
+pub fn find(rpc: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.rpc == rpc)
+}
+
+/// Why a call is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// The RPC stands in no row.
+    #[error("{rpc} is not served")]
+    UnknownRpc {
+        /// The path.
+        rpc: String,
+    },
+    /// The caller presented an agent's certificate.
+    #[error("the certificate belongs to an agent ({identity}), which may call nothing; use a user's certificate")]
+    Agent {
+        /// Whose.
+        identity: Identity,
+    },
+    /// The caller is of another fleet or environment.
+    #[error("{identity} belongs to another fleet or environment than this agent ({domain})")]
+    OtherDomain {
+        /// Whose.
+        identity: Identity,
+        /// The agent's own.
+        domain: TrustDomain,
+    },
+    /// No grant suffices.
+    #[error("{identity} may not call {rpc}: it takes the role {needed} for {scope} in {domain}; ask an admin of the fleet for a certificate with that grant")]
+    NotGranted {
+        /// Whose.
+        identity: Identity,
+        /// The path.
+        rpc: &'static str,
+        /// The role that would do.
+        needed: Role,
+        /// `app shop`, `all apps`, `any app`.
+        scope: String,
+        /// The agent's own.
+        domain: TrustDomain,
+    },
+}
+
+/// The call that is to be judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The agent's own fleet and environment.
+    pub domain: &'a TrustDomain,
+    /// The app that the request names.
+    pub app: Option<&'a AppName>,
+    /// `/package.Service/Method`.
+    pub rpc: &'a str,
+}
+
+/// Whether the caller may make the call. For RPCs of the enrolment service an admin is asked for; that the agent is not
+/// enrolled yet is for the server to know.
+///
+/// # Errors
+/// The caller may not; the reason is for the caller's eyes.
+pub fn authorise(identity: &Identity, grants: &[Grant], call: Call<'_>) -> Result<(), Denied> {
+    let rule = find(call.rpc)
+        .ok_or_else(|| Denied::UnknownRpc { rpc: call.rpc.chars().take(200).collect() })?;
+    if matches!(identity, Identity::Agent { .. }) {
+        return Err(Denied::Agent { identity: identity.clone() });
+    }
+    if identity.domain() != call.domain {
+        return Err(Denied::OtherDomain { identity: identity.clone(), domain: call.domain.clone() });
+    }
+    let needed = match rule.least {
+        LeastRole::Role(role) => role,
+        LeastRole::Unenrolled => Role::Admin,
+    };
+    let covered = |apps: &AppScope| match (rule.scope, call.app) {
+        (Scope::Any, _) => true,
+        (Scope::App, Some(app)) => apps.contains(app),
+        (Scope::App, None) | (Scope::Droplet, _) => *apps == AppScope::All,
+    };
+    let granted = grants.iter().any(|grant| {
+        grant.environment == call.domain.environment && grant.role >= needed && covered(&grant.apps)
+    });
+    if granted {
+        return Ok(());
+    }
+    Err(Denied::NotGranted {
+        identity: identity.clone(),
+        rpc: rule.rpc,
+        needed,
+        scope: scope_text(rule.scope, call.app),
+        domain: call.domain.clone(),
+    })
+}
+
+fn scope_text(scope: Scope, app: Option<&AppName>) -> String {
+    match (scope, app) {
+        (Scope::App, Some(app)) => format!("app {app}"),
+        (Scope::App, None) | (Scope::Droplet, _) => "all apps".to_owned(),
+        (Scope::Any, _) => "any app".to_owned(),
+    }
+}
+
+impl fmt::Display for LeastRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Role(role) => role.fmt(f),
+            Self::Unenrolled => f.write_str("admin, while the agent is not enrolled"),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "roles_tests.rs"]
+mod tests;

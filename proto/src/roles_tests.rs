@@ -1,0 +1,134 @@
+use std::collections::BTreeSet;
+
+use prost::Message;
+
+use super::*;
+
+const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// The methods of grpc.health.v1 as tonic-health 0.14 serves them; its descriptors are its own.
+const HEALTH: &[&str] =
+    &["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/List", "/grpc.health.v1.Health/Watch"];
+
+fn served() -> BTreeSet<String> {
+    let set = prost_types::FileDescriptorSet::decode(DESCRIPTORS).unwrap();
+    let mut rpcs: BTreeSet<String> = HEALTH.iter().map(ToString::to_string).collect();
+    for file in &set.file {
+        for service in &file.service {
+            for method in &service.method {
+                rpcs.insert(format!("/{}.{}/{}", file.package(), service.name(), method.name()));
+            }
+        }
+    }
+    rpcs
+}
+
+#[test]
+fn the_table_and_the_services_have_the_same_rpcs() {
+    let rows: BTreeSet<String> = RULES.iter().map(|rule| rule.rpc.to_owned()).collect();
+    assert_eq!(rows.len(), RULES.len(), "an RPC stands in two rows");
+    assert_eq!(rows, served());
+    assert!(rows.len() > HEALTH.len() + 10, "the descriptors were not read");
+}
+
+fn domain() -> TrustDomain {
+    "shop.production".parse().unwrap()
+}
+
+fn jane() -> Identity {
+    domain().user("jane".parse().unwrap())
+}
+
+fn grant(role: Role, apps: AppScope) -> Grant {
+    Grant { environment: "production".parse().unwrap(), apps, role }
+}
+
+fn only(app: &str) -> AppScope {
+    AppScope::Only(BTreeSet::from([app.parse().unwrap()]))
+}
+
+fn judge(grants: &[Grant], app: Option<&str>, rpc: &str) -> Result<(), Denied> {
+    let app: Option<AppName> = app.map(|name| name.parse().unwrap());
+    authorise(&jane(), grants, Call { domain: &domain(), app: app.as_ref(), rpc })
+}
+
+#[test]
+fn each_role_reaches_exactly_what_the_design_says() {
+    let expected = [
+        (Role::Viewer, ["Info", "Status", "Logs", "WatchRelease", "AuditLog", "InstallRevocationList"].as_slice()),
+        (Role::Deployer, &["Deploy", "PlanDeploy"]),
+        (Role::Operator, &["ExecContainer", "Run", "RemoveApp"]),
+        (Role::Admin, &["ExecHost", "Renew"]),
+    ];
+    for holder in [Role::Viewer, Role::Deployer, Role::Operator, Role::Admin] {
+        for (needed, methods) in expected {
+            for method in methods {
+                let rpc = format!("/tidegate.v1.Agent/{method}");
+                let allowed = judge(&[grant(holder, AppScope::All)], Some("shop"), &rpc).is_ok();
+                assert_eq!(allowed, holder >= needed, "{holder} calls {method}");
+            }
+        }
+    }
+    let agent_rpcs = RULES.iter().filter(|rule| rule.rpc.starts_with("/tidegate.v1.Agent/")).count();
+    assert_eq!(agent_rpcs, expected.iter().map(|(_, methods)| methods.len()).sum::<usize>());
+}
+
+#[test]
+fn enrolment_takes_an_admin_of_all_apps() {
+    let rpc = "/tidegate.v1.Enrolment/Complete";
+    assert!(judge(&[grant(Role::Admin, AppScope::All)], None, rpc).is_ok());
+    assert!(judge(&[grant(Role::Operator, AppScope::All)], None, rpc).is_err());
+    assert!(judge(&[grant(Role::Admin, only("shop"))], None, rpc).is_err());
+}
+
+#[test]
+fn a_grant_for_one_app_reaches_neither_the_others_nor_the_droplet() {
+    let grants = [grant(Role::Admin, only("shop"))];
+    assert!(judge(&grants, Some("shop"), "/tidegate.v1.Agent/Deploy").is_ok());
+    assert!(judge(&grants, Some("blog"), "/tidegate.v1.Agent/Deploy").is_err());
+    assert!(judge(&grants, None, "/tidegate.v1.Agent/Status").is_err());
+    assert!(judge(&grants, Some("shop"), "/tidegate.v1.Agent/ExecHost").is_err());
+    assert!(judge(&grants, Some("shop"), "/tidegate.v1.Agent/Renew").is_err());
+    assert!(judge(&grants, None, "/tidegate.v1.Agent/AuditLog").is_err());
+    assert!(judge(&grants, None, "/grpc.health.v1.Health/Check").is_ok());
+}
+
+#[test]
+fn grants_do_not_add_up() {
+    let grants = [grant(Role::Operator, only("shop")), grant(Role::Viewer, AppScope::All)];
+    assert!(judge(&grants, Some("shop"), "/tidegate.v1.Agent/Run").is_ok());
+    assert!(judge(&grants, Some("blog"), "/tidegate.v1.Agent/Run").is_err());
+}
+
+#[test]
+fn another_environment_or_fleet_is_refused() {
+    let elsewhere = Grant { environment: "staging".parse().unwrap(), apps: AppScope::All, role: Role::Admin };
+    assert!(matches!(judge(&[elsewhere], None, "/tidegate.v1.Agent/Info"), Err(Denied::NotGranted { .. })));
+    for other in ["shop.staging", "blog.production"] {
+        let other: TrustDomain = other.parse().unwrap();
+        let call = Call { domain: &other, app: None, rpc: "/tidegate.v1.Agent/Info" };
+        let grants = [grant(Role::Admin, AppScope::All)];
+        assert!(matches!(authorise(&jane(), &grants, call), Err(Denied::OtherDomain { .. })));
+    }
+}
+
+#[test]
+fn an_agent_is_refused_everything_whatever_its_grants() {
+    let agent = domain().agent("7".parse().unwrap());
+    for rule in RULES {
+        let call = Call { domain: &domain(), app: None, rpc: rule.rpc };
+        let denied = authorise(&agent, &[grant(Role::Admin, AppScope::All)], call);
+        assert!(matches!(denied, Err(Denied::Agent { .. })), "{}", rule.rpc);
+    }
+}
+
+#[test]
+fn nobody_without_a_grant_and_nothing_outside_the_table() {
+    for rule in RULES {
+        assert!(judge(&[], Some("shop"), rule.rpc).is_err(), "{}", rule.rpc);
+    }
+    for rpc in ["", "/", "/tidegate.v1.Agent/", "/tidegate.v1.Agent/Nope", "/tidegate.v1.agent/Info", "Info"] {
+        let all = [grant(Role::Admin, AppScope::All)];
+        assert!(matches!(judge(&all, None, rpc), Err(Denied::UnknownRpc { .. })), "{rpc:?}");
+    }
+}

@@ -1,0 +1,271 @@
+//! The controller's end: dials an address and believes exactly one agent there.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use hyper_util::rt::TokioIo;
+use rustls::{AlertDescription, ClientConfig};
+use rustls_pki_types::{PrivateKeyDer, ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
+use tonic::transport::{Channel, Endpoint};
+
+use super::{
+    config::{TlsError, client_builder, finish_client},
+    stream::ClientStream,
+    verifiers::{AgentVerifier, UnenrolledVerifier},
+};
+use crate::{
+    certificates::{
+        Chain, ChainVerifier, ParseError, PeerCertificate, PrivateKey, RevocationList, RootBundle, SpkiDigest,
+        spki_digest,
+    },
+    clock::Clock,
+    identity::Identity,
+    limits::CONNECT_TIMEOUT,
+};
+
+/// A user's certificate and key.
+#[derive(Debug, Clone)]
+pub struct ClientCredentials {
+    /// The certificate and its issuer.
+    pub chain: Chain,
+    /// Its key.
+    pub key: PrivateKey,
+}
+
+/// Which agent is believed.
+#[derive(Debug, Clone)]
+pub struct AgentTrust {
+    /// Exactly this one.
+    pub identity: Identity,
+    /// Below one of these.
+    pub roots: RootBundle,
+    /// Not on this list.
+    pub revoked: Option<RevocationList>,
+    /// What about a certificate that ran out.
+    pub expiry: Expiry,
+}
+
+/// How a certificate that ran out is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// It is refused.
+    Refuse,
+    /// It is taken if its key is the recorded one: for `Renew` alone.
+    RenewExpired {
+        /// The key on record.
+        recorded: SpkiDigest,
+    },
+}
+
+/// Why there is no connection to an agent.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// TCP failed.
+    #[error("nothing answers at {address}; is the droplet up, its agent running, and port {} open in the firewall?", address.port())]
+    Dial {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It took too long.
+    #[error("{address} did not answer within {} s; is the droplet up, and port {} open in the firewall?", CONNECT_TIMEOUT.as_secs(), address.port())]
+    Timeout {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// TLS failed, or the server was not believed.
+    #[error("the TLS handshake failed, or the server is not the agent that was dialled")]
+    Handshake(#[source] std::io::Error),
+    /// The server's certificate cannot be read.
+    #[error("the server's certificate cannot be read")]
+    Server(#[source] ParseError),
+    /// The server showed no certificate, or not HTTP/2.
+    #[error("the server does not speak gRPC over TLS as an agent does")]
+    Protocol,
+    /// HTTP/2 failed.
+    #[error("the gRPC connection could not be set up")]
+    Http2(#[source] tonic::transport::Error),
+}
+
+/// The server told why it refused this client's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// None was shown.
+    #[error("the agent asks for a client certificate, and none was shown")]
+    Required,
+    /// It ran out.
+    #[error("the agent says that this certificate ran out; get a new one, and check this machine's clock")]
+    Expired,
+    /// It was revoked.
+    #[error("the agent says that this certificate was revoked; ask an admin of the fleet for a new one")]
+    Revoked,
+    /// Not below the agent's root.
+    #[error("the agent does not know the root behind this certificate: it belongs to another fleet, or was made anew")]
+    UnknownRoot,
+    /// Another environment, an agent's certificate, or a certificate not of tidegate.
+    #[error("the agent does not take this certificate: it is of another environment, or no user's")]
+    NotAccepted,
+    /// Versions or algorithms do not fit.
+    #[error("the agent speaks another version of TLS")]
+    Incompatible,
+}
+
+impl Refusal {
+    pub(super) fn of(error: &std::io::Error) -> Option<Self> {
+        let rustls::Error::AlertReceived(alert) = error.get_ref()?.downcast_ref()? else {
+            return None;
+        };
+        match alert {
+            AlertDescription::CertificateRequired => Some(Self::Required),
+            AlertDescription::CertificateExpired => Some(Self::Expired),
+            AlertDescription::CertificateRevoked => Some(Self::Revoked),
+            AlertDescription::UnknownCA => Some(Self::UnknownRoot),
+            AlertDescription::BadCertificate
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::AccessDenied => Some(Self::NotAccepted),
+            AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure => Some(Self::Incompatible),
+            _ => None,
+        }
+    }
+}
+
+/// Dials agents.
+#[derive(Debug, Clone)]
+pub struct Dialer {
+    config: Arc<ClientConfig>,
+}
+
+/// One TLS session with an agent. It does not reconnect by itself: a new session is a new [`Dialer::connect`].
+#[derive(Debug, Clone)]
+pub struct Connection {
+    channel: Channel,
+    server_spki: SpkiDigest,
+    server: Option<PeerCertificate>,
+    refusal: Arc<OnceLock<Refusal>>,
+}
+
+impl Connection {
+    /// For generated clients.
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// The server's key in this session, for the enrolment proof and for the record.
+    pub fn server_spki(&self) -> SpkiDigest {
+        self.server_spki
+    }
+
+    /// The agent's certificate; `None` from one that is not enrolled.
+    pub fn server(&self) -> Option<&PeerCertificate> {
+        self.server.as_ref()
+    }
+
+    /// Why the agent refused this client, if it did; to be asked when a call fails with `Unavailable` or `Unknown`.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.refusal.get().copied()
+    }
+}
+
+impl Dialer {
+    /// Dials an enrolled agent.
+    ///
+    /// # Errors
+    /// Credentials or roots cannot be used.
+    pub fn agent(client: ClientCredentials, trust: AgentTrust, clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
+        let chains = ChainVerifier::new(&trust.roots).map_err(TlsError::Roots)?;
+        Self::new(client, Arc::new(AgentVerifier { chains, trust }), clock)
+    }
+
+    /// Dials an agent that is not enrolled: any server certificate is taken, and only its key is told.
+    ///
+    /// # Errors
+    /// The credentials cannot be used.
+    pub fn unenrolled(client: ClientCredentials, clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
+        Self::new(client, Arc::new(UnenrolledVerifier), clock)
+    }
+
+    fn new(
+        client: ClientCredentials,
+        verifier: Arc<dyn rustls::client::danger::ServerCertVerifier>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, TlsError> {
+        let config = client_builder(clock)?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_client_auth_cert(client.chain.to_certificates(), PrivateKeyDer::Pkcs8(client.key.pkcs8()))
+            .map_err(TlsError::Credentials)?;
+        Ok(Self { config: finish_client(config) })
+    }
+
+    /// Dials an address, within [`CONNECT_TIMEOUT`].
+    ///
+    /// # Errors
+    /// Nothing answers, or not the agent that is believed. That the agent refuses this client shows only with the first
+    /// call: see [`Connection::refusal`].
+    pub async fn connect(&self, address: SocketAddr) -> Result<Connection, ConnectError> {
+        let dialled = async {
+            let dial = |source| ConnectError::Dial { address, source };
+            let tcp = TcpStream::connect(address).await.map_err(dial)?;
+            tcp.set_nodelay(true).map_err(dial)?;
+            self.connect_over(tcp).await
+        };
+        tokio::time::timeout(CONNECT_TIMEOUT, dialled).await.map_err(|_| ConnectError::Timeout { address })?
+    }
+
+    /// Shakes hands over a stream that is there already. The caller sets the deadline.
+    ///
+    /// # Errors
+    /// As [`Dialer::connect`].
+    pub async fn connect_over<IO>(&self, io: IO) -> Result<Connection, ConnectError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        // rustls wants a name; ours are in the certificate, and none is sent.
+        let name = ServerName::try_from("agent.invalid").map_err(|_| ConnectError::Protocol)?;
+        let stream =
+            TlsConnector::from(self.config.clone()).connect(name, io).await.map_err(ConnectError::Handshake)?;
+        let (_, session) = stream.get_ref();
+        let certificates = session.peer_certificates().unwrap_or_default();
+        let leaf = certificates.first().ok_or(ConnectError::Protocol)?;
+        if session.alpn_protocol() != Some(b"h2") {
+            return Err(ConnectError::Protocol);
+        }
+        let server_spki = spki_digest(leaf).map_err(ConnectError::Server)?;
+        let server = PeerCertificate::parse(leaf).ok();
+        let refusal = Arc::new(OnceLock::new());
+        let stream = ClientStream { stream, refusal: refusal.clone() };
+        let channel = channel(stream).await.map_err(ConnectError::Http2)?;
+        Ok(Connection { channel, server_spki, server, refusal })
+    }
+}
+
+/// A channel over exactly this stream.
+async fn channel<IO>(stream: ClientStream<IO>) -> Result<Channel, tonic::transport::Error>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let once = Mutex::new(Some(TokioIo::new(stream)));
+    let connector = tower::service_fn(move |_: http::Uri| {
+        let taken = once.lock().unwrap_or_else(PoisonError::into_inner).take();
+        std::future::ready(taken.ok_or_else(|| {
+            std::io::Error::new(std::io::ErrorKind::NotConnected, "the connection to the agent is lost; connect again")
+        }))
+    });
+    Endpoint::from_static("http://agent.invalid")
+        .http2_keep_alive_interval(std::time::Duration::from_secs(20))
+        .keep_alive_timeout(std::time::Duration::from_secs(20))
+        .keep_alive_while_idle(true)
+        .http2_max_header_list_size(32 * 1024)
+        .connect_with_connector(connector)
+        .await
+}
