@@ -2,7 +2,9 @@
 //!
 //! - [`account`]: the account's state, on disk, and what happens to it over time; [`domain`] the rules of each kind.
 //! - [`api`]: the HTTP API over it, and the control paths below `/sandbox`.
-//! - [`machine`]: what the account asks of a machine; [`none`] is the driver that makes none.
+//! - [`machine`]: what the account asks of a machine; [`qemu`] is the driver that makes virtual ones, [`none`] the one that
+//!   makes none.
+//! - [`images`]: what machines boot from, built from Debian packages and cached.
 //! - [`metadata`]: what a droplet is told about itself.
 
 pub mod account;
@@ -10,6 +12,8 @@ pub mod api;
 pub mod catalog;
 pub mod clock;
 pub mod domain;
+pub mod images;
 pub mod machine;
 pub mod metadata;
 pub mod none;
+pub mod qemu;

@@ -1,7 +1,7 @@
 //! What the account needs of a machine, and nothing of how one is made. The account (API, state) calls a
 //! [`MachineDriver`]; drivers (`qemu`, later `none` and `process`) implement it. A driver must not know the API's state.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,15 @@ pub enum MachineError {
     /// No image of that slug has been built.
     #[error("there is no machine image `{0}`; build it with `tidegate-sandbox images`")]
     UnknownImage(String),
+    /// The base image that a machine's disk lies upon was removed.
+    #[error("the machine's base image {} is gone; delete the droplet and make it anew", .0.display())]
+    BaseGone(PathBuf),
+    /// It has no machine.
+    #[error("droplet {0} has no machine")]
+    NoMachine(u64),
+    /// It is off.
+    #[error("droplet {0} is off; power it on first")]
+    NotRunning(u64),
     /// A program the driver needs failed or is missing.
     #[error("{program} failed: {detail}")]
     Program {

@@ -1,0 +1,6 @@
+//! Images and their cache: the machine image that droplets boot from ([`base`]). Knows recipes and directories, nothing of
+//! machines or of the account.
+
+pub mod base;
+pub mod cache;
+pub mod recipe;
