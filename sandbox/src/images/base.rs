@@ -17,7 +17,7 @@ use crate::machine::MachineError;
 pub const SLUGS: [&str; 1] = ["debian-13-x64"];
 const KIND: &str = "base";
 /// On a slow mirror the packages alone can take minutes.
-const BUILD: Duration = Duration::from_secs(1800);
+const BUILD: Duration = Duration::from_mins(30);
 
 /// A built base image.
 #[derive(Clone, Debug, PartialEq, Eq)]

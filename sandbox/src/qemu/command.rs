@@ -142,28 +142,27 @@ fn kernel_parameters(accel: Accel) -> String {
 }
 
 fn public_net(spec: &MachineSpec, host: &Host) -> String {
-    let mut net = String::from(
-        "user,id=public,ipv6=off,restrict=on,net=0.0.0.0/0.0.0.0,host=203.0.113.1,dns=203.0.113.3,dhcpstart=203.0.113.250",
-    );
-    for port in PUBLISHED_PORTS {
-        net.push_str(&format!(
-            ",hostfwd=tcp:{}:{port}-{}:{port}",
+    let mut options = vec![
+        "user,id=public,ipv6=off,restrict=on,net=0.0.0.0/0.0.0.0,host=203.0.113.1,dns=203.0.113.3,dhcpstart=203.0.113.250"
+            .to_owned(),
+    ];
+    let forward = |port: u16| {
+        format!(
+            "hostfwd=tcp:{}:{port}-{}:{port}",
             spec.address, spec.guest_address
-        ));
-    }
+        )
+    };
+    options.extend(PUBLISHED_PORTS.map(forward));
     let registry = format!("nc.openbsd -N 127.0.0.1 {}", host.registry_port);
     let artefacts = format!("nc.openbsd -N -U {}", shell_word(&host.artefacts_socket));
-    for (target, command) in [
-        (
-            "169.254.169.254:80",
-            format!("nc.openbsd -N -U {METADATA_SOCKET}"),
-        ),
+    let metadata = format!("nc.openbsd -N -U {METADATA_SOCKET}");
+    let services = [
+        ("169.254.169.254:80", metadata),
         (GUEST_REGISTRY, registry),
         (GUEST_ARTEFACTS, artefacts),
-    ] {
-        net.push_str(&format!(",guestfwd=tcp:{target}-cmd:{}", option_value(&command)));
-    }
-    net
+    ];
+    options.extend(services.map(|(target, to)| format!("guestfwd=tcp:{target}-cmd:{}", option_value(&to))));
+    options.join(",")
 }
 
 fn vpc_net() -> String {
@@ -182,4 +181,4 @@ fn option_value(text: &str) -> String {
 
 #[cfg(test)]
 #[path = "command_tests.rs"]
-mod tests;
+pub(super) mod tests;

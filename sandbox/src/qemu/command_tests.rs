@@ -3,7 +3,7 @@ use std::net::Ipv4Addr;
 use super::*;
 use crate::machine::VpcAttachment;
 
-pub(crate) fn spec() -> MachineSpec {
+pub(in crate::qemu) fn spec() -> MachineSpec {
     MachineSpec {
         droplet_id: 1001,
         hostname: "shop-production-web-1".to_owned(),

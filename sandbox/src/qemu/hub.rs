@@ -67,11 +67,11 @@ impl Switch {
         let Some(segment) = self.vpcs.get_mut(vpc) else {
             return Vec::new();
         };
-        if !is_group(source) && (segment.table.len() < MAX_ADDRESSES || segment.table.contains_key(source)) {
+        if !is_group(*source) && (segment.table.len() < MAX_ADDRESSES || segment.table.contains_key(source)) {
             segment.table.insert(*source, from);
         }
         match segment.table.get(to) {
-            Some(at) if !is_group(to) => {
+            Some(at) if !is_group(*to) => {
                 if *at == from {
                     Vec::new()
                 } else {
@@ -89,7 +89,7 @@ impl Switch {
 }
 
 /// Broadcast and multicast.
-fn is_group(mac: &Mac) -> bool {
+fn is_group(mac: Mac) -> bool {
     let [first, ..] = mac;
     first & 1 == 1
 }

@@ -26,7 +26,7 @@ use super::{
 use crate::machine::{MachineError, MachineSpec, MachineState};
 
 /// How long QEMU may take until its monitor answers.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long a killed process may take to be gone.
 const KILL: Duration = Duration::from_secs(30);
 /// How long a guest has to shut down for a reboot.
@@ -34,7 +34,7 @@ const REBOOT: Duration = Duration::from_secs(90);
 /// How often the power button is pressed: a guest that still boots does not notice it.
 const PRESS_AGAIN: Duration = Duration::from_secs(10);
 /// How long `qemu-img` may take.
-const DISK: Duration = Duration::from_secs(60);
+const DISK: Duration = Duration::from_mins(1);
 /// A console log that is larger is put aside at the next start.
 const CONSOLE_LIMIT: u64 = 4 * 1024 * 1024;
 const QEMU_LOG: &str = "qemu.log";
