@@ -17,7 +17,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rand::{Rng, rngs::StdRng};
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
@@ -28,7 +28,7 @@ use self::{
 };
 use crate::{
     clock::Clock,
-    domain::{Env, Refusal, vpcs},
+    domain::{Env, Refusal, droplets, firewalls, vpcs},
     machine::MachineDriver,
 };
 
@@ -219,6 +219,18 @@ impl Account {
             .map(|(place, token)| (place, token.grant.clone()))
     }
 
+    /// A random UUID, for requests; ids of resources come from their rules.
+    pub(crate) fn new_uuid(&self) -> String {
+        let mut bytes = [0_u8; 16];
+        lock(&self.live).rng.fill_bytes(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    }
+
+    /// Another source of chance, which this one determines.
+    pub(crate) fn fork_rng(&self) -> StdRng {
+        StdRng::from_rng(&mut lock(&self.live).rng)
+    }
+
     /// The state as it is now.
     pub fn state(&self) -> Arc<State> {
         Arc::clone(&lock(&self.live).state)
@@ -247,21 +259,23 @@ impl Account {
         F: FnOnce(&mut State, &mut Env<'_>) -> Result<T, Refusal>,
     {
         let mut live = lock(&self.live);
-        let mut next = State::clone(&live.state);
-        let before = next.counters.action;
+        let now = self.clock.now();
+        let before = Arc::clone(&live.state);
+        let mut next = State::clone(&before);
         let mut env = Env {
-            now: self.clock.now(),
+            now,
             rng: &mut live.rng,
             public_net: self.public_net,
         };
-        crate::domain::droplets::purge(&mut next, env.now);
+        droplets::purge(&mut next, now);
         let value = change(&mut next, &mut env)?;
-        if next != *live.state {
+        firewalls::note_changes(&before, &mut next, now);
+        if next != *before {
             self.store.replace(STATE_FILE, &next).map_err(Refusal::Storage)?;
         }
         let started: Vec<u64> = next
             .actions
-            .range(before.saturating_add(1)..)
+            .range(before.counters.action.saturating_add(1)..)
             .filter(|(_, action)| action.status == ActionStatus::InProgress && !action.stuck)
             .map(|(id, _)| *id)
             .collect();
@@ -314,7 +328,7 @@ fn read_state(store: &Store) -> Result<Option<State>, LoadError> {
     }
 }
 
-fn new_state(rng: &mut StdRng, now: Timestamp, default_vpcs: DefaultVpcs) -> State {
+pub(crate) fn new_state(rng: &mut StdRng, now: Timestamp, default_vpcs: DefaultVpcs) -> State {
     let mut hex_id = || {
         let mut bytes = [0_u8; 20];
         rng.fill_bytes(&mut bytes);

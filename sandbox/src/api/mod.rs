@@ -1,39 +1,54 @@
 //! The HTTP API: DigitalOcean's paths below `/v2`, the sandbox's own below `/sandbox`. Holds no rules: it reads requests,
 //! asks the account, and shows the answer.
+//!
+//! A request comes through [`serve`] and [`gate`] to its route; routes are grouped by resource in [`routes`], and what they
+//! show is made in [`show`].
 
-use std::{io, sync::Arc};
+mod ask;
+mod error;
+mod faults;
+mod gate;
+mod journal;
+mod limits;
+mod page;
+mod routes;
+mod serve;
+mod show;
 
-use axum::{Json, Router, extract::State, routing::get};
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::{Router, extract::Request};
+
+use self::{faults::Faults, journal::Journal, limits::Limits};
 use crate::account::Account;
 
-/// The API over an account. [`serve`] is the better way to run it: only there can faults cut connections.
-pub fn router(account: Arc<Account>) -> Router {
-    Router::new()
-        .route("/v2/account", get(account_get))
-        .with_state(account)
-}
+pub use self::{
+    faults::{Effect, Rule},
+    serve::serve,
+};
 
-/// Serves the API on a listener until `stop` is done.
-///
-/// # Errors
-/// When the listener does not lie on a loopback address, or fails.
-pub async fn serve(
+/// What requests share: the account, and what the API itself keeps in memory.
+#[derive(Debug)]
+struct Site {
     account: Arc<Account>,
-    listener: TcpListener,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    if !listener.local_addr()?.ip().is_loopback() {
-        return Err(io::Error::other("the sandbox serves on loopback addresses only"));
-    }
-    axum::serve(listener, router(account))
-        .with_graceful_shutdown(stop)
-        .await
+    limits: Mutex<Limits>,
+    faults: Mutex<Faults>,
+    journal: Mutex<Journal>,
 }
 
-async fn account_get(State(account): State<Arc<Account>>) -> Json<Value> {
-    let state = account.state();
-    Json(json!({"account": {"uuid": state.owner.uuid, "email": state.owner.email}}))
+/// The API over an account. Use [`serve`] to run it: only there can a fault cut a connection; here it shows as an empty
+/// answer with status 500.
+pub fn router(account: Arc<Account>) -> Router {
+    let site = Arc::new(Site {
+        limits: Mutex::default(),
+        faults: Mutex::new(Faults::new(account.fork_rng())),
+        journal: Mutex::default(),
+        account,
+    });
+    let routes = routes::all(Arc::clone(&site));
+    Router::new().fallback(move |request: Request| gate::pass(Arc::clone(&site), routes.clone(), request))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

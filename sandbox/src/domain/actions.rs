@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::Env;
+use super::{Env, droplets::Fate};
 use crate::{
     account::state::{Action, ActionKind, ActionStatus, Droplet, Power, State},
     machine::MachineState,
@@ -24,6 +24,24 @@ pub fn begin(state: &mut State, env: &Env<'_>, droplet: &Droplet, kind: ActionKi
     };
     state.actions.insert(action.id, action.clone());
     action
+}
+
+/// What a fault, or the account itself, has in store for an action that just began.
+pub fn meet_fate(state: &mut State, action_id: u64, fate: Fate, now: Timestamp) {
+    match fate {
+        Fate::Done => {}
+        Fate::Stuck => {
+            if let Some(action) = state.actions.get_mut(&action_id) {
+                action.stuck = true;
+            }
+        }
+        Fate::Vanishes => finish(
+            state,
+            action_id,
+            Some("it was lost after it was accepted".to_owned()),
+            now,
+        ),
+    }
 }
 
 /// Writes down how an action ended.

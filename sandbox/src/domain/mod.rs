@@ -4,9 +4,15 @@
 pub mod actions;
 pub mod cidr;
 pub mod droplets;
+pub mod firewalls;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod keys;
+pub mod power;
+pub mod tags;
 pub mod vpcs;
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, time::Duration};
 
 use jiff::Timestamp;
 use rand::{Rng, rngs::StdRng};
@@ -72,4 +78,9 @@ impl Refusal {
     pub fn unprocessable(text: impl Into<String>) -> Self {
         Self::Unprocessable(text.into())
     }
+}
+
+/// Whether `start` lies at least `lag` back.
+fn is_past(start: Option<Timestamp>, lag: Duration, now: Timestamp) -> bool {
+    start.is_some_and(|start| start.saturating_add(lag).is_ok_and(|end| end <= now))
 }

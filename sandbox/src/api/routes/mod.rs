@@ -1,0 +1,34 @@
+//! The routes, one module per resource. Each checks the scopes, asks the account once, and shows the answer.
+
+mod account;
+mod catalog;
+mod control;
+mod droplet_actions;
+mod droplets;
+mod firewalls;
+mod keys;
+mod tags;
+mod vpcs;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use super::{Site, error::ApiError};
+
+/// Every route; an unknown path or method is not found.
+pub(super) fn all(site: Arc<Site>) -> Router {
+    Router::new()
+        .merge(account::routes())
+        .merge(catalog::routes())
+        .merge(keys::routes())
+        .merge(vpcs::routes())
+        .merge(tags::routes())
+        .merge(firewalls::routes())
+        .merge(droplets::routes())
+        .merge(droplet_actions::routes())
+        .merge(control::routes())
+        .fallback(async || ApiError::not_found())
+        .method_not_allowed_fallback(async || ApiError::not_found())
+        .with_state(site)
+}

@@ -1,0 +1,241 @@
+//! Tests of [`super`].
+
+use serde_json::json;
+
+use super::*;
+use crate::domain::fixture::{self, with_env, with_env_at};
+
+fn request(name: &str) -> CreateRequest {
+    CreateRequest {
+        name: Some(name.to_owned()),
+        region: Some("fra1".to_owned()),
+        size: Some("s-1vcpu-1gb".to_owned()),
+        image: Some(json!("debian-13-x64")),
+        ..CreateRequest::default()
+    }
+}
+
+fn make(state: &mut State, request: CreateRequest) -> Result<Vec<(Droplet, Action)>, Refusal> {
+    with_env(|env| create(state, env, request, Mishap::default()))
+}
+
+fn refusal(request: CreateRequest) -> String {
+    let mut state = fixture::state();
+    let before = state.droplets.clone();
+    let text = make(&mut state, request).unwrap_err().to_string();
+    assert_eq!(state.droplets, before);
+    text
+}
+
+#[test]
+fn addresses_are_the_lowest_free_ones_and_differ() {
+    let mut state = fixture::state();
+    let several = CreateRequest {
+        name: None,
+        names: Some(vec!["a".into(), "b".into()]),
+        ..request("x")
+    };
+    let made = make(&mut state, several).unwrap();
+    let machines: Vec<_> = made.iter().map(|(droplet, _)| &droplet.machine).collect();
+    assert_eq!(machines[0].address, Ipv4Addr::new(127, 0, 1, 10));
+    assert_eq!(machines[1].address, Ipv4Addr::new(127, 0, 1, 11));
+    assert_eq!(machines[1].guest_address, Ipv4Addr::new(203, 0, 113, 11));
+    let private: Vec<_> = machines
+        .iter()
+        .map(|machine| machine.vpc.clone().unwrap().address)
+        .collect();
+    assert_eq!(private[0].octets()[3], 2);
+    assert_eq!(private[1].octets()[3], 3);
+}
+
+#[test]
+fn what_is_wrong_is_said_in_the_words_of_the_real_api() {
+    let names = || Some((0..11).map(|n| format!("n{n}")).collect());
+    let cases = [
+        (
+            CreateRequest {
+                size: Some("s-9".into()),
+                ..request("a")
+            },
+            "You specified an invalid size for Droplet creation.",
+        ),
+        (
+            CreateRequest {
+                image: Some(json!("debian-1")),
+                ..request("a")
+            },
+            "You specified an invalid image for Droplet creation.",
+        ),
+        (
+            CreateRequest {
+                image: None,
+                ..request("a")
+            },
+            "You specified an invalid image for Droplet creation.",
+        ),
+        (
+            CreateRequest {
+                region: Some("mars1".into()),
+                ..request("a")
+            },
+            "You specified an invalid region for Droplet creation.",
+        ),
+        (
+            request("a_b"),
+            "Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)",
+        ),
+        (
+            request("-a"),
+            "Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)",
+        ),
+        (request(""), "Name can't be blank"),
+        (
+            CreateRequest {
+                name: None,
+                names: names(),
+                ..request("a")
+            },
+            "At most 10 droplets can be created at once",
+        ),
+        (
+            CreateRequest {
+                ssh_keys: Some(vec![json!(7), json!("aa:bb")]),
+                ..request("a")
+            },
+            "7, aa:bb are invalid key identifiers for Droplet creation.",
+        ),
+        (
+            CreateRequest {
+                ipv6: Some(true),
+                ..request("a")
+            },
+            "The sandbox does not offer IPv6",
+        ),
+        (
+            CreateRequest {
+                user_data: Some("x".repeat(LONGEST_USER_DATA + 1)),
+                ..request("a")
+            },
+            "User data is too large: at most 64 KiB",
+        ),
+        (
+            CreateRequest {
+                size: Some("s-1vcpu-512mb-10gb".into()),
+                region: Some("tor1".into()),
+                ..request("a")
+            },
+            "Size is not available in this region.",
+        ),
+    ];
+    for (request, text) in cases {
+        assert_eq!(refusal(request), text);
+    }
+}
+
+#[test]
+fn the_limit_holds_for_a_batch_as_a_whole() {
+    let mut state = fixture::state();
+    state.settings.droplet_limit = 2;
+    make(&mut state, request("a")).unwrap();
+    let two = CreateRequest {
+        name: None,
+        names: Some(vec!["b".into(), "c".into()]),
+        ..request("x")
+    };
+    let refused = make(&mut state, two).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "creating this/these droplet(s) will exceed your droplet limit"
+    );
+    make(&mut state, request("b")).unwrap();
+}
+
+#[test]
+fn regions_may_be_shortened_shouted_or_left_out() {
+    let mut state = fixture::state();
+    for (wanted, given) in [(Some("nyc"), "nyc1"), (Some("FRA1"), "fra1"), (None, "ams3")] {
+        let made = make(
+            &mut state,
+            CreateRequest {
+                region: wanted.map(str::to_owned),
+                ..request("a")
+            },
+        )
+        .unwrap();
+        assert_eq!(made[0].0.machine.region, given);
+    }
+}
+
+#[test]
+fn a_new_droplet_hides_and_a_deleted_one_lingers() {
+    let mut state = fixture::state();
+    let start = fixture::now();
+    let id = make(&mut state, request("a")).unwrap()[0].0.machine.droplet_id;
+    let lags = state.settings.lags.clone();
+    assert!(find(&state, id, start).is_err());
+    assert!(find(&state, id, start + lags.create_not_found).is_ok());
+    assert_eq!(listed(&state, start + lags.create_not_found).count(), 0);
+    let seen = start + lags.create_not_listed;
+    assert_eq!(listed(&state, seen).count(), 1);
+
+    let busy = with_env_at(seen, |env| delete(&mut state, env, id)).unwrap_err();
+    assert_eq!(busy.to_string(), "Droplet already has a pending event.");
+    let create = actions::pending(&state, id).unwrap().id;
+    actions::finish(&mut state, create, None, seen);
+    with_env_at(seen, |env| delete(&mut state, env, id)).unwrap();
+    assert!(find(&state, id, seen).is_ok());
+    assert!(find(&state, id, seen + lags.delete_visible).is_err());
+    assert_eq!(alive(&state).count(), 0);
+
+    let destroy = actions::pending(&state, id).unwrap().id;
+    purge(&mut state, seen + lags.member);
+    assert_eq!(state.droplets.len(), 1, "its machine is not gone yet");
+    actions::finish(&mut state, destroy, None, seen);
+    purge(&mut state, seen + lags.member);
+    assert!(state.droplets.is_empty());
+}
+
+#[test]
+fn user_data_that_is_not_ascii_is_accepted_and_the_droplet_lost() {
+    let mut state = fixture::state();
+    let made = make(
+        &mut state,
+        CreateRequest {
+            user_data: Some("# für".into()),
+            ..request("a")
+        },
+    )
+    .unwrap();
+    assert!(state.droplets.is_empty());
+    assert_eq!(made[0].0.power, Power::New);
+    assert_eq!(state.actions[&made[0].1.id].status, ActionStatus::Errored);
+}
+
+#[test]
+fn a_vpc_of_another_region_is_refused() {
+    let mut state = fixture::state();
+    let elsewhere = vpcs::default_of(&state, "nyc1").unwrap().id.clone();
+    let refused = make(
+        &mut state,
+        CreateRequest {
+            vpc_uuid: Some(elsewhere),
+            ..request("a")
+        },
+    )
+    .unwrap_err();
+    assert_eq!(refused.to_string(), "Droplet and VPC must be in the same region");
+}
+
+#[test]
+fn deleting_by_tag_takes_those_and_no_others() {
+    let mut state = fixture::state();
+    let tagged = fixture::droplet(&mut state, "a", &["Blue"]);
+    let other = fixture::droplet(&mut state, "b", &[]);
+    assert!(matches!(
+        with_env(|env| delete_tagged(&mut state, env, "red")),
+        Err(Refusal::NotFound)
+    ));
+    with_env(|env| delete_tagged(&mut state, env, "blue")).unwrap();
+    assert!(state.droplets[&tagged].deleted_at.is_some());
+    assert!(state.droplets[&other].deleted_at.is_none());
+}
