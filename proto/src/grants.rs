@@ -1,7 +1,7 @@
 //! What a user may do: roles per environment and app, signed into the certificate.
 //!
 //! # Bytes
-//! A non-critical X.509 extension with the OID `2.25.3391002234245473565`. Its value is the DER encoding of a UTF8String
+//! A non-critical X.509 extension with the OID `2.25.3391002234245473565`. Its value is the DER encoding of a `UTF8String`
 //! that holds JSON: `{"version":1,"grants":[{"environment":"production","apps":"all","role":"deployer"}]}`, where `apps`
 //! is `"all"` or a list of app names. Unknown keys, an unknown version and values beyond the bounds below are refused, so
 //! an older agent never reads a newer, narrower grant as a wider one.
@@ -94,9 +94,11 @@ pub struct Grant {
 #[derive(Debug, thiserror::Error)]
 pub enum GrantsError {
     /// More than the bounds allow.
-    #[error("the grants are too many or too long: at most {MAX_GRANTS} grants of {MAX_APPS} apps in {MAX_GRANTS_BYTES} bytes; grant all apps, or make a second user")]
+    #[error(
+        "the grants are too many or too long: at most {MAX_GRANTS} grants of {MAX_APPS} apps in {MAX_GRANTS_BYTES} bytes; grant all apps, or make a second user"
+    )]
     TooLarge,
-    /// Not a UTF8String.
+    /// Not a `UTF8String`.
     #[error("the grants extension holds no UTF8String; the certificate was not made by tidegate")]
     NotText,
     /// Not the JSON described above.
@@ -120,15 +122,28 @@ struct Document {
     grants: Vec<Grant>,
 }
 
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
 /// The value of the extension, DER.
 ///
 /// # Errors
 /// The grants go beyond the bounds, or one names no app.
 pub fn encode(grants: &[Grant]) -> Result<Vec<u8>, GrantsError> {
     check(grants)?;
-    let json = serde_json::to_vec(&Document { version: VERSION, grants: grants.to_vec() }).map_err(GrantsError::Json)?;
+    let json = serde_json::to_vec(&Document {
+        version: VERSION,
+        grants: grants.to_vec(),
+    })
+    .map_err(GrantsError::Json)?;
     let der = utf8_string_der(&json)?;
-    if der.len() > MAX_GRANTS_BYTES { Err(GrantsError::TooLarge) } else { Ok(der) }
+    if der.len() > MAX_GRANTS_BYTES {
+        Err(GrantsError::TooLarge)
+    } else {
+        Ok(der)
+    }
 }
 
 /// Reads the value of the extension.
@@ -145,10 +160,6 @@ pub fn decode(der: &[u8]) -> Result<Vec<Grant>, GrantsError> {
     }
     let text = text.string();
     // The version first, alone: a later one may have other keys.
-    #[derive(Deserialize)]
-    struct Version {
-        version: u32,
-    }
     let Version { version } = serde_json::from_str(&text).map_err(GrantsError::Json)?;
     if version != VERSION {
         return Err(GrantsError::Version { found: version });
@@ -204,7 +215,9 @@ impl<'de> Deserialize<'de> for AppScope {
         }
         match Form::deserialize(deserializer)? {
             Form::Word(word) if word == "all" => Ok(Self::All),
-            Form::Word(_) => Err(serde::de::Error::custom("apps has to be \"all\" or a list of app names")),
+            Form::Word(_) => Err(serde::de::Error::custom(
+                "apps has to be \"all\" or a list of app names",
+            )),
             Form::List(apps) => Ok(Self::Only(apps)),
         }
     }

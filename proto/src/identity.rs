@@ -12,7 +12,9 @@ use crate::names::{DropletId, EnvironmentName, FleetName, NameError, UserName};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// The text lacks the form.
-    #[error("{text:?} is no identity: it has to read spiffe://<fleet>.<environment>/agent/<droplet id> or .../user/<name>")]
+    #[error(
+        "{text:?} is no identity: it has to read spiffe://<fleet>.<environment>/agent/<droplet id> or .../user/<name>"
+    )]
     Form {
         /// The beginning of the text.
         text: String,
@@ -47,12 +49,18 @@ impl TrustDomain {
 
     /// The identity of an agent in this domain.
     pub fn agent(&self, droplet: DropletId) -> Identity {
-        Identity::Agent { domain: self.clone(), droplet }
+        Identity::Agent {
+            domain: self.clone(),
+            droplet,
+        }
     }
 
     /// The identity of a user in this domain.
     pub fn user(&self, name: UserName) -> Identity {
-        Identity::User { domain: self.clone(), name }
+        Identity::User {
+            domain: self.clone(),
+            name,
+        }
     }
 }
 
@@ -114,7 +122,10 @@ impl fmt::Display for Identity {
 impl FromStr for Identity {
     type Err = IdentityError;
     fn from_str(text: &str) -> Result<Self, IdentityError> {
-        let mut parts = text.strip_prefix("spiffe://").ok_or_else(|| form(text))?.split('/');
+        let mut parts = text
+            .strip_prefix("spiffe://")
+            .ok_or_else(|| form(text))?
+            .split('/');
         let (Some(domain), Some(kind), Some(name), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
@@ -143,7 +154,9 @@ impl From<Identity> for String {
 }
 
 fn form(text: &str) -> IdentityError {
-    IdentityError::Form { text: text.chars().take(200).collect() }
+    IdentityError::Form {
+        text: text.chars().take(200).collect(),
+    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,13 @@ pub mod status;
 pub mod tls;
 
 /// Generated from `proto/tidegate/v1/*.proto`; the files there are the documentation.
-#[allow(missing_docs, clippy::pedantic, clippy::as_conversions, clippy::indexing_slicing, clippy::unwrap_used)]
+#[allow(
+    missing_docs,
+    clippy::pedantic,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::unwrap_used
+)]
 pub mod v1 {
     tonic::include_proto!("tidegate.v1");
 }

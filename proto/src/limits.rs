@@ -16,8 +16,12 @@ pub const MAX_ROOTS: usize = 8;
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Dialling an agent: TCP and TLS together.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// Handshakes under way at once on a listening port.
-pub const MAX_HANDSHAKES: usize = 32;
+/// How long a refused peer may take to read why: closing at once could destroy the alert on its way.
+pub const LINGER: Duration = Duration::from_secs(1);
+/// Handshakes under way at once on a listening port. More wait in the kernel's queue.
+pub const MAX_HANDSHAKES: usize = 64;
+/// Handshakes under way at once from one address (one /64 in IPv6), so that one peer cannot hold all of them.
+pub const MAX_HANDSHAKES_PER_ADDRESS: usize = 16;
 /// Connections open at once on a listening port, handshakes included.
 pub const MAX_CONNECTIONS: usize = 256;
 /// An encoded rich error: it travels in HTTP/2 trailers, whose default limit is 16 KiB after base64.

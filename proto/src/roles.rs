@@ -41,11 +41,19 @@ pub struct Rule {
 }
 
 const fn rule(rpc: &'static str, role: Role, scope: Scope) -> Rule {
-    Rule { rpc, least: LeastRole::Role(role), scope }
+    Rule {
+        rpc,
+        least: LeastRole::Role(role),
+        scope,
+    }
 }
 
 const fn unenrolled(rpc: &'static str) -> Rule {
-    Rule { rpc, least: LeastRole::Unenrolled, scope: Scope::Droplet }
+    Rule {
+        rpc,
+        least: LeastRole::Unenrolled,
+        scope: Scope::Droplet,
+    }
 }
 
 /// The table.
@@ -63,7 +71,11 @@ pub const RULES: &[Rule] = &[
     rule("/tidegate.v1.Agent/AuditLog", Role::Viewer, Scope::Droplet),
     rule("/tidegate.v1.Agent/Renew", Role::Admin, Scope::Droplet),
     // The list is signed: any caller may bring it.
-    rule("/tidegate.v1.Agent/InstallRevocationList", Role::Viewer, Scope::Any),
+    rule(
+        "/tidegate.v1.Agent/InstallRevocationList",
+        Role::Viewer,
+        Scope::Any,
+    ),
     unenrolled("/tidegate.v1.Enrolment/Begin"),
     unenrolled("/tidegate.v1.Enrolment/Complete"),
     rule("/grpc.health.v1.Health/Check", Role::Viewer, Scope::Any),
@@ -86,24 +98,28 @@ pub enum Denied {
         rpc: String,
     },
     /// The caller presented an agent's certificate.
-    #[error("the certificate belongs to an agent ({identity}), which may call nothing; use a user's certificate")]
+    #[error(
+        "the certificate belongs to an agent ({identity}), which may call nothing; use a user's certificate"
+    )]
     Agent {
         /// Whose.
-        identity: Identity,
+        identity: String,
     },
     /// The caller is of another fleet or environment.
     #[error("{identity} belongs to another fleet or environment than this agent ({domain})")]
     OtherDomain {
         /// Whose.
-        identity: Identity,
+        identity: String,
         /// The agent's own.
-        domain: TrustDomain,
+        domain: String,
     },
     /// No grant suffices.
-    #[error("{identity} may not call {rpc}: it takes the role {needed} for {scope} in {domain}; ask an admin of the fleet for a certificate with that grant")]
+    #[error(
+        "{identity} may not call {rpc}: it takes the role {needed} for {scope} in {domain}; ask an admin of the fleet for a certificate with that grant"
+    )]
     NotGranted {
         /// Whose.
-        identity: Identity,
+        identity: String,
         /// The path.
         rpc: &'static str,
         /// The role that would do.
@@ -111,7 +127,7 @@ pub enum Denied {
         /// `app shop`, `all apps`, `any app`.
         scope: String,
         /// The agent's own.
-        domain: TrustDomain,
+        domain: String,
     },
 }
 
@@ -132,35 +148,41 @@ pub struct Call<'a> {
 /// # Errors
 /// The caller may not; the reason is for the caller's eyes.
 pub fn authorise(identity: &Identity, grants: &[Grant], call: Call<'_>) -> Result<(), Denied> {
-    let rule = find(call.rpc)
-        .ok_or_else(|| Denied::UnknownRpc { rpc: call.rpc.chars().take(200).collect() })?;
+    let rule = find(call.rpc).ok_or_else(|| Denied::UnknownRpc {
+        rpc: call.rpc.chars().take(200).collect(),
+    })?;
     if matches!(identity, Identity::Agent { .. }) {
-        return Err(Denied::Agent { identity: identity.clone() });
+        return Err(Denied::Agent {
+            identity: identity.to_string(),
+        });
     }
     if identity.domain() != call.domain {
-        return Err(Denied::OtherDomain { identity: identity.clone(), domain: call.domain.clone() });
+        return Err(Denied::OtherDomain {
+            identity: identity.to_string(),
+            domain: call.domain.to_string(),
+        });
     }
     let needed = match rule.least {
-        LeastRole::Role(role) => role,
+        LeastRole::Role(least) => least,
         LeastRole::Unenrolled => Role::Admin,
     };
-    let covered = |apps: &AppScope| match (rule.scope, call.app) {
+    let covers = |apps: &AppScope| match (rule.scope, call.app) {
         (Scope::Any, _) => true,
         (Scope::App, Some(app)) => apps.contains(app),
         (Scope::App, None) | (Scope::Droplet, _) => *apps == AppScope::All,
     };
     let granted = grants.iter().any(|grant| {
-        grant.environment == call.domain.environment && grant.role >= needed && covered(&grant.apps)
+        grant.environment == call.domain.environment && grant.role >= needed && covers(&grant.apps)
     });
     if granted {
         return Ok(());
     }
     Err(Denied::NotGranted {
-        identity: identity.clone(),
+        identity: identity.to_string(),
         rpc: rule.rpc,
         needed,
         scope: scope_text(rule.scope, call.app),
-        domain: call.domain.clone(),
+        domain: call.domain.to_string(),
     })
 }
 

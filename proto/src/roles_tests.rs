@@ -7,8 +7,11 @@ use super::*;
 const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// The methods of grpc.health.v1 as tonic-health 0.14 serves them; its descriptors are its own.
-const HEALTH: &[&str] =
-    &["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/List", "/grpc.health.v1.Health/Watch"];
+const HEALTH: &[&str] = &[
+    "/grpc.health.v1.Health/Check",
+    "/grpc.health.v1.Health/List",
+    "/grpc.health.v1.Health/Watch",
+];
 
 fn served() -> BTreeSet<String> {
     let set = prost_types::FileDescriptorSet::decode(DESCRIPTORS).unwrap();
@@ -16,7 +19,12 @@ fn served() -> BTreeSet<String> {
     for file in &set.file {
         for service in &file.service {
             for method in &service.method {
-                rpcs.insert(format!("/{}.{}/{}", file.package(), service.name(), method.name()));
+                rpcs.insert(format!(
+                    "/{}.{}/{}",
+                    file.package(),
+                    service.name(),
+                    method.name()
+                ));
             }
         }
     }
@@ -40,7 +48,11 @@ fn jane() -> Identity {
 }
 
 fn grant(role: Role, apps: AppScope) -> Grant {
-    Grant { environment: "production".parse().unwrap(), apps, role }
+    Grant {
+        environment: "production".parse().unwrap(),
+        apps,
+        role,
+    }
 }
 
 fn only(app: &str) -> AppScope {
@@ -49,13 +61,32 @@ fn only(app: &str) -> AppScope {
 
 fn judge(grants: &[Grant], app: Option<&str>, rpc: &str) -> Result<(), Denied> {
     let app: Option<AppName> = app.map(|name| name.parse().unwrap());
-    authorise(&jane(), grants, Call { domain: &domain(), app: app.as_ref(), rpc })
+    authorise(
+        &jane(),
+        grants,
+        Call {
+            domain: &domain(),
+            app: app.as_ref(),
+            rpc,
+        },
+    )
 }
 
 #[test]
 fn each_role_reaches_exactly_what_the_design_says() {
     let expected = [
-        (Role::Viewer, ["Info", "Status", "Logs", "WatchRelease", "AuditLog", "InstallRevocationList"].as_slice()),
+        (
+            Role::Viewer,
+            [
+                "Info",
+                "Status",
+                "Logs",
+                "WatchRelease",
+                "AuditLog",
+                "InstallRevocationList",
+            ]
+            .as_slice(),
+        ),
         (Role::Deployer, &["Deploy", "PlanDeploy"]),
         (Role::Operator, &["ExecContainer", "Run", "RemoveApp"]),
         (Role::Admin, &["ExecHost", "Renew"]),
@@ -69,8 +100,14 @@ fn each_role_reaches_exactly_what_the_design_says() {
             }
         }
     }
-    let agent_rpcs = RULES.iter().filter(|rule| rule.rpc.starts_with("/tidegate.v1.Agent/")).count();
-    assert_eq!(agent_rpcs, expected.iter().map(|(_, methods)| methods.len()).sum::<usize>());
+    let agent_rpcs = RULES
+        .iter()
+        .filter(|rule| rule.rpc.starts_with("/tidegate.v1.Agent/"))
+        .count();
+    assert_eq!(
+        agent_rpcs,
+        expected.iter().map(|(_, methods)| methods.len()).sum::<usize>()
+    );
 }
 
 #[test]
@@ -95,20 +132,37 @@ fn a_grant_for_one_app_reaches_neither_the_others_nor_the_droplet() {
 
 #[test]
 fn grants_do_not_add_up() {
-    let grants = [grant(Role::Operator, only("shop")), grant(Role::Viewer, AppScope::All)];
+    let grants = [
+        grant(Role::Operator, only("shop")),
+        grant(Role::Viewer, AppScope::All),
+    ];
     assert!(judge(&grants, Some("shop"), "/tidegate.v1.Agent/Run").is_ok());
     assert!(judge(&grants, Some("blog"), "/tidegate.v1.Agent/Run").is_err());
 }
 
 #[test]
 fn another_environment_or_fleet_is_refused() {
-    let elsewhere = Grant { environment: "staging".parse().unwrap(), apps: AppScope::All, role: Role::Admin };
-    assert!(matches!(judge(&[elsewhere], None, "/tidegate.v1.Agent/Info"), Err(Denied::NotGranted { .. })));
+    let elsewhere = Grant {
+        environment: "staging".parse().unwrap(),
+        apps: AppScope::All,
+        role: Role::Admin,
+    };
+    assert!(matches!(
+        judge(&[elsewhere], None, "/tidegate.v1.Agent/Info"),
+        Err(Denied::NotGranted { .. })
+    ));
     for other in ["shop.staging", "blog.production"] {
         let other: TrustDomain = other.parse().unwrap();
-        let call = Call { domain: &other, app: None, rpc: "/tidegate.v1.Agent/Info" };
+        let call = Call {
+            domain: &other,
+            app: None,
+            rpc: "/tidegate.v1.Agent/Info",
+        };
         let grants = [grant(Role::Admin, AppScope::All)];
-        assert!(matches!(authorise(&jane(), &grants, call), Err(Denied::OtherDomain { .. })));
+        assert!(matches!(
+            authorise(&jane(), &grants, call),
+            Err(Denied::OtherDomain { .. })
+        ));
     }
 }
 
@@ -116,7 +170,11 @@ fn another_environment_or_fleet_is_refused() {
 fn an_agent_is_refused_everything_whatever_its_grants() {
     let agent = domain().agent("7".parse().unwrap());
     for rule in RULES {
-        let call = Call { domain: &domain(), app: None, rpc: rule.rpc };
+        let call = Call {
+            domain: &domain(),
+            app: None,
+            rpc: rule.rpc,
+        };
         let denied = authorise(&agent, &[grant(Role::Admin, AppScope::All)], call);
         assert!(matches!(denied, Err(Denied::Agent { .. })), "{}", rule.rpc);
     }
@@ -127,8 +185,18 @@ fn nobody_without_a_grant_and_nothing_outside_the_table() {
     for rule in RULES {
         assert!(judge(&[], Some("shop"), rule.rpc).is_err(), "{}", rule.rpc);
     }
-    for rpc in ["", "/", "/tidegate.v1.Agent/", "/tidegate.v1.Agent/Nope", "/tidegate.v1.agent/Info", "Info"] {
+    for rpc in [
+        "",
+        "/",
+        "/tidegate.v1.Agent/",
+        "/tidegate.v1.Agent/Nope",
+        "/tidegate.v1.agent/Info",
+        "Info",
+    ] {
         let all = [grant(Role::Admin, AppScope::All)];
-        assert!(matches!(judge(&all, None, rpc), Err(Denied::UnknownRpc { .. })), "{rpc:?}");
+        assert!(
+            matches!(judge(&all, None, rpc), Err(Denied::UnknownRpc { .. })),
+            "{rpc:?}"
+        );
     }
 }

@@ -27,7 +27,7 @@ use crate::{
     names::{DropletId, FleetName, UserName},
 };
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
+const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = HOUR.saturating_mul(24);
 
 /// Certificates begin to be valid this long before they were made, for clocks that are behind.
@@ -75,7 +75,9 @@ pub enum IssueError {
         until: Timestamp,
     },
     /// The new certificate would outlive its signer.
-    #[error("the certificate would be valid until {wanted}, longer than its signer's ({limit}); renew the signer first")]
+    #[error(
+        "the certificate would be valid until {wanted}, longer than its signer's ({limit}); renew the signer first"
+    )]
     Outlives {
         /// The new certificate's end.
         wanted: Timestamp,
@@ -103,12 +105,19 @@ impl Root {
     ///
     /// # Errors
     /// The key cannot be used, or the time is out of range.
-    pub fn make(fleet: &FleetName, key: PrivateKey, serial: &Serial, now: Timestamp) -> Result<Self, IssueError> {
+    pub fn make(
+        fleet: &FleetName,
+        key: PrivateKey,
+        serial: &Serial,
+        now: Timestamp,
+    ) -> Result<Self, IssueError> {
         let mut params = params(serial, now, ROOT_LIFE)?;
         params.distinguished_name = distinguished_name(fleet, None, "tidegate root");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let made = params.self_signed(&key.pair().map_err(IssueError::Key)?).map_err(IssueError::Make)?;
+        let made = params
+            .self_signed(&key.pair().map_err(IssueError::Key)?)
+            .map_err(IssueError::Make)?;
         Self::new(made.der().clone(), key)
     }
 
@@ -118,7 +127,11 @@ impl Root {
     /// Certificate and key do not belong together, or it is no authority's certificate.
     pub fn new(certificate: CertificateDer<'static>, key: PrivateKey) -> Result<Self, IssueError> {
         let (not_after, _) = authority(&certificate, &key)?;
-        Ok(Self { certificate, key, not_after })
+        Ok(Self {
+            certificate,
+            key,
+            not_after,
+        })
     }
 
     /// The public part.
@@ -147,17 +160,28 @@ impl Issuer {
     ///
     /// # Errors
     /// The root would not outlive it, or a key cannot be used.
-    pub fn make(root: &Root, domain: &TrustDomain, key: PrivateKey, serial: &Serial, now: Timestamp) -> Result<Self, IssueError> {
+    pub fn make(
+        root: &Root,
+        domain: &TrustDomain,
+        key: PrivateKey,
+        serial: &Serial,
+        now: Timestamp,
+    ) -> Result<Self, IssueError> {
         let mut params = params(serial, now, ISSUER_LIFE)?;
         within(now, ISSUER_LIFE, root.not_after)?;
-        params.distinguished_name =
-            distinguished_name(&domain.fleet, Some(domain.environment.as_str()), "tidegate issuer");
+        params.distinguished_name = distinguished_name(
+            &domain.fleet,
+            Some(domain.environment.as_str()),
+            "tidegate issuer",
+        );
         params.subject_alt_names = vec![uri(&domain.uri())?];
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.use_authority_key_identifier_extension = true;
         let signer = signer(&root.certificate, &root.key)?;
-        let made = params.signed_by(&key.pair().map_err(IssueError::Key)?, &signer).map_err(IssueError::Make)?;
+        let made = params
+            .signed_by(&key.pair().map_err(IssueError::Key)?, &signer)
+            .map_err(IssueError::Make)?;
         Self::new(made.der().clone(), key)
     }
 
@@ -173,7 +197,13 @@ impl Issuer {
             TrustDomain::from_uri(uri).map_err(IssueError::Domain)?
         };
         let signs_until = after(not_before, BACKDATED + ISSUER_SIGNS_FOR)?;
-        Ok(Self { certificate, key, domain, signs_until, not_after })
+        Ok(Self {
+            certificate,
+            key,
+            domain,
+            signs_until,
+            not_after,
+        })
     }
 
     /// The public part.
@@ -200,16 +230,28 @@ impl Issuer {
     ///
     /// # Errors
     /// The issuer is retired or would be outlived, the life or the grants are refused.
-    pub fn issue(&self, request: &CertificateRequest, subject: &Subject, serial: &Serial, now: Timestamp) -> Result<Chain, IssueError> {
+    pub fn issue(
+        &self,
+        request: &CertificateRequest,
+        subject: &Subject,
+        serial: &Serial,
+        now: Timestamp,
+    ) -> Result<Chain, IssueError> {
         if now > self.signs_until {
-            return Err(IssueError::Retired { domain: self.domain.clone(), until: self.signs_until });
+            return Err(IssueError::Retired {
+                domain: self.domain.clone(),
+                until: self.signs_until,
+            });
         }
         let life = subject.life()?;
         within(now, life, self.not_after)?;
         let mut params = params(serial, now, life)?;
         let (identity, common_name) = subject.names(&self.domain);
-        params.distinguished_name =
-            distinguished_name(&self.domain.fleet, Some(self.domain.environment.as_str()), &common_name);
+        params.distinguished_name = distinguished_name(
+            &self.domain.fleet,
+            Some(self.domain.environment.as_str()),
+            &common_name,
+        );
         params.subject_alt_names = vec![uri(&identity)?];
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -222,7 +264,10 @@ impl Issuer {
         let signer = signer(&self.certificate, &self.key)?;
         let public_key = request.public_key().map_err(IssueError::Make)?;
         let made = params.signed_by(&public_key, &signer).map_err(IssueError::Make)?;
-        Ok(Chain { leaf: made.der().clone(), issuer: self.certificate.clone() })
+        Ok(Chain {
+            leaf: made.der().clone(),
+            issuer: self.certificate.clone(),
+        })
     }
 }
 
@@ -256,9 +301,18 @@ impl Subject {
     fn life(&self) -> Result<Duration, IssueError> {
         match self {
             Self::Agent(_) => Ok(AGENT_LIFE),
-            Self::User { life: UserLife::Person, .. } => Ok(USER_LIFE),
-            Self::User { life: UserLife::Ci(life), .. } if *life <= CI_LIFE_MAX && !life.is_zero() => Ok(*life),
-            Self::User { life: UserLife::Ci(_), .. } => Err(IssueError::CiLife),
+            Self::User {
+                life: UserLife::Person,
+                ..
+            } => Ok(USER_LIFE),
+            Self::User {
+                life: UserLife::Ci(life),
+                ..
+            } if *life <= CI_LIFE_MAX && !life.is_zero() => Ok(*life),
+            Self::User {
+                life: UserLife::Ci(_),
+                ..
+            } => Err(IssueError::CiLife),
         }
     }
 
@@ -271,7 +325,10 @@ impl Subject {
 
     fn usages(&self) -> Vec<ExtendedKeyUsagePurpose> {
         match self {
-            Self::Agent(_) => vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth],
+            Self::Agent(_) => vec![
+                ExtendedKeyUsagePurpose::ServerAuth,
+                ExtendedKeyUsagePurpose::ClientAuth,
+            ],
             Self::User { .. } => vec![ExtendedKeyUsagePurpose::ClientAuth],
         }
     }
@@ -281,13 +338,21 @@ impl Subject {
 ///
 /// # Errors
 /// The key cannot be used, or the time is out of range.
-pub fn self_signed(key: &PrivateKey, serial: &Serial, now: Timestamp) -> Result<CertificateDer<'static>, IssueError> {
+pub fn self_signed(
+    key: &PrivateKey,
+    serial: &Serial,
+    now: Timestamp,
+) -> Result<CertificateDer<'static>, IssueError> {
     let mut params = params(serial, now, ISSUER_SIGNS_FOR)?;
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(rcgen::DnType::CommonName, "tidegate agent, not enrolled");
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "tidegate agent, not enrolled");
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let made = params.self_signed(&key.pair().map_err(IssueError::Key)?).map_err(IssueError::Make)?;
+    let made = params
+        .self_signed(&key.pair().map_err(IssueError::Key)?)
+        .map_err(IssueError::Make)?;
     Ok(made.der().clone())
 }
 
@@ -296,7 +361,9 @@ fn params(serial: &Serial, now: Timestamp, life: Duration) -> Result<Certificate
     let mut params = CertificateParams::default();
     params.serial_number = Some(serial.to_rcgen());
     params.not_before = asn1_time(not_before).ok_or(IssueError::Time)?.to_datetime();
-    params.not_after = asn1_time(after(now, life)?).ok_or(IssueError::Time)?.to_datetime();
+    params.not_after = asn1_time(after(now, life)?)
+        .ok_or(IssueError::Time)?
+        .to_datetime();
     Ok(params)
 }
 
@@ -310,11 +377,18 @@ fn after(start: Timestamp, duration: Duration) -> Result<Timestamp, IssueError> 
 
 fn within(now: Timestamp, life: Duration, limit: Timestamp) -> Result<(), IssueError> {
     let wanted = after(now, life)?;
-    if wanted > limit { Err(IssueError::Outlives { wanted, limit }) } else { Ok(()) }
+    if wanted > limit {
+        Err(IssueError::Outlives { wanted, limit })
+    } else {
+        Ok(())
+    }
 }
 
 /// Checks that an authority's certificate and key belong together; tells its end and beginning.
-fn authority(certificate: &CertificateDer<'_>, key: &PrivateKey) -> Result<(Timestamp, Timestamp), IssueError> {
+fn authority(
+    certificate: &CertificateDer<'_>,
+    key: &PrivateKey,
+) -> Result<(Timestamp, Timestamp), IssueError> {
     let parsed = parse::x509(certificate).map_err(IssueError::Authority)?;
     if !parsed.is_ca() {
         return Err(IssueError::Authority(ParseError::Authority));
@@ -334,3 +408,7 @@ pub(super) fn signer(
     let pair = key.pair().map_err(IssueError::Key)?;
     rcgen::Issuer::from_ca_cert_der(certificate, pair).map_err(IssueError::Make)
 }
+
+#[cfg(test)]
+#[path = "authority_tests.rs"]
+mod tests;

@@ -59,7 +59,10 @@ impl Chain {
     }
 
     pub(crate) fn from_certificates(certificates: Vec<CertificateDer<'static>>) -> Result<Self, ChainError> {
-        if certificates.iter().any(|certificate| certificate.len() > MAX_CERTIFICATE_BYTES) {
+        if certificates
+            .iter()
+            .any(|certificate| certificate.len() > MAX_CERTIFICATE_BYTES)
+        {
             return Err(ChainError::TooLong);
         }
         let found = certificates.len();
@@ -71,3 +74,7 @@ impl Chain {
         vec![self.leaf.clone(), self.issuer.clone()]
     }
 }
+
+#[cfg(test)]
+#[path = "chain_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, SanType};
 
 use super::*;
 use crate::{
@@ -25,7 +26,11 @@ pub(crate) fn domain(environment: &str) -> TrustDomain {
 }
 
 pub(crate) fn grants(environment: &str, role: Role) -> Vec<Grant> {
-    vec![Grant { environment: environment.parse().unwrap(), apps: AppScope::All, role }]
+    vec![Grant {
+        environment: environment.parse().unwrap(),
+        apps: AppScope::All,
+        role,
+    }]
 }
 
 pub(crate) fn admin(name: &str) -> Subject {
@@ -33,7 +38,41 @@ pub(crate) fn admin(name: &str) -> Subject {
 }
 
 pub(crate) fn user(name: &str, role: Role) -> Subject {
-    Subject::User { name: name.parse().unwrap(), grants: grants("production", role), life: UserLife::Person }
+    Subject::User {
+        name: name.parse().unwrap(),
+        grants: grants("production", role),
+        life: UserLife::Person,
+    }
+}
+
+/// A leaf that no issuer of ours would sign, and its key.
+pub(crate) fn forge(
+    issuer: &Issuer,
+    uri: &str,
+    change: impl FnOnce(&mut CertificateParams),
+) -> (Chain, PrivateKey) {
+    let key = PrivateKey::generate().unwrap();
+    let mut params = CertificateParams::default();
+    params.not_before = asn1_time(NOW).unwrap().to_datetime();
+    params.not_after = asn1_time(later(USER_LIFE)).unwrap().to_datetime();
+    params.serial_number = Some(serial(99).to_rcgen());
+    params.subject_alt_names = vec![SanType::URI(uri.try_into().unwrap())];
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    change(&mut params);
+    let signer = authority::signer(issuer.certificate(), issuer.key()).unwrap();
+    let leaf = params
+        .signed_by(&key.pair().unwrap(), &signer)
+        .unwrap()
+        .der()
+        .clone();
+    (
+        Chain {
+            leaf,
+            issuer: issuer.certificate().clone(),
+        },
+        key,
+    )
 }
 
 /// A root and one issuer below it.
@@ -44,7 +83,13 @@ pub(crate) struct Authorities {
 
 impl Authorities {
     pub(crate) fn new(environment: &str) -> Self {
-        let root = Root::make(&"shop".parse().unwrap(), PrivateKey::generate().unwrap(), &serial(1), NOW).unwrap();
+        let root = Root::make(
+            &"shop".parse().unwrap(),
+            PrivateKey::generate().unwrap(),
+            &serial(1),
+            NOW,
+        )
+        .unwrap();
         let issuer = issuer_below(&root, environment);
         Self { root, issuer }
     }
@@ -64,10 +109,20 @@ impl Authorities {
     pub(crate) fn leaf_at(&self, subject: &Subject, n: u8, now: Timestamp) -> (Chain, PrivateKey) {
         let key = PrivateKey::generate().unwrap();
         let request = CertificateRequest::new(&key).unwrap();
-        (self.issuer.issue(&request, subject, &serial(n), now).unwrap(), key)
+        (
+            self.issuer.issue(&request, subject, &serial(n), now).unwrap(),
+            key,
+        )
     }
 }
 
 pub(crate) fn issuer_below(root: &Root, environment: &str) -> Issuer {
-    Issuer::make(root, &domain(environment), PrivateKey::generate().unwrap(), &serial(2), NOW).unwrap()
+    Issuer::make(
+        root,
+        &domain(environment),
+        PrivateKey::generate().unwrap(),
+        &serial(2),
+        NOW,
+    )
+    .unwrap()
 }

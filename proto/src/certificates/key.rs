@@ -17,7 +17,9 @@ pub enum KeyError {
     #[error("no private key could be made")]
     Generate(#[source] rcgen::Error),
     /// Not PEM with a PKCS#8 block.
-    #[error("the text holds no private key in PEM (BEGIN PRIVATE KEY); restore the file from a backup or make a new key")]
+    #[error(
+        "the text holds no private key in PEM (BEGIN PRIVATE KEY); restore the file from a backup or make a new key"
+    )]
     Pem(#[source] rustls_pki_types::pem::Error),
     /// Not an ECDSA P-256 key.
     #[error("the private key is no ECDSA P-256 key in PKCS#8, the only kind tidegate makes")]
@@ -38,7 +40,10 @@ impl PrivateKey {
     /// There is none.
     pub fn generate() -> Result<Self, KeyError> {
         let mut pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(KeyError::Generate)?;
-        let key = Self { pkcs8: Zeroizing::new(pair.serialized_der().to_vec()), spki: digest_of(&pair) };
+        let key = Self {
+            pkcs8: Zeroizing::new(pair.serialized_der().to_vec()),
+            spki: digest_of(&pair),
+        };
         pair.zeroize();
         Ok(key)
     }
@@ -48,10 +53,14 @@ impl PrivateKey {
     /// # Errors
     /// The text holds no PKCS#8 key, or one of another kind.
     pub fn from_pem(text: &SecretString) -> Result<Self, KeyError> {
-        let der = PrivatePkcs8KeyDer::from_pem_slice(text.expose_secret().as_bytes()).map_err(KeyError::Pem)?;
+        let der =
+            PrivatePkcs8KeyDer::from_pem_slice(text.expose_secret().as_bytes()).map_err(KeyError::Pem)?;
         let mut pair =
             KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_ECDSA_P256_SHA256).map_err(KeyError::Kind)?;
-        let key = Self { pkcs8: Zeroizing::new(der.secret_pkcs8_der().to_vec()), spki: digest_of(&pair) };
+        let key = Self {
+            pkcs8: Zeroizing::new(der.secret_pkcs8_der().to_vec()),
+            spki: digest_of(&pair),
+        };
         pair.zeroize();
         Ok(key)
     }
@@ -69,7 +78,9 @@ impl PrivateKey {
     /// For rcgen; the caller drops it soon.
     pub(super) fn pair(&self) -> Result<Pair, KeyError> {
         let der = PrivatePkcs8KeyDer::from(self.pkcs8.as_slice());
-        KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_ECDSA_P256_SHA256).map(Pair).map_err(KeyError::Kind)
+        KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_ECDSA_P256_SHA256)
+            .map(Pair)
+            .map_err(KeyError::Kind)
     }
 
     /// For rustls, which keeps its own copy as long as the configuration lives.
@@ -80,7 +91,9 @@ impl PrivateKey {
 
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PrivateKey").field("spki", &self.spki).finish_non_exhaustive()
+        f.debug_struct("PrivateKey")
+            .field("spki", &self.spki)
+            .finish_non_exhaustive()
     }
 }
 
@@ -113,12 +126,12 @@ fn digest_of(pair: &KeyPair) -> SpkiDigest {
     SpkiDigest::of(&pair.subject_public_key_info())
 }
 
-/// SHA-256 of a SubjectPublicKeyInfo, DER: the name of a key.
+/// SHA-256 of a `SubjectPublicKeyInfo`, DER: the name of a key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SpkiDigest([u8; 32]);
 
 impl SpkiDigest {
-    /// Of a SubjectPublicKeyInfo, DER.
+    /// Of a `SubjectPublicKeyInfo`, DER.
     pub fn of(spki_der: &[u8]) -> Self {
         Self(Sha256::digest(spki_der).into())
     }
@@ -224,16 +237,32 @@ mod tests {
         let key = PrivateKey::generate().unwrap();
         let shown = format!("{key:?}");
         let digits = hex::encode(key.pkcs8.as_slice());
-        assert!(!shown.contains(&digits[40..80]) && shown.len() < 120, "{shown}");
+        assert!(
+            !shown.contains(digits.get(40..80).unwrap()) && shown.len() < 120,
+            "{shown}"
+        );
     }
 
     #[test]
     fn other_keys_are_refused() {
-        let ed25519 = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem();
-        assert!(matches!(PrivateKey::from_pem(&ed25519.into()), Err(KeyError::Kind(_))));
-        let p384 = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap().serialize_pem();
-        assert!(matches!(PrivateKey::from_pem(&p384.into()), Err(KeyError::Kind(_))));
-        assert!(matches!(PrivateKey::from_pem(&"no key".into()), Err(KeyError::Pem(_))));
+        let ed25519 = KeyPair::generate_for(&rcgen::PKCS_ED25519)
+            .unwrap()
+            .serialize_pem();
+        assert!(matches!(
+            PrivateKey::from_pem(&ed25519.into()),
+            Err(KeyError::Kind(_))
+        ));
+        let p384 = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384)
+            .unwrap()
+            .serialize_pem();
+        assert!(matches!(
+            PrivateKey::from_pem(&p384.into()),
+            Err(KeyError::Kind(_))
+        ));
+        assert!(matches!(
+            PrivateKey::from_pem(&"no key".into()),
+            Err(KeyError::Pem(_))
+        ));
     }
 
     #[test]

@@ -19,15 +19,15 @@ mod roots;
 mod verify;
 
 pub use authority::{
-    AGENT_LIFE, BACKDATED, CI_LIFE_MAX, ISSUER_LIFE, ISSUER_SIGNS_FOR, IssueError, Issuer, ROOT_LIFE, Root, Subject,
-    USER_LIFE, UserLife, self_signed,
+    AGENT_LIFE, BACKDATED, CI_LIFE_MAX, ISSUER_LIFE, ISSUER_SIGNS_FOR, IssueError, Issuer, ROOT_LIFE, Root,
+    Subject, USER_LIFE, UserLife, self_signed,
 };
 pub use chain::{Chain, ChainError};
 pub use key::{KeyError, PrivateKey, Serial, SerialError, SpkiDigest};
 pub use parse::{ParseError, PeerCertificate, spki_digest};
 pub use pem::{PemError, certificate_from_pem, certificate_to_pem, certificates_from_pem};
 pub use request::{CertificateRequest, RequestError};
-pub use revocation::{Revoked, RevocationError, RevocationList};
+pub use revocation::{RevocationError, RevocationList, Revoked};
 pub use roots::{RootBundle, RootsError};
 pub use rustls_pki_types::CertificateDer;
 pub use verify::{ChainVerifier, Usage, VerifyError};

@@ -12,7 +12,9 @@ pub enum PemError {
     #[error("the text holds no certificate in PEM (BEGIN CERTIFICATE)")]
     Syntax(#[source] rustls_pki_types::pem::Error),
     /// Another count than asked for, or one that is too long.
-    #[error("the text holds {found} certificates, or one above {MAX_CERTIFICATE_BYTES} bytes; {wanted} was expected")]
+    #[error(
+        "the text holds {found} certificates, or one above {MAX_CERTIFICATE_BYTES} bytes; {wanted} was expected"
+    )]
     Count {
         /// How many there are.
         found: usize,
@@ -52,10 +54,15 @@ pub fn certificates_from_pem(text: &str) -> Result<Vec<CertificateDer<'static>>,
         .take(MAX_BLOCKS + 1)
         .collect::<Result<_, _>>()
         .map_err(PemError::Syntax)?;
-    let fits = certificates.iter().all(|certificate| certificate.len() <= MAX_CERTIFICATE_BYTES);
+    let fits = certificates
+        .iter()
+        .all(|certificate| certificate.len() <= MAX_CERTIFICATE_BYTES);
     match certificates.len() {
         1..=MAX_BLOCKS if fits => Ok(certificates),
-        found => Err(PemError::Count { found, wanted: "1 to 16" }),
+        found => Err(PemError::Count {
+            found,
+            wanted: "1 to 16",
+        }),
     }
 }
 
@@ -67,7 +74,10 @@ pub fn certificate_from_pem(text: &str) -> Result<CertificateDer<'static>, PemEr
     let mut certificates = certificates_from_pem(text)?;
     match (certificates.pop(), certificates.len()) {
         (Some(only), 0) => Ok(only),
-        (_, others) => Err(PemError::Count { found: others + 1, wanted: "one" }),
+        (_, others) => Err(PemError::Count {
+            found: others + 1,
+            wanted: "one",
+        }),
     }
 }
 

@@ -19,13 +19,17 @@ pub enum RequestError {
     #[error("the certificate request cannot be made")]
     Make(#[source] rcgen::Error),
     /// Not a PKCS#10 request, or too long.
-    #[error("the certificate request is not PKCS#10, DER, of at most {MAX_CERTIFICATE_BYTES} bytes; the other side is no tidegate, or damaged")]
+    #[error(
+        "the certificate request is not PKCS#10, DER, of at most {MAX_CERTIFICATE_BYTES} bytes; the other side is no tidegate, or damaged"
+    )]
     Syntax,
     /// The key is of another kind.
     #[error("the certificate request holds another key than ECDSA P-256")]
     Kind,
     /// The requester does not hold the key.
-    #[error("the signature of the certificate request is wrong: who sent it does not hold its private key, or it was changed on the way")]
+    #[error(
+        "the signature of the certificate request is wrong: who sent it does not hold its private key, or it was changed on the way"
+    )]
     Signature,
 }
 
@@ -44,7 +48,9 @@ impl CertificateRequest {
     pub fn new(key: &PrivateKey) -> Result<Self, RequestError> {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
-        let request = params.serialize_request(&key.pair().map_err(RequestError::Key)?).map_err(RequestError::Make)?;
+        let request = params
+            .serialize_request(&key.pair().map_err(RequestError::Key)?)
+            .map_err(RequestError::Make)?;
         Self::from_der(request.der())
     }
 
@@ -65,7 +71,10 @@ impl CertificateRequest {
             return Err(RequestError::Kind);
         }
         request.verify_signature().map_err(|_| RequestError::Signature)?;
-        Ok(Self { der: der.to_vec(), spki: spki.raw.to_vec() })
+        Ok(Self {
+            der: der.to_vec(),
+            spki: spki.raw.to_vec(),
+        })
     }
 
     /// The bytes for the wire.
@@ -93,7 +102,10 @@ mod tests {
     fn a_request_carries_its_key() {
         let key = PrivateKey::generate().unwrap();
         let request = CertificateRequest::new(&key).unwrap();
-        assert_eq!(CertificateRequest::from_der(request.der()).unwrap().spki_digest(), key.spki_digest());
+        assert_eq!(
+            CertificateRequest::from_der(request.der()).unwrap().spki_digest(),
+            key.spki_digest()
+        );
     }
 
     #[test]
@@ -101,10 +113,17 @@ mod tests {
         let mine = CertificateRequest::new(&PrivateKey::generate().unwrap()).unwrap();
         let theirs = CertificateRequest::new(&PrivateKey::generate().unwrap()).unwrap();
         // Their key in my request: the signature is mine.
-        let at = mine.der.windows(mine.spki.len()).position(|bytes| bytes == mine.spki).unwrap();
+        let at = mine
+            .der
+            .windows(mine.spki.len())
+            .position(|bytes| bytes == mine.spki)
+            .unwrap();
         let mut forged = mine.der.clone();
         forged[at..at + theirs.spki.len()].copy_from_slice(&theirs.spki);
-        assert!(matches!(CertificateRequest::from_der(&forged), Err(RequestError::Signature)));
+        assert!(matches!(
+            CertificateRequest::from_der(&forged),
+            Err(RequestError::Signature)
+        ));
     }
 
     #[test]
@@ -112,12 +131,23 @@ mod tests {
         for algorithm in [&rcgen::PKCS_ED25519, &rcgen::PKCS_ECDSA_P384_SHA384] {
             let pair = rcgen::KeyPair::generate_for(algorithm).unwrap();
             let der = CertificateParams::default().serialize_request(&pair).unwrap();
-            assert!(matches!(CertificateRequest::from_der(der.der()), Err(RequestError::Kind)));
+            assert!(matches!(
+                CertificateRequest::from_der(der.der()),
+                Err(RequestError::Kind)
+            ));
         }
-        let mut long = CertificateRequest::new(&PrivateKey::generate().unwrap()).unwrap().der;
+        let mut long = CertificateRequest::new(&PrivateKey::generate().unwrap())
+            .unwrap()
+            .der;
         long.push(0);
-        assert!(matches!(CertificateRequest::from_der(&long), Err(RequestError::Syntax)));
-        assert!(matches!(CertificateRequest::from_der(&[0x30; 20_000]), Err(RequestError::Syntax)));
+        assert!(matches!(
+            CertificateRequest::from_der(&long),
+            Err(RequestError::Syntax)
+        ));
+        assert!(matches!(
+            CertificateRequest::from_der(&vec![0x30; 20_000]),
+            Err(RequestError::Syntax)
+        ));
     }
 
     #[test]

@@ -7,7 +7,9 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use rcgen::{CertificateRevocationListParams, KeyIdMethod, RevocationReason, RevokedCertParams, SerialNumber};
+use rcgen::{
+    CertificateRevocationListParams, KeyIdMethod, RevocationReason, RevokedCertParams, SerialNumber,
+};
 use rustls_pki_types::CertificateDer;
 use x509_parser::{prelude::FromDer, revocation_list::CertificateRevocationList};
 
@@ -32,7 +34,9 @@ pub enum RevocationError {
     #[error("the time is outside of what a revocation list can say")]
     Time,
     /// No CRL.
-    #[error("the revocation list is no X.509 CRL, DER, of at most {MAX_REVOCATION_LIST_BYTES} bytes, with a number")]
+    #[error(
+        "the revocation list is no X.509 CRL, DER, of at most {MAX_REVOCATION_LIST_BYTES} bytes, with a number"
+    )]
     Syntax,
     /// The signer is not trusted.
     #[error("the issuer that should have signed the revocation list is not trusted")]
@@ -44,7 +48,9 @@ pub enum RevocationError {
         domain: TrustDomain,
     },
     /// The number does not rise.
-    #[error("the revocation list has number {found}, the one in force {present}; only a higher number replaces it")]
+    #[error(
+        "the revocation list has number {found}, the one in force {present}; only a higher number replaces it"
+    )]
     Number {
         /// The number in force.
         present: u64,
@@ -75,9 +81,20 @@ impl RevocationList {
     ///
     /// # Errors
     /// The issuer cannot sign, or a time is out of range.
-    pub fn issue(issuer: &Issuer, number: u64, revoked: &[Revoked], now: Timestamp) -> Result<Self, RevocationError> {
-        let time = |at: Timestamp| asn1_time(at).map(|at| at.to_datetime()).ok_or(RevocationError::Time);
-        let next = now.checked_add(authority::ROOT_LIFE).map_err(|_| RevocationError::Time)?;
+    pub fn issue(
+        issuer: &Issuer,
+        number: u64,
+        revoked: &[Revoked],
+        now: Timestamp,
+    ) -> Result<Self, RevocationError> {
+        let time = |at: Timestamp| {
+            asn1_time(at)
+                .map(|at| at.to_datetime())
+                .ok_or(RevocationError::Time)
+        };
+        let next = now
+            .checked_add(authority::ROOT_LIFE)
+            .map_err(|_| RevocationError::Time)?;
         let revoked_certs = revoked
             .iter()
             .map(|revoked| {
@@ -97,7 +114,8 @@ impl RevocationList {
             revoked_certs,
             key_identifier_method: KeyIdMethod::Sha256,
         };
-        let signer = authority::signer(issuer.certificate(), issuer.key()).map_err(RevocationError::Issuer)?;
+        let signer =
+            authority::signer(issuer.certificate(), issuer.key()).map_err(RevocationError::Issuer)?;
         Self::from_own_der(params.signed_by(&signer).map_err(RevocationError::Make)?.der())
     }
 
@@ -107,12 +125,19 @@ impl RevocationList {
     /// The bytes are no revocation list.
     pub fn from_own_der(der: &[u8]) -> Result<Self, RevocationError> {
         let parsed = parse(der)?;
-        let number = parsed.crl_number().and_then(|number| u64::try_from(number).ok()).ok_or(RevocationError::Syntax)?;
+        let number = parsed
+            .crl_number()
+            .and_then(|number| u64::try_from(number).ok())
+            .ok_or(RevocationError::Syntax)?;
         let serials = parsed
             .iter_revoked_certificates()
             .map(|revoked| Serial::from_der(revoked.raw_serial()).map_err(|_| RevocationError::Syntax))
             .collect::<Result<_, _>>()?;
-        Ok(Self { number, serials, der: der.to_vec() })
+        Ok(Self {
+            number,
+            serials,
+            der: der.to_vec(),
+        })
     }
 
     /// Reads a list from outside: one of the issuers, which has to be the domain's and below a trusted root, signed it.
@@ -127,7 +152,9 @@ impl RevocationList {
         domain: &TrustDomain,
     ) -> Result<Self, RevocationError> {
         let parsed = parse(der)?;
-        let mut refusal = RevocationError::Signature { domain: domain.clone() };
+        let mut refusal = RevocationError::Signature {
+            domain: domain.clone(),
+        };
         for issuer in issuers {
             match verifier.verify_issuer(issuer, domain) {
                 Ok(certificate) if parsed.verify_signature(certificate.public_key()).is_ok() => {
@@ -147,7 +174,10 @@ impl RevocationList {
     pub fn check_replaces(&self, present: Option<&Self>) -> Result<(), RevocationError> {
         match present {
             Some(present) if present.number >= self.number && present != self => {
-                Err(RevocationError::Number { present: present.number, found: self.number })
+                Err(RevocationError::Number {
+                    present: present.number,
+                    found: self.number,
+                })
             }
             _ => Ok(()),
         }
@@ -178,3 +208,7 @@ fn parse(der: &[u8]) -> Result<CertificateRevocationList<'_>, RevocationError> {
         _ => Err(RevocationError::Syntax),
     }
 }
+
+#[cfg(test)]
+#[path = "revocation_tests.rs"]
+mod tests;

@@ -32,7 +32,9 @@ pub enum RootsError {
     #[error("the message holds no bundle of roots")]
     Absent,
     /// The number does not rise.
-    #[error("the bundle of roots has number {found}, the present one {present}; only a higher number replaces it")]
+    #[error(
+        "the bundle of roots has number {found}, the present one {present}; only a higher number replaces it"
+    )]
     Number {
         /// The number trusted now.
         present: u64,
@@ -91,12 +93,18 @@ impl RootBundle {
     /// As [`RootBundle::new`], or the message is absent.
     pub fn from_proto(message: Option<v1::RootBundle>) -> Result<Self, RootsError> {
         let message = message.ok_or(RootsError::Absent)?;
-        Self::new(message.number, message.roots.into_iter().map(CertificateDer::from).collect())
+        Self::new(
+            message.number,
+            message.roots.into_iter().map(CertificateDer::from).collect(),
+        )
     }
 
     /// For the wire or a file.
     pub fn to_proto(&self) -> v1::RootBundle {
-        v1::RootBundle { number: self.number, roots: self.roots.iter().map(|root| root.to_vec()).collect() }
+        v1::RootBundle {
+            number: self.number,
+            roots: self.roots.iter().map(|root| root.to_vec()).collect(),
+        }
     }
 
     /// Signs this bundle with the key of a root of the bundle it shall replace.
@@ -106,7 +114,10 @@ impl RootBundle {
     pub fn sign(&self, old_root: &PrivateKey) -> Result<v1::SignedRootBundle, RootsError> {
         let pair = old_root.pair().map_err(RootsError::Key)?;
         let signature = pair.sign(&self.canonical_bytes()).map_err(RootsError::Sign)?;
-        Ok(v1::SignedRootBundle { bundle: Some(self.to_proto()), signature })
+        Ok(v1::SignedRootBundle {
+            bundle: Some(self.to_proto()),
+            signature,
+        })
     }
 
     /// Checks a bundle that is to replace this one.
@@ -116,10 +127,17 @@ impl RootBundle {
     pub fn verify_update(&self, signed: v1::SignedRootBundle) -> Result<Self, RootsError> {
         let next = Self::from_proto(signed.bundle)?;
         if next.number <= self.number {
-            return Err(RootsError::Number { present: self.number, found: next.number });
+            return Err(RootsError::Number {
+                present: self.number,
+                found: next.number,
+            });
         }
         let message = next.canonical_bytes();
-        if self.roots.iter().any(|root| verifies(root, &message, &signed.signature)) {
+        if self
+            .roots
+            .iter()
+            .any(|root| verifies(root, &message, &signed.signature))
+        {
             Ok(next)
         } else {
             Err(RootsError::Signature)
@@ -147,3 +165,7 @@ fn verifies(root: &CertificateDer<'_>, message: &[u8], signature: &[u8]) -> bool
         .flat_map(|(_, algorithms)| algorithms.iter())
         .any(|algorithm| algorithm.verify_signature(point, message, signature).is_ok())
 }
+
+#[cfg(test)]
+#[path = "roots_tests.rs"]
+mod tests;

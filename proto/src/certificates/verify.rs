@@ -54,7 +54,9 @@ pub enum VerifyError {
         not_after: Timestamp,
     },
     /// It has not begun.
-    #[error("the certificate of {identity} is valid only from {not_before} on; check the clocks of both machines")]
+    #[error(
+        "the certificate of {identity} is valid only from {not_before} on; check the clocks of both machines"
+    )]
     NotYetValid {
         /// Whose.
         identity: String,
@@ -62,7 +64,9 @@ pub enum VerifyError {
         not_before: Timestamp,
     },
     /// No trusted root, a wrong signature or a wrong usage.
-    #[error("the certificate is not trusted: no known root of the fleet stands behind it, or it is made for another use")]
+    #[error(
+        "the certificate is not trusted: no known root of the fleet stands behind it, or it is made for another use"
+    )]
     Untrusted(#[source] rustls::Error),
     /// The issuer is another environment's.
     #[error("the certificate of {identity} was signed by the issuer of {issuer}, which may not sign it")]
@@ -76,7 +80,9 @@ pub enum VerifyError {
     #[error("the given issuer did not sign the certificate, or no trusted root signed the issuer")]
     Signature,
     /// It was revoked.
-    #[error("the certificate of {identity} (serial {serial}) was revoked; ask an admin of the fleet for a new one")]
+    #[error(
+        "the certificate of {identity} (serial {serial}) was revoked; ask an admin of the fleet for a new one"
+    )]
     Revoked {
         /// Whose.
         identity: String,
@@ -118,7 +124,12 @@ impl ChainVerifier {
         let clients = WebPkiClientVerifier::builder_with_provider(store.clone(), provider.clone())
             .build()
             .map_err(VerifyError::Verifier)?;
-        Ok(Self { roots: bundle.roots().to_vec(), store, clients, provider })
+        Ok(Self {
+            roots: bundle.roots().to_vec(),
+            store,
+            clients,
+            provider,
+        })
     }
 
     /// Judges a chain as it came over the wire: leaf, then issuer.
@@ -140,9 +151,10 @@ impl ChainVerifier {
         self.anchored(leaf, issuer, usage, now)?;
         signed_by(leaf, issuer, &peer)?;
         match revoked {
-            Some(list) if list.contains(&peer.serial) => {
-                Err(VerifyError::Revoked { identity: peer.identity.to_string(), serial: peer.serial })
-            }
+            Some(list) if list.contains(&peer.serial) => Err(VerifyError::Revoked {
+                identity: peer.identity.to_string(),
+                serial: peer.serial,
+            }),
             _ => Ok(peer),
         }
     }
@@ -159,12 +171,19 @@ impl ChainVerifier {
         }
         let found = domain_of(&parsed)?;
         if found != *domain {
-            return Err(VerifyError::OtherIssuer { identity: domain.to_string(), issuer: found });
+            return Err(VerifyError::OtherIssuer {
+                identity: domain.to_string(),
+                issuer: found,
+            });
         }
         let signed = self.roots.iter().any(|root| {
             parse::x509(root).is_ok_and(|root| parsed.verify_signature(Some(root.public_key())).is_ok())
         });
-        if signed { Ok(parsed) } else { Err(VerifyError::Signature) }
+        if signed {
+            Ok(parsed)
+        } else {
+            Err(VerifyError::Signature)
+        }
     }
 
     fn anchored(
@@ -174,7 +193,8 @@ impl ChainVerifier {
         usage: Usage,
         now: Timestamp,
     ) -> Result<(), VerifyError> {
-        let now = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now.as_second()).unwrap_or(0)));
+        let now =
+            UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now.as_second()).unwrap_or(0)));
         let issuers = std::slice::from_ref(issuer);
         match usage {
             Usage::Client => self.clients.verify_client_cert(leaf, issuers, now).map(drop),
@@ -190,16 +210,26 @@ impl ChainVerifier {
 fn in_time(peer: &PeerCertificate, now: Timestamp) -> Result<(), VerifyError> {
     let identity = || peer.identity.to_string();
     if now > peer.not_after {
-        return Err(VerifyError::Expired { identity: identity(), not_after: peer.not_after });
+        return Err(VerifyError::Expired {
+            identity: identity(),
+            not_after: peer.not_after,
+        });
     }
     if now < peer.not_before {
-        return Err(VerifyError::NotYetValid { identity: identity(), not_before: peer.not_before });
+        return Err(VerifyError::NotYetValid {
+            identity: identity(),
+            not_before: peer.not_before,
+        });
     }
     Ok(())
 }
 
 /// webpki may have gone from the leaf straight to a root: the issuer that names the environment has to be the signer.
-fn signed_by(leaf: &CertificateDer<'_>, issuer: &CertificateDer<'_>, peer: &PeerCertificate) -> Result<(), VerifyError> {
+fn signed_by(
+    leaf: &CertificateDer<'_>,
+    issuer: &CertificateDer<'_>,
+    peer: &PeerCertificate,
+) -> Result<(), VerifyError> {
     let issuer = parse::x509(issuer).map_err(VerifyError::Issuer)?;
     let leaf = parse::x509(leaf).map_err(VerifyError::Certificate)?;
     if !issuer.is_ca() {
@@ -207,12 +237,20 @@ fn signed_by(leaf: &CertificateDer<'_>, issuer: &CertificateDer<'_>, peer: &Peer
     }
     let domain = domain_of(&issuer)?;
     if domain != *peer.identity.domain() {
-        return Err(VerifyError::OtherIssuer { identity: peer.identity.to_string(), issuer: domain });
+        return Err(VerifyError::OtherIssuer {
+            identity: peer.identity.to_string(),
+            issuer: domain,
+        });
     }
-    leaf.verify_signature(Some(issuer.public_key())).map_err(|_| VerifyError::Signature)
+    leaf.verify_signature(Some(issuer.public_key()))
+        .map_err(|_| VerifyError::Signature)
 }
 
 fn domain_of(issuer: &X509Certificate<'_>) -> Result<TrustDomain, VerifyError> {
     let uri = parse::only_uri(issuer).map_err(VerifyError::Issuer)?;
     TrustDomain::from_uri(uri).map_err(VerifyError::IssuerDomain)
 }
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;

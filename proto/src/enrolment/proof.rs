@@ -3,7 +3,7 @@
 //! # Bytes
 //! A proof is HMAC-SHA-256 with the token as key over a sequence of fields, each preceded by its length as 8 bytes, big
 //! endian: `tidegate enrolment proof v1`; the prover's role (`agent` or `controller`); fleet; environment; droplet id (8
-//! bytes); intent id; controller's nonce; agent's nonce; SHA-256 of the SubjectPublicKeyInfo of the server certificate in
+//! bytes); intent id; controller's nonce; agent's nonce; SHA-256 of the `SubjectPublicKeyInfo` of the server certificate in
 //! this TLS session; the certificate request, DER; the agent's version. The controller's goes on: leaf; issuer; the
 //! bundle of roots in its canonical bytes ([`crate::certificates`]); the enrolment id.
 //!
@@ -25,10 +25,14 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
     /// The agent's.
-    #[error("the agent's proof is wrong: it holds another token, or somebody stands between it and this controller; nothing was signed")]
+    #[error(
+        "the agent's proof is wrong: it holds another token, or somebody stands between it and this controller; nothing was signed"
+    )]
     Agent,
     /// The controller's.
-    #[error("the controller's proof is wrong: it holds another token, or somebody stands between it and this agent; nothing was changed")]
+    #[error(
+        "the controller's proof is wrong: it holds another token, or somebody stands between it and this agent; nothing was changed"
+    )]
     Controller,
 }
 
@@ -60,7 +64,9 @@ impl Nonce {
 impl TryFrom<&[u8]> for Nonce {
     type Error = NonceError;
     fn try_from(bytes: &[u8]) -> Result<Self, NonceError> {
-        <[u8; 32]>::try_from(bytes).map(Self).map_err(|_| NonceError { found: bytes.len() })
+        <[u8; 32]>::try_from(bytes)
+            .map(Self)
+            .map_err(|_| NonceError { found: bytes.len() })
     }
 }
 
@@ -107,12 +113,19 @@ impl Transcript<'_> {
     /// # Errors
     /// It does not fit.
     pub fn verify_agent(&self, token: &EnrolmentToken, proof: &[u8]) -> Result<(), ProofError> {
-        token.mac(&self.agent_bytes()).verify_slice(proof).map_err(|_| ProofError::Agent)
+        token
+            .mac(&self.agent_bytes())
+            .verify_slice(proof)
+            .map_err(|_| ProofError::Agent)
     }
 
     /// The controller's proof.
     pub fn controller_proof(&self, token: &EnrolmentToken, handover: Handover<'_>) -> Vec<u8> {
-        token.mac(&self.controller_bytes(handover)).finalize().into_bytes().to_vec()
+        token
+            .mac(&self.controller_bytes(handover))
+            .finalize()
+            .into_bytes()
+            .to_vec()
     }
 
     /// Checks the controller's proof, in constant time.
@@ -125,7 +138,10 @@ impl Transcript<'_> {
         handover: Handover<'_>,
         proof: &[u8],
     ) -> Result<(), ProofError> {
-        token.mac(&self.controller_bytes(handover)).verify_slice(proof).map_err(|_| ProofError::Controller)
+        token
+            .mac(&self.controller_bytes(handover))
+            .verify_slice(proof)
+            .map_err(|_| ProofError::Controller)
     }
 
     fn agent_bytes(&self) -> Vec<u8> {

@@ -42,51 +42,84 @@ impl Seen {
 fn token(secret: u8) -> EnrolmentToken {
     let domain = "shop.production".parse().unwrap();
     let expires_at = Timestamp::from_second(2_000_000_000).unwrap();
-    EnrolmentToken::derive(&EnrolmentSecret::new([secret; 32]), &domain, &"7f3a".parse().unwrap(), expires_at).unwrap()
+    EnrolmentToken::derive(
+        &EnrolmentSecret::new([secret; 32]),
+        &domain,
+        &"7f3a".parse().unwrap(),
+        expires_at,
+    )
+    .unwrap()
 }
 
 #[test]
 fn each_side_believes_the_other() {
     let seen = Seen::new();
     let authorities = Authorities::new("production");
-    let (chain, _) = authorities.leaf(&crate::certificates::Subject::Agent(DropletId::new(7).unwrap()), 9);
+    let (chain, _) = authorities.leaf(
+        &crate::certificates::Subject::Agent(DropletId::new(7).unwrap()),
+        9,
+    );
     let roots = authorities.roots();
-    let handover = Handover { chain: &chain, roots: &roots, enrolment_id: "e1" };
+    let handover = Handover {
+        chain: &chain,
+        roots: &roots,
+        enrolment_id: "e1",
+    };
     let proof = seen.transcript().agent_proof(&token(1));
     assert!(seen.transcript().verify_agent(&token(1), &proof).is_ok());
     let proof = seen.transcript().controller_proof(&token(1), handover);
-    assert!(seen.transcript().verify_controller(&token(1), handover, &proof).is_ok());
+    assert!(
+        seen.transcript()
+            .verify_controller(&token(1), handover, &proof)
+            .is_ok()
+    );
 }
 
 #[test]
 fn a_wrong_token_or_a_cut_proof_is_refused() {
     let seen = Seen::new();
     let proof = seen.transcript().agent_proof(&token(1));
-    assert_eq!(seen.transcript().verify_agent(&token(2), &proof), Err(ProofError::Agent));
+    assert_eq!(
+        seen.transcript().verify_agent(&token(2), &proof),
+        Err(ProofError::Agent)
+    );
     assert!(seen.transcript().verify_agent(&token(1), &proof[..31]).is_err());
     assert!(seen.transcript().verify_agent(&token(1), &[]).is_err());
 }
 
 #[test]
 fn whatever_differs_the_proof_is_refused() {
-    let seen = Seen::new();
+    type Change<'a> = &'a dyn Fn(&mut Transcript<'a>);
+    let (seen, other) = (Seen::new(), Seen::new());
     let proof = seen.transcript().agent_proof(&token(1));
-    let other = Seen::new();
-    let good = seen.transcript();
     let domain: TrustDomain = "shop.staging".parse().unwrap();
     let intent: IntentId = "other".parse().unwrap();
-    for (what, transcript) in [
-        ("a swapped request", Transcript { certificate_request: other.request.der(), ..good }),
-        ("TLS ended in between", Transcript { server_spki: SpkiDigest::of(b"middle"), ..good }),
-        ("an old agent nonce", Transcript { agent_nonce: Nonce([9; 32]), ..good }),
-        ("an old controller nonce", Transcript { controller_nonce: Nonce([9; 32]), ..good }),
-        ("swapped nonces", Transcript { controller_nonce: Nonce([2; 32]), agent_nonce: Nonce([1; 32]), ..good }),
-        ("another droplet", Transcript { droplet: DropletId::new(8).unwrap(), ..good }),
-        ("another environment", Transcript { domain: &domain, ..good }),
-        ("another intent", Transcript { intent: &intent, ..good }),
-        ("another version", Transcript { agent_version: "0.1.1", ..good }),
-    ] {
-        assert_eq!(transcript.verify_agent(&token(1), &proof), Err(ProofError::Agent), "{what}");
+    let changes: [(&str, Change<'_>); 9] = [
+        ("a swapped request", &|seen| {
+            seen.certificate_request = other.request.der();
+        }),
+        ("TLS ended in between", &|seen| {
+            seen.server_spki = SpkiDigest::of(b"middle");
+        }),
+        ("an old agent nonce", &|seen| seen.agent_nonce = Nonce([9; 32])),
+        ("an old controller nonce", &|seen| {
+            seen.controller_nonce = Nonce([9; 32])
+        }),
+        ("swapped nonces", &|seen| {
+            std::mem::swap(&mut seen.controller_nonce, &mut seen.agent_nonce);
+        }),
+        ("another droplet", &|seen| {
+            seen.droplet = DropletId::new(8).unwrap();
+        }),
+        ("another environment", &|seen| seen.domain = &domain),
+        ("another intent", &|seen| seen.intent = &intent),
+        ("another version", &|seen| seen.agent_version = "0.1.1"),
+    ];
+    for (what, change) in changes {
+        let mut transcript = seen.transcript();
+        change(&mut transcript);
+        let refused = transcript.verify_agent(&token(1), &proof);
+        assert_eq!(refused, Err(ProofError::Agent), "{what}");
     }
 }
 
@@ -97,12 +130,34 @@ fn the_handover_cannot_be_swapped() {
     let (ours, theirs) = (Authorities::new("production"), Authorities::new("production"));
     let ((chain, _), (their_chain, _)) = (ours.leaf(&agent, 9), theirs.leaf(&agent, 9));
     let (roots, their_roots) = (ours.roots(), theirs.roots());
-    let handover = Handover { chain: &chain, roots: &roots, enrolment_id: "e1" };
+    let handover = Handover {
+        chain: &chain,
+        roots: &roots,
+        enrolment_id: "e1",
+    };
     let proof = seen.transcript().controller_proof(&token(1), handover);
     for (what, swapped) in [
-        ("chain", Handover { chain: &their_chain, ..handover }),
-        ("roots", Handover { roots: &their_roots, ..handover }),
-        ("id", Handover { enrolment_id: "e2", ..handover }),
+        (
+            "chain",
+            Handover {
+                chain: &their_chain,
+                ..handover
+            },
+        ),
+        (
+            "roots",
+            Handover {
+                roots: &their_roots,
+                ..handover
+            },
+        ),
+        (
+            "id",
+            Handover {
+                enrolment_id: "e2",
+                ..handover
+            },
+        ),
     ] {
         let refused = seen.transcript().verify_controller(&token(1), swapped, &proof);
         assert_eq!(refused, Err(ProofError::Controller), "{what}");
@@ -114,11 +169,22 @@ fn an_agents_proof_is_no_controllers() {
     // Reflected: who sends an agent its own proof back proves nothing.
     let seen = Seen::new();
     let authorities = Authorities::new("production");
-    let (chain, _) = authorities.leaf(&crate::certificates::Subject::Agent(DropletId::new(7).unwrap()), 9);
+    let (chain, _) = authorities.leaf(
+        &crate::certificates::Subject::Agent(DropletId::new(7).unwrap()),
+        9,
+    );
     let roots = authorities.roots();
-    let handover = Handover { chain: &chain, roots: &roots, enrolment_id: "" };
+    let handover = Handover {
+        chain: &chain,
+        roots: &roots,
+        enrolment_id: "",
+    };
     let agents = seen.transcript().agent_proof(&token(1));
-    assert!(seen.transcript().verify_controller(&token(1), handover, &agents).is_err());
+    assert!(
+        seen.transcript()
+            .verify_controller(&token(1), handover, &agents)
+            .is_err()
+    );
 }
 
 #[test]

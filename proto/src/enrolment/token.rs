@@ -16,13 +16,17 @@ const PREFIX: &str = "tidegate-enrol-1.";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Not the text form.
-    #[error("the enrolment token lacks its form (tidegate-enrol-1.<seconds>.<64 hexadecimal digits>); the droplet's user_data was changed or cut")]
+    #[error(
+        "the enrolment token lacks its form (tidegate-enrol-1.<seconds>.<64 hexadecimal digits>); the droplet's user_data was changed or cut"
+    )]
     Form,
     /// Not 32 bytes in hexadecimal.
     #[error("the enrolment secret is not 64 hexadecimal digits; restore the state directory from a backup")]
     Secret,
     /// Its time is over.
-    #[error("the enrolment token ran out at {expires_at}; run `tidegate up` again, which replaces a droplet that never enrolled")]
+    #[error(
+        "the enrolment token ran out at {expires_at}; run `tidegate up` again, which replaces a droplet that never enrolled"
+    )]
     Expired {
         /// When.
         expires_at: Timestamp,
@@ -89,8 +93,14 @@ impl EnrolmentToken {
             .text(intent.as_str())
             .number(seconds)
             .finish();
-        let key = mac(secret.0.expose_secret(), &message).finalize().into_bytes().into();
-        Ok(Self { key: Arc::new(SecretBox::new(Box::new(key))), expires_at: whole(seconds)? })
+        let key = mac(secret.0.expose_secret(), &message)
+            .finalize()
+            .into_bytes()
+            .into();
+        Ok(Self {
+            key: Arc::new(SecretBox::new(Box::new(key))),
+            expires_at: whole(seconds)?,
+        })
     }
 
     /// When it runs out.
@@ -103,10 +113,16 @@ impl EnrolmentToken {
     /// # Errors
     /// Its time is over.
     pub fn check(&self, now: Timestamp) -> Result<(), TokenError> {
-        if now < self.expires_at { Ok(()) } else { Err(TokenError::Expired { expires_at: self.expires_at }) }
+        if now < self.expires_at {
+            Ok(())
+        } else {
+            Err(TokenError::Expired {
+                expires_at: self.expires_at,
+            })
+        }
     }
 
-    /// The text form, for user_data.
+    /// The text form, for `user_data`.
     pub fn to_text(&self) -> SecretString {
         let digits = Zeroizing::new(hex::encode(self.key.expose_secret()));
         SecretString::from(format!("{PREFIX}{}.{}", self.expires_at.as_second(), *digits))
@@ -117,7 +133,10 @@ impl EnrolmentToken {
     /// # Errors
     /// The text lacks the form.
     pub fn from_text(text: &SecretString) -> Result<Self, TokenError> {
-        let rest = text.expose_secret().strip_prefix(PREFIX).ok_or(TokenError::Form)?;
+        let rest = text
+            .expose_secret()
+            .strip_prefix(PREFIX)
+            .ok_or(TokenError::Form)?;
         let (seconds, digits) = rest.split_once('.').ok_or(TokenError::Form)?;
         let canonical = !seconds.starts_with('0') && seconds.bytes().all(|byte| byte.is_ascii_digit());
         if !canonical || digits.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -126,7 +145,10 @@ impl EnrolmentToken {
         let seconds = seconds.parse().map_err(|_| TokenError::Form)?;
         let mut key = [0; 32];
         hex::decode_to_slice(digits, &mut key).map_err(|_| TokenError::Form)?;
-        Ok(Self { key: Arc::new(SecretBox::new(Box::new(key))), expires_at: whole(seconds).map_err(|_| TokenError::Form)? })
+        Ok(Self {
+            key: Arc::new(SecretBox::new(Box::new(key))),
+            expires_at: whole(seconds).map_err(|_| TokenError::Form)?,
+        })
     }
 
     pub(super) fn mac(&self, message: &[u8]) -> Hmac<Sha256> {
@@ -136,16 +158,21 @@ impl EnrolmentToken {
 
 impl fmt::Debug for EnrolmentToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EnrolmentToken").field("expires_at", &self.expires_at).finish_non_exhaustive()
+        f.debug_struct("EnrolmentToken")
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
     }
 }
 
 fn whole(seconds: u64) -> Result<Timestamp, TokenError> {
-    i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or(TokenError::Time)
+    i64::try_from(seconds)
+        .ok()
+        .and_then(|seconds| Timestamp::from_second(seconds).ok())
+        .ok_or(TokenError::Time)
 }
 
 fn mac(key: &[u8; 32], message: &[u8]) -> Hmac<Sha256> {
-    // A key of 32 bytes, shorter than SHA-256's block, is used as it is.
+    // A key of 32 bytes, shorter than its block, is used as it is.
     let mut mac = <Hmac<Sha256> as KeyInit>::new(&padded(key).into());
     mac.update(message);
     mac

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     certificates::{
-        Chain, ChainVerifier, ParseError, PeerCertificate, PrivateKey, RevocationList, RootBundle, SpkiDigest,
-        spki_digest,
+        Chain, ChainVerifier, ParseError, PeerCertificate, PrivateKey, RevocationList, RootBundle,
+        SpkiDigest, spki_digest,
     },
     clock::Clock,
     identity::Identity,
@@ -109,7 +109,9 @@ pub enum Refusal {
     #[error("the agent says that this certificate was revoked; ask an admin of the fleet for a new one")]
     Revoked,
     /// Not below the agent's root.
-    #[error("the agent does not know the root behind this certificate: it belongs to another fleet, or was made anew")]
+    #[error(
+        "the agent does not know the root behind this certificate: it belongs to another fleet, or was made anew"
+    )]
     UnknownRoot,
     /// Another environment, an agent's certificate, or a certificate not of tidegate.
     #[error("the agent does not take this certificate: it is of another environment, or no user's")]
@@ -133,7 +135,9 @@ impl Refusal {
             | AlertDescription::CertificateUnknown
             | AlertDescription::UnsupportedCertificate
             | AlertDescription::AccessDenied => Some(Self::NotAccepted),
-            AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure => Some(Self::Incompatible),
+            AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure => {
+                Some(Self::Incompatible)
+            }
             _ => None,
         }
     }
@@ -143,6 +147,13 @@ impl Refusal {
 #[derive(Debug, Clone)]
 pub struct Dialer {
     config: Arc<ClientConfig>,
+    server: Server,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Server {
+    Verified,
+    Anyone,
 }
 
 /// One TLS session with an agent. It does not reconnect by itself: a new session is a new [`Dialer::connect`].
@@ -165,7 +176,7 @@ impl Connection {
         self.server_spki
     }
 
-    /// The agent's certificate; `None` from one that is not enrolled.
+    /// The agent's verified certificate; `None` when the agent was dialled as not enrolled.
     pub fn server(&self) -> Option<&PeerCertificate> {
         self.server.as_ref()
     }
@@ -181,30 +192,46 @@ impl Dialer {
     ///
     /// # Errors
     /// Credentials or roots cannot be used.
-    pub fn agent(client: ClientCredentials, trust: AgentTrust, clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
+    pub fn agent(
+        client: &ClientCredentials,
+        trust: AgentTrust,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, TlsError> {
         let chains = ChainVerifier::new(&trust.roots).map_err(TlsError::Roots)?;
-        Self::new(client, Arc::new(AgentVerifier { chains, trust }), clock)
+        Self::new(
+            client,
+            Arc::new(AgentVerifier { chains, trust }),
+            Server::Verified,
+            clock,
+        )
     }
 
     /// Dials an agent that is not enrolled: any server certificate is taken, and only its key is told.
     ///
     /// # Errors
     /// The credentials cannot be used.
-    pub fn unenrolled(client: ClientCredentials, clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
-        Self::new(client, Arc::new(UnenrolledVerifier), clock)
+    pub fn unenrolled(client: &ClientCredentials, clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
+        Self::new(client, Arc::new(UnenrolledVerifier), Server::Anyone, clock)
     }
 
     fn new(
-        client: ClientCredentials,
+        client: &ClientCredentials,
         verifier: Arc<dyn rustls::client::danger::ServerCertVerifier>,
+        server: Server,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, TlsError> {
         let config = client_builder(clock)?
             .dangerous()
             .with_custom_certificate_verifier(verifier)
-            .with_client_auth_cert(client.chain.to_certificates(), PrivateKeyDer::Pkcs8(client.key.pkcs8()))
+            .with_client_auth_cert(
+                client.chain.to_certificates(),
+                PrivateKeyDer::Pkcs8(client.key.pkcs8()),
+            )
             .map_err(TlsError::Credentials)?;
-        Ok(Self { config: finish_client(config) })
+        Ok(Self {
+            config: finish_client(config),
+            server,
+        })
     }
 
     /// Dials an address, within [`CONNECT_TIMEOUT`].
@@ -219,7 +246,9 @@ impl Dialer {
             tcp.set_nodelay(true).map_err(dial)?;
             self.connect_over(tcp).await
         };
-        tokio::time::timeout(CONNECT_TIMEOUT, dialled).await.map_err(|_| ConnectError::Timeout { address })?
+        tokio::time::timeout(CONNECT_TIMEOUT, dialled)
+            .await
+            .map_err(|_| ConnectError::Timeout { address })?
     }
 
     /// Shakes hands over a stream that is there already. The caller sets the deadline.
@@ -232,8 +261,10 @@ impl Dialer {
     {
         // rustls wants a name; ours are in the certificate, and none is sent.
         let name = ServerName::try_from("agent.invalid").map_err(|_| ConnectError::Protocol)?;
-        let stream =
-            TlsConnector::from(self.config.clone()).connect(name, io).await.map_err(ConnectError::Handshake)?;
+        let stream = TlsConnector::from(self.config.clone())
+            .connect(name, io)
+            .await
+            .map_err(ConnectError::Handshake)?;
         let (_, session) = stream.get_ref();
         let certificates = session.peer_certificates().unwrap_or_default();
         let leaf = certificates.first().ok_or(ConnectError::Protocol)?;
@@ -241,11 +272,23 @@ impl Dialer {
             return Err(ConnectError::Protocol);
         }
         let server_spki = spki_digest(leaf).map_err(ConnectError::Server)?;
-        let server = PeerCertificate::parse(leaf).ok();
+        let server = match self.server {
+            Server::Verified => Some(PeerCertificate::parse(leaf).map_err(ConnectError::Server)?),
+            // Whatever such a certificate says is nobody's word.
+            Server::Anyone => None,
+        };
         let refusal = Arc::new(OnceLock::new());
-        let stream = ClientStream { stream, refusal: refusal.clone() };
+        let stream = ClientStream {
+            stream,
+            refusal: refusal.clone(),
+        };
         let channel = channel(stream).await.map_err(ConnectError::Http2)?;
-        Ok(Connection { channel, server_spki, server, refusal })
+        Ok(Connection {
+            channel,
+            server_spki,
+            server,
+            refusal,
+        })
     }
 }
 
@@ -258,7 +301,10 @@ where
     let connector = tower::service_fn(move |_: http::Uri| {
         let taken = once.lock().unwrap_or_else(PoisonError::into_inner).take();
         std::future::ready(taken.ok_or_else(|| {
-            std::io::Error::new(std::io::ErrorKind::NotConnected, "the connection to the agent is lost; connect again")
+            std::io::Error::new(
+                std::io::ErrorKind::NotConnected,
+                "the connection to the agent is lost; connect again",
+            )
         }))
     });
     Endpoint::from_static("http://agent.invalid")

@@ -36,13 +36,17 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-pub(super) fn server_builder(clock: Arc<dyn Clock>) -> Result<ConfigBuilder<ServerConfig, WantsVerifier>, TlsError> {
+pub(super) fn server_builder(
+    clock: Arc<dyn Clock>,
+) -> Result<ConfigBuilder<ServerConfig, WantsVerifier>, TlsError> {
     ServerConfig::builder_with_details(provider(), Arc::new(Time(clock)))
         .with_protocol_versions(VERSIONS)
         .map_err(TlsError::Versions)
 }
 
-pub(super) fn client_builder(clock: Arc<dyn Clock>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, TlsError> {
+pub(super) fn client_builder(
+    clock: Arc<dyn Clock>,
+) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, TlsError> {
     ClientConfig::builder_with_details(provider(), Arc::new(Time(clock)))
         .with_protocol_versions(VERSIONS)
         .map_err(TlsError::Versions)

@@ -24,7 +24,9 @@ pub enum PeerRefused {
     #[error("the agent changed its state since this connection began; connect again")]
     Changed,
     /// The certificate does not hold any more.
-    #[error("the certificate of this connection is not accepted any more: it ran out, was revoked, or its root is no longer trusted")]
+    #[error(
+        "the certificate of this connection is not accepted any more: it ran out, was revoked, or its root is no longer trusted"
+    )]
     Certificate(#[source] rustls::Error),
 }
 
@@ -79,6 +81,9 @@ impl PeerInfo {
         if live.generation == self.generation && now <= self.certificate.not_after {
             return Ok(());
         }
-        live.callers.judge(&self.chain.to_certificates(), now).map(drop).map_err(PeerRefused::Certificate)
+        live.callers
+            .judge(&self.chain.to_certificates(), now)
+            .map(drop)
+            .map_err(PeerRefused::Certificate)
     }
 }

@@ -1,7 +1,14 @@
 //! A listening port as the stream of sessions that tonic serves: handshakes run beside each other, their number and that
 //! of open connections is bounded, and a peer that fails costs nobody else anything.
 
-use std::{io, pin::Pin, sync::Arc, task::{Context, Poll}, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use futures::Stream;
 use tokio::{
@@ -12,24 +19,31 @@ use tokio::{
 use tonic::transport::server::Connected;
 
 use super::{
+    addresses::PerAddress,
     info::PeerInfo,
     server::{AcceptError, Acceptor},
     stream::ServerStream,
 };
-use crate::limits::{MAX_CONNECTIONS, MAX_HANDSHAKES};
+use crate::limits::{MAX_CONNECTIONS, MAX_HANDSHAKES, MAX_HANDSHAKES_PER_ADDRESS};
 
 /// How many at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Handshakes under way. More are not accepted meanwhile: they wait in the kernel's queue.
     pub handshakes: usize,
+    /// Handshakes under way from one address. More are closed right after they were accepted.
+    pub handshakes_per_address: usize,
     /// Open connections. More are closed right after they were accepted.
     pub connections: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { handshakes: MAX_HANDSHAKES, connections: MAX_CONNECTIONS }
+        Self {
+            handshakes: MAX_HANDSHAKES,
+            handshakes_per_address: MAX_HANDSHAKES_PER_ADDRESS,
+            connections: MAX_CONNECTIONS,
+        }
     }
 }
 
@@ -48,51 +62,73 @@ pub fn incoming<F>(
     failed: F,
 ) -> impl Stream<Item = io::Result<Session>>
 where
-    F: Fn(std::net::SocketAddr, AcceptError) + Send + Sync + 'static,
+    F: Fn(SocketAddr, AcceptError) + Send + Sync + 'static,
 {
     let (sessions, ready) = mpsc::channel(1);
-    tokio::spawn(accept_all(listener, acceptor, limits, sessions, Arc::new(failed)));
-    futures::stream::unfold(ready, |mut ready| async move { ready.recv().await.map(|session| (Ok(session), ready)) })
+    let port = Port {
+        acceptor,
+        handshakes: Arc::new(Semaphore::new(limits.handshakes)),
+        connections: Arc::new(Semaphore::new(limits.connections)),
+        addresses: PerAddress::new(limits.handshakes_per_address),
+        sessions,
+        failed: Arc::new(failed),
+    };
+    tokio::spawn(port.accept_all(listener));
+    futures::stream::unfold(ready, |mut ready| async move {
+        ready.recv().await.map(|session| (Ok(session), ready))
+    })
 }
 
-async fn accept_all<F>(
-    listener: TcpListener,
+struct Port<F> {
     acceptor: Acceptor,
-    limits: Limits,
+    handshakes: Arc<Semaphore>,
+    connections: Arc<Semaphore>,
+    addresses: PerAddress,
     sessions: mpsc::Sender<Session>,
     failed: Arc<F>,
-) where
-    F: Fn(std::net::SocketAddr, AcceptError) + Send + Sync + 'static,
+}
+
+impl<F> Port<F>
+where
+    F: Fn(SocketAddr, AcceptError) + Send + Sync + 'static,
 {
-    // Out of file descriptors, mostly: the pause keeps this loop from spinning until some are closed.
-    const PAUSE: Duration = Duration::from_millis(50);
-    let handshakes = Arc::new(Semaphore::new(limits.handshakes));
-    let connections = Arc::new(Semaphore::new(limits.connections));
-    loop {
-        let Ok(handshake) = handshakes.clone().acquire_owned().await else {
+    async fn accept_all(self, listener: TcpListener) {
+        // Out of file descriptors, mostly: the pause keeps this loop from spinning until some are closed.
+        const PAUSE: Duration = Duration::from_millis(50);
+        loop {
+            let Ok(handshake) = self.handshakes.clone().acquire_owned().await else {
+                return;
+            };
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.sessions.closed() => return,
+            };
+            match accepted {
+                Ok((tcp, remote)) => self.begin(tcp, remote, handshake),
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            }
+        }
+    }
+
+    /// Shakes hands beside the loop; over a limit, the connection is dropped here.
+    fn begin(&self, tcp: TcpStream, remote: SocketAddr, handshake: OwnedSemaphorePermit) {
+        let failed = self.failed.clone();
+        let open = self.connections.clone().try_acquire_owned().ok();
+        let (Some(open), Some(counted)) = (open, self.addresses.enter(remote.ip())) else {
+            failed(remote, AcceptError::Busy);
             return;
         };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = sessions.closed() => return,
-        };
-        let Ok((tcp, remote)) = accepted else {
-            tokio::time::sleep(PAUSE).await;
-            continue;
-        };
-        let Ok(open) = connections.clone().try_acquire_owned() else {
-            continue;
-        };
-        let (acceptor, sessions, failed) = (acceptor.clone(), sessions.clone(), failed.clone());
+        let (acceptor, sessions) = (self.acceptor.clone(), self.sessions.clone());
         tokio::spawn(async move {
             // Small frames at once: exec is interactive. A socket that refuses is no worse than a slow one.
             drop(tcp.set_nodelay(true));
-            match acceptor.accept(tcp, Some(remote)).await {
+            let accepted = acceptor.accept(tcp, Some(remote)).await;
+            drop((handshake, counted));
+            match accepted {
                 // The receiver is gone only when the server stops.
                 Ok(stream) => drop(sessions.send(Session { stream, _open: open }).await),
                 Err(error) => failed(remote, error),
             }
-            drop(handshake);
         });
     }
 }
@@ -106,7 +142,11 @@ impl Connected for Session {
 }
 
 impl AsyncRead for Session {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }

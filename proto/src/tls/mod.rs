@@ -7,6 +7,7 @@
 //!
 //! It must not read a clock (it is given one), and decides nothing about roles.
 
+mod addresses;
 mod client;
 mod config;
 mod info;
@@ -20,7 +21,8 @@ pub use config::TlsError;
 pub use info::{Mode, PeerInfo, PeerRefused};
 pub use listen::{Limits, Session, incoming};
 pub use server::{
-    AcceptError, Acceptor, CredentialsSwitch, EnrolledCredentials, EnrolmentCredentials, ServerCredentials, server,
+    AcceptError, Acceptor, CredentialsSwitch, EnrolledCredentials, EnrolmentCredentials, ServerCredentials,
+    server,
 };
 pub use stream::{ClientStream, ServerStream};
 pub use verifiers::WrongPeer;

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::watch,
 };
 use tokio_rustls::TlsAcceptor;
@@ -18,12 +18,12 @@ use super::{
 };
 use crate::{
     certificates::{
-        Chain, ChainError, ChainVerifier, ParseError, PeerCertificate, PrivateKey, RevocationList, RootBundle,
-        SpkiDigest, spki_digest,
+        Chain, ChainError, ChainVerifier, ParseError, PeerCertificate, PrivateKey, RevocationList,
+        RootBundle, SpkiDigest, spki_digest,
     },
     clock::Clock,
     identity::TrustDomain,
-    limits::HANDSHAKE_TIMEOUT,
+    limits::{HANDSHAKE_TIMEOUT, LINGER},
 };
 
 /// What an agent serves with before it is enrolled.
@@ -65,6 +65,9 @@ pub enum AcceptError {
     /// There are no credentials.
     #[error("the agent has no credentials to serve with yet")]
     Closed,
+    /// Too many at once.
+    #[error("too many connections or handshakes are open at once")]
+    Busy,
     /// It took too long.
     #[error("the TLS handshake took longer than {} s", HANDSHAKE_TIMEOUT.as_secs())]
     Timeout,
@@ -108,7 +111,14 @@ pub struct Acceptor {
 /// The agent's end, closed: until credentials are published, every connection is dropped without a word.
 pub fn server(domain: TrustDomain, clock: Arc<dyn Clock>) -> (CredentialsSwitch, Acceptor) {
     let (sender, receiver) = watch::channel(None);
-    (CredentialsSwitch { live: sender, domain, clock }, Acceptor { live: receiver })
+    (
+        CredentialsSwitch {
+            live: sender,
+            domain,
+            clock,
+        },
+        Acceptor { live: receiver },
+    )
 }
 
 impl CredentialsSwitch {
@@ -118,19 +128,31 @@ impl CredentialsSwitch {
     /// They cannot be used; what was served with before stays.
     pub fn publish(&self, credentials: ServerCredentials) -> Result<(), TlsError> {
         let (mode, certificates, key, roots, revoked) = match credentials {
-            ServerCredentials::Enrolment(enrolment) => {
-                (Mode::Enrolment, vec![enrolment.certificate], enrolment.key, enrolment.roots, None)
-            }
-            ServerCredentials::Enrolled(enrolled) => {
-                (Mode::Enrolled, enrolled.chain.to_certificates(), enrolled.key, enrolled.roots, enrolled.revoked)
-            }
+            ServerCredentials::Enrolment(enrolment) => (
+                Mode::Enrolment,
+                vec![enrolment.certificate],
+                enrolment.key,
+                enrolment.roots,
+                None,
+            ),
+            ServerCredentials::Enrolled(enrolled) => (
+                Mode::Enrolled,
+                enrolled.chain.to_certificates(),
+                enrolled.key,
+                enrolled.roots,
+                enrolled.revoked,
+            ),
         };
         let callers = Arc::new(CallerVerifier {
             chains: ChainVerifier::new(&roots).map_err(TlsError::Roots)?,
             revoked,
             domain: self.domain.clone(),
         });
-        let server_spki = certificates.first().map(spki_digest).transpose().map_err(TlsError::Certificate)?;
+        let server_spki = certificates
+            .first()
+            .map(spki_digest)
+            .transpose()
+            .map_err(TlsError::Certificate)?;
         let config = server_builder(self.clock.clone())?
             .with_client_cert_verifier(callers.clone())
             .with_single_cert(certificates, PrivateKeyDer::Pkcs8(key.pkcs8()))
@@ -139,7 +161,13 @@ impl CredentialsSwitch {
         let server_spki = server_spki.unwrap_or(key.spki_digest());
         self.live.send_modify(|live| {
             let generation = live.as_ref().map_or(1, |live| live.generation.saturating_add(1));
-            *live = Some(Arc::new(Live { mode, generation, callers, config, server_spki }));
+            *live = Some(Arc::new(Live {
+                mode,
+                generation,
+                callers,
+                config,
+                server_spki,
+            }));
         });
         Ok(())
     }
@@ -152,7 +180,9 @@ impl CredentialsSwitch {
 
 impl std::fmt::Debug for CredentialsSwitch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CredentialsSwitch").field("domain", &self.domain).finish_non_exhaustive()
+        f.debug_struct("CredentialsSwitch")
+            .field("domain", &self.domain)
+            .finish_non_exhaustive()
     }
 }
 
@@ -166,16 +196,24 @@ impl Acceptor {
     ///
     /// # Errors
     /// There is no session.
-    pub async fn accept<IO>(&self, io: IO, remote: Option<SocketAddr>) -> Result<ServerStream<IO>, AcceptError>
+    pub async fn accept<IO>(
+        &self,
+        io: IO,
+        remote: Option<SocketAddr>,
+    ) -> Result<ServerStream<IO>, AcceptError>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let live = self.live.borrow().clone().ok_or(AcceptError::Closed)?;
-        let handshake = TlsAcceptor::from(live.config.clone()).accept(io);
-        let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake)
-            .await
-            .map_err(|_| AcceptError::Timeout)?
-            .map_err(AcceptError::Handshake)?;
+        let handshake = TlsAcceptor::from(live.config.clone()).accept(io).into_fallible();
+        let stream = match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
+            Err(_) => return Err(AcceptError::Timeout),
+            Ok(Err((error, io))) => {
+                linger(io).await;
+                return Err(AcceptError::Handshake(error));
+            }
+            Ok(Ok(stream)) => stream,
+        };
         let (_, session) = stream.get_ref();
         if session.alpn_protocol() != Some(b"h2") {
             return Err(AcceptError::Protocol);
@@ -194,4 +232,16 @@ impl Acceptor {
         };
         Ok(ServerStream { stream, info })
     }
+}
+
+/// Lets the peer read the alert: a close with unread bytes in our buffer would reset the connection and may destroy it.
+async fn linger<IO: AsyncRead + AsyncWrite + Unpin>(mut io: IO) {
+    let until_closed = async {
+        let mut unread = [0; 512];
+        io.shutdown().await?;
+        while io.read(&mut unread).await? > 0 {}
+        Ok::<(), std::io::Error>(())
+    };
+    // Whatever happens here, the connection is refused already.
+    drop(tokio::time::timeout(LINGER, until_closed).await);
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, PeerIncompatible, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, PeerIncompatible,
+    SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature},
     server::danger::{ClientCertVerified, ClientCertVerifier},
@@ -56,12 +57,21 @@ pub(super) struct CallerVerifier {
 }
 
 impl CallerVerifier {
-    pub(super) fn judge(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> Result<PeerCertificate, Error> {
-        let peer =
-            self.chains.verify(chain, Usage::Client, self.revoked.as_ref(), now).map_err(to_rustls)?;
+    pub(super) fn judge(
+        &self,
+        chain: &[CertificateDer<'_>],
+        now: Timestamp,
+    ) -> Result<PeerCertificate, Error> {
+        let peer = self
+            .chains
+            .verify(chain, Usage::Client, self.revoked.as_ref(), now)
+            .map_err(to_rustls)?;
         let found = peer.identity.clone();
         if found.domain() != &self.domain {
-            return Err(other(WrongPeer::Domain { found, wanted: self.domain.clone() }));
+            return Err(other(WrongPeer::Domain {
+                found,
+                wanted: self.domain.clone(),
+            }));
         }
         match found {
             Identity::User { .. } => Ok(peer),
@@ -82,7 +92,8 @@ impl ClientCertVerifier for CallerVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.judge(&chain(end_entity, intermediates), timestamp(now)?).map(|_| ClientCertVerified::assertion())
+        self.judge(&chain(end_entity, intermediates), timestamp(now)?)
+            .map(|_| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -119,12 +130,18 @@ impl AgentVerifier {
     fn judge(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> Result<PeerCertificate, Error> {
         let at = self.time_of_judgement(chain, now);
         let revoked = self.trust.revoked.as_ref();
-        let peer = self.chains.verify(chain, Usage::Server, revoked, at).map_err(to_rustls)?;
+        let peer = self
+            .chains
+            .verify(chain, Usage::Server, revoked, at)
+            .map_err(to_rustls)?;
         let wanted = &self.trust.identity;
         if peer.identity == *wanted {
             Ok(peer)
         } else {
-            Err(other(WrongPeer::Server { found: peer.identity, wanted: wanted.clone() }))
+            Err(other(WrongPeer::Server {
+                found: peer.identity,
+                wanted: wanted.clone(),
+            }))
         }
     }
 
@@ -150,7 +167,8 @@ impl ServerCertVerifier for AgentVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.judge(&chain(end_entity, intermediates), timestamp(now)?).map(|_| ServerCertVerified::assertion())
+        self.judge(&chain(end_entity, intermediates), timestamp(now)?)
+            .map(|_| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -223,8 +241,14 @@ fn no_tls12() -> Error {
     Error::PeerIncompatible(PeerIncompatible::Tls12NotOffered)
 }
 
-fn chain(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Vec<CertificateDer<'static>> {
-    std::iter::once(end_entity).chain(intermediates).map(|der| der.clone().into_owned()).collect()
+fn chain(
+    end_entity: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+) -> Vec<CertificateDer<'static>> {
+    std::iter::once(end_entity)
+        .chain(intermediates)
+        .map(|der| der.clone().into_owned())
+        .collect()
 }
 
 fn timestamp(now: UnixTime) -> Result<Timestamp, Error> {
