@@ -5,6 +5,7 @@
 //!
 //! Exit codes are a shell's: 127 when there is no such command, 126 when it cannot be run, 128+n when signal n ended it.
 
+pub mod container;
 pub mod host;
 
 mod command;

@@ -1,0 +1,230 @@
+//! Commands in a service's running container, through Docker's exec.
+//!
+//! Owns the exec instance from its start to its end. Must not know who asked.
+
+mod hijack;
+mod process;
+mod refusal;
+mod target;
+
+use std::{path::PathBuf, time::Duration};
+
+use bollard::{Docker, exec::ResizeExecOptions, models::ExecConfig};
+use serde_json::json;
+use tokio::{io::WriteHalf, sync::mpsc, task::JoinHandle, time::timeout};
+use tracing::debug;
+
+pub use hijack::HijackError;
+pub use target::{Target, TargetError};
+
+use self::{
+    hijack::{Framing, Stream},
+    refusal::Refusal,
+};
+use super::{Command, ExitCode, Input, Output, Session, Stdin, stdin::StdinQueue};
+
+/// Docker answers in milliseconds; on a machine under heavy load in seconds.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Why a command could not be run in a container.
+#[derive(Debug, thiserror::Error)]
+pub enum ContainerExecError {
+    /// There is no such container, or it does not run.
+    #[error("no container for the command")]
+    Target(#[source] TargetError),
+    /// A call to Docker failed.
+    #[error("Docker could not {action} the command")]
+    Docker {
+        /// Create, inspect.
+        action: &'static str,
+        /// What bollard said.
+        source: bollard::errors::Error,
+    },
+    /// Docker took too long.
+    #[error("Docker did not {action} the command within {} s", CALL_TIMEOUT.as_secs())]
+    Timeout {
+        /// Create, inspect.
+        action: &'static str,
+    },
+    /// There is no stream to the command.
+    #[error("Docker did not start the command")]
+    Start(#[source] HijackError),
+    /// The stream broke, or Docker does not know how the command ended.
+    #[error("Docker lost the command: it is not known how it ended")]
+    Lost,
+}
+
+/// Runs commands in containers.
+#[derive(Debug, Clone)]
+pub struct ContainerExec {
+    docker: Docker,
+    socket: PathBuf,
+}
+
+impl ContainerExec {
+    /// `docker` and `socket` have to lead to the same daemon.
+    pub fn new(docker: Docker, socket: PathBuf) -> Self {
+        Self { docker, socket }
+    }
+
+    /// Runs `command` in the target's container until it ends or its caller is gone.
+    ///
+    /// # Errors
+    /// When it could not be started. How it ended, even when it was not found, is told as [`Output::Exit`].
+    pub async fn run(
+        &self,
+        target: &Target,
+        command: &Command,
+        session: Session,
+    ) -> Result<(), ContainerExecError> {
+        let found = target::find(&self.docker, target).await.map_err(ContainerExecError::Target)?;
+        let create = self.docker.create_exec(&found.id, config(command));
+        let id = bounded("create", create).await?.id;
+        let version = self.docker.client_version();
+        let path = format!("/v{}.{}/exec/{id}/start", version.major_version, version.minor_version);
+        let body = json!({"Detach": false, "Tty": command.terminal().is_some()});
+        let stream =
+            hijack::hijack(&self.socket, &path, body).await.map_err(ContainerExecError::Start)?;
+        debug!(exec = id, "command started");
+        let running = Running::new(self, id, command, stream, &session.outputs);
+        running.converse(session).await
+    }
+
+    async fn inspect(&self, id: &str) -> Result<bollard::models::ExecInspectResponse, ContainerExecError> {
+        bounded("inspect", self.docker.inspect_exec(id)).await
+    }
+}
+
+async fn bounded<T>(
+    action: &'static str,
+    call: impl Future<Output = Result<T, bollard::errors::Error>>,
+) -> Result<T, ContainerExecError> {
+    match timeout(CALL_TIMEOUT, call).await {
+        Ok(outcome) => outcome.map_err(|source| ContainerExecError::Docker { action, source }),
+        Err(_) => Err(ContainerExecError::Timeout { action }),
+    }
+}
+
+fn config(command: &Command) -> ExecConfig {
+    let mut environment: Vec<String> =
+        command.environment().iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if command.terminal().is_some() && !command.environment().contains_key("TERM") {
+        environment.push("TERM=xterm-256color".to_owned());
+    }
+    ExecConfig {
+        attach_stdin: Some(command.stdin() == Stdin::Open),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        tty: Some(command.terminal().is_some()),
+        // Known from the start; a resize after it would come too late for a program that asks at once.
+        console_size: command.terminal().map(|size| vec![usize::from(size.rows), usize::from(size.columns)]),
+        env: Some(environment),
+        cmd: Some(command.argv().to_vec()),
+        user: command.user().map(str::to_owned),
+        working_dir: command.working_directory().map(str::to_owned),
+        ..ExecConfig::default()
+    }
+}
+
+/// A command that was started.
+struct Running<'a> {
+    exec: &'a ContainerExec,
+    id: String,
+    stdin: StdinQueue<WriteHalf<Stream>>,
+    reader: JoinHandle<Option<Refusal>>,
+    outputs: mpsc::Sender<Output>,
+    initial_size: Option<super::TerminalSize>,
+}
+
+impl<'a> Running<'a> {
+    fn new(
+        exec: &'a ContainerExec,
+        id: String,
+        command: &Command,
+        stream: Stream,
+        outputs: &mpsc::Sender<Output>,
+    ) -> Self {
+        let framing = if command.terminal().is_some() { Framing::Raw } else { Framing::Frames };
+        let (read, write) = tokio::io::split(stream);
+        let (sender, received) = mpsc::channel(4);
+        // Between the stream and the caller stands the watch for Docker's own words about a command that never ran.
+        tokio::spawn(hijack::read_outputs(read, framing, sender));
+        let reader = tokio::spawn(refusal::pass_on(received, outputs.clone()));
+        let stdin = StdinQueue::new(Some(write), command.stdin());
+        Self { exec, id, stdin, reader, outputs: outputs.clone(), initial_size: command.terminal() }
+    }
+
+    async fn converse(mut self, mut session: Session) -> Result<(), ContainerExecError> {
+        if self.outputs.send(Output::Started(self.id.clone())).await.is_err() {
+            return self.end().await;
+        }
+        if let Some(size) = self.initial_size {
+            // For a Docker that does not know `ConsoleSize` (before API 1.42).
+            self.resize(size).await;
+        }
+        let mut more_input = true;
+        let refusal = loop {
+            tokio::select! {
+                refusal = &mut self.reader => break refusal.map_err(|_| ContainerExecError::Lost)?,
+                () = self.outputs.closed() => return self.end().await,
+                () = self.stdin.advance(), if self.stdin.is_busy() => {}
+                input = session.inputs.recv(), if more_input && self.stdin.has_room() => {
+                    more_input = input.is_some();
+                    self.take(input.unwrap_or(Input::StdinClosed)).await?;
+                }
+            }
+        };
+        let exit = self.exit(refusal.as_ref()).await?;
+        if let Some(refusal) = refusal {
+            self.outputs.send(Output::Stderr(refusal.message())).await.ok();
+        }
+        // A caller that went in this very moment has nobody to tell.
+        self.outputs.send(Output::Exit(exit)).await.ok();
+        Ok(())
+    }
+
+    async fn take(&mut self, input: Input) -> Result<(), ContainerExecError> {
+        match input {
+            Input::Stdin(chunk) => self.stdin.push(chunk),
+            Input::StdinClosed => self.stdin.close(),
+            Input::Resize(size) => self.resize(size).await,
+            Input::Signal(signal) => {
+                let inspected = self.exec.inspect(&self.id).await?;
+                process::signal(&inspected, signal);
+            }
+        }
+        Ok(())
+    }
+
+    async fn resize(&self, size: super::TerminalSize) {
+        let options = ResizeExecOptions { height: size.rows, width: size.columns };
+        if let Err(error) = bounded("resize", self.exec.docker.resize_exec(&self.id, options)).await {
+            debug!(exec = self.id, %error, "the terminal keeps its size");
+        }
+    }
+
+    /// The stream has ended: how did the command?
+    async fn exit(&self, refusal: Option<&Refusal>) -> Result<ExitCode, ContainerExecError> {
+        // Docker ends the stream after it has noted the exit code; the waits are for versions that do not keep to that.
+        for wait in [0, 5, 20, 50, 100, 200, 400, 800, 1600].map(Duration::from_millis) {
+            tokio::time::sleep(wait).await;
+            let inspected = self.exec.inspect(&self.id).await?;
+            if let Some(refusal) = refusal.filter(|_| inspected.pid.unwrap_or(0) == 0) {
+                return Ok(refusal.exit_code());
+            }
+            if inspected.running == Some(false)
+                && let Some(code) = inspected.exit_code
+            {
+                return Ok(ExitCode::exited(u8::try_from(code).unwrap_or(u8::MAX)));
+            }
+        }
+        Err(ContainerExecError::Lost)
+    }
+
+    /// The caller is gone: so shall be the command.
+    async fn end(&self) -> Result<(), ContainerExecError> {
+        let inspected = self.exec.inspect(&self.id).await?;
+        process::end(&inspected).await;
+        Ok(())
+    }
+}
