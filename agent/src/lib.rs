@@ -2,5 +2,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod docker_stream;
 pub mod exec;
+pub mod logs;
 pub mod store;

@@ -2,29 +2,43 @@
 //!
 //! Owns the exec instance from its start to its end. Must not know who asked.
 
-mod hijack;
+mod outputs;
 mod process;
 mod refusal;
 mod target;
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
-use bollard::{Docker, exec::ResizeExecOptions, models::ExecConfig};
+use bollard::{
+    Docker,
+    exec::ResizeExecOptions,
+    models::{ExecConfig, ExecInspectResponse},
+};
 use serde_json::json;
 use tokio::{io::WriteHalf, sync::mpsc, task::JoinHandle, time::timeout};
 use tracing::debug;
 
-pub use hijack::HijackError;
 pub use target::{Target, TargetError};
 
-use self::{
-    hijack::{Framing, Stream},
-    refusal::Refusal,
-};
-use super::{Command, ExitCode, Input, Output, Session, Stdin, stdin::StdinQueue};
+use self::{process::Process, refusal::Refusal};
+use super::{Command, ExitCode, Input, Output, Session, Stdin, TerminalSize, stdin::StdinQueue};
+use crate::docker_stream::{DockerStreams, Duplex, Framing, StreamError};
 
 /// Docker answers in milliseconds; on a machine under heavy load in seconds.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Between looks at an exec instance whose state Docker has not noted yet. The first look nearly always is enough.
+const WAITS: [Duration; 9] = [
+    Duration::ZERO,
+    Duration::from_millis(5),
+    Duration::from_millis(20),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1600),
+];
 
 /// Why a command could not be run in a container.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +62,7 @@ pub enum ContainerExecError {
     },
     /// There is no stream to the command.
     #[error("Docker did not start the command")]
-    Start(#[source] HijackError),
+    Start(#[source] StreamError),
     /// The stream broke, or Docker does not know how the command ended.
     #[error("Docker lost the command: it is not known how it ended")]
     Lost,
@@ -58,13 +72,13 @@ pub enum ContainerExecError {
 #[derive(Debug, Clone)]
 pub struct ContainerExec {
     docker: Docker,
-    socket: PathBuf,
+    streams: DockerStreams,
 }
 
 impl ContainerExec {
-    /// `docker` and `socket` have to lead to the same daemon.
-    pub fn new(docker: Docker, socket: PathBuf) -> Self {
-        Self { docker, socket }
+    /// Both have to lead to the same daemon.
+    pub fn new(docker: Docker, streams: DockerStreams) -> Self {
+        Self { docker, streams }
     }
 
     /// Runs `command` in the target's container until it ends or its caller is gone.
@@ -77,21 +91,36 @@ impl ContainerExec {
         command: &Command,
         session: Session,
     ) -> Result<(), ContainerExecError> {
-        let found = target::find(&self.docker, target).await.map_err(ContainerExecError::Target)?;
-        let create = self.docker.create_exec(&found.id, config(command));
-        let id = bounded("create", create).await?.id;
-        let version = self.docker.client_version();
-        let path = format!("/v{}.{}/exec/{id}/start", version.major_version, version.minor_version);
+        let id = self.create(target, command).await?;
         let body = json!({"Detach": false, "Tty": command.terminal().is_some()});
-        let stream =
-            hijack::hijack(&self.socket, &path, body).await.map_err(ContainerExecError::Start)?;
+        let path = format!("/exec/{id}/start");
+        let stream = self
+            .streams
+            .upgrade(&path, &body)
+            .await
+            .map_err(ContainerExecError::Start)?;
         debug!(exec = id, "command started");
-        let running = Running::new(self, id, command, stream, &session.outputs);
-        running.converse(session).await
+        let instance = Instance { exec: self, id };
+        let running = Running::new(instance, command, stream, &session.outputs);
+        running.converse(session.inputs, command.terminal()).await
     }
 
-    async fn inspect(&self, id: &str) -> Result<bollard::models::ExecInspectResponse, ContainerExecError> {
-        bounded("inspect", self.docker.inspect_exec(id)).await
+    async fn create(&self, target: &Target, command: &Command) -> Result<String, ContainerExecError> {
+        let find = || async {
+            target::find(&self.docker, target)
+                .await
+                .map_err(ContainerExecError::Target)
+        };
+        let found = find().await?;
+        match bounded("create", self.docker.create_exec(&found.id, config(command))).await {
+            Ok(created) => Ok(created.id),
+            Err(error) if is_conflict(&error) => {
+                // It stopped since: the second look says so in better words than Docker's.
+                find().await?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -105,9 +134,24 @@ async fn bounded<T>(
     }
 }
 
+fn is_conflict(error: &ContainerExecError) -> bool {
+    use bollard::errors::Error::DockerResponseServerError as Answer;
+
+    matches!(
+        error,
+        ContainerExecError::Docker {
+            source: Answer { status_code: 409, .. },
+            ..
+        }
+    )
+}
+
 fn config(command: &Command) -> ExecConfig {
-    let mut environment: Vec<String> =
-        command.environment().iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let mut environment: Vec<String> = command
+        .environment()
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     if command.terminal().is_some() && !command.environment().contains_key("TERM") {
         environment.push("TERM=xterm-256color".to_owned());
     }
@@ -117,7 +161,9 @@ fn config(command: &Command) -> ExecConfig {
         attach_stderr: Some(true),
         tty: Some(command.terminal().is_some()),
         // Known from the start; a resize after it would come too late for a program that asks at once.
-        console_size: command.terminal().map(|size| vec![usize::from(size.rows), usize::from(size.columns)]),
+        console_size: command
+            .terminal()
+            .map(|size| vec![usize::from(size.rows), usize::from(size.columns)]),
         env: Some(environment),
         cmd: Some(command.argv().to_vec()),
         user: command.user().map(str::to_owned),
@@ -126,55 +172,76 @@ fn config(command: &Command) -> ExecConfig {
     }
 }
 
-/// A command that was started.
-struct Running<'a> {
+/// A command that was started, as Docker knows it.
+struct Instance<'a> {
     exec: &'a ContainerExec,
     id: String,
-    stdin: StdinQueue<WriteHalf<Stream>>,
+}
+
+/// A command that was started, and the stream to it.
+struct Running<'a> {
+    instance: Instance<'a>,
+    stdin: StdinQueue<WriteHalf<Duplex>>,
     reader: JoinHandle<Option<Refusal>>,
     outputs: mpsc::Sender<Output>,
-    initial_size: Option<super::TerminalSize>,
 }
 
 impl<'a> Running<'a> {
     fn new(
-        exec: &'a ContainerExec,
-        id: String,
+        instance: Instance<'a>,
         command: &Command,
-        stream: Stream,
+        stream: Duplex,
         outputs: &mpsc::Sender<Output>,
     ) -> Self {
-        let framing = if command.terminal().is_some() { Framing::Raw } else { Framing::Frames };
+        let framing = if command.terminal().is_some() {
+            Framing::Raw
+        } else {
+            Framing::Frames
+        };
         let (read, write) = tokio::io::split(stream);
         let (sender, received) = mpsc::channel(4);
         // Between the stream and the caller stands the watch for Docker's own words about a command that never ran.
-        tokio::spawn(hijack::read_outputs(read, framing, sender));
+        tokio::spawn(outputs::read_outputs(read, framing, sender));
         let reader = tokio::spawn(refusal::pass_on(received, outputs.clone()));
         let stdin = StdinQueue::new(Some(write), command.stdin());
-        Self { exec, id, stdin, reader, outputs: outputs.clone(), initial_size: command.terminal() }
+        Self {
+            instance,
+            stdin,
+            reader,
+            outputs: outputs.clone(),
+        }
     }
 
-    async fn converse(mut self, mut session: Session) -> Result<(), ContainerExecError> {
-        if self.outputs.send(Output::Started(self.id.clone())).await.is_err() {
-            return self.end().await;
+    async fn converse(
+        mut self,
+        mut inputs: mpsc::Receiver<Input>,
+        size: Option<TerminalSize>,
+    ) -> Result<(), ContainerExecError> {
+        if self
+            .outputs
+            .send(Output::Started(self.instance.id.clone()))
+            .await
+            .is_err()
+        {
+            return self.instance.end().await;
         }
-        if let Some(size) = self.initial_size {
+        if let Some(size) = size {
             // For a Docker that does not know `ConsoleSize` (before API 1.42).
-            self.resize(size).await;
+            self.instance.resize(size).await;
         }
         let mut more_input = true;
         let refusal = loop {
             tokio::select! {
                 refusal = &mut self.reader => break refusal.map_err(|_| ContainerExecError::Lost)?,
-                () = self.outputs.closed() => return self.end().await,
+                () = self.outputs.closed() => return self.instance.end().await,
                 () = self.stdin.advance(), if self.stdin.is_busy() => {}
-                input = session.inputs.recv(), if more_input && self.stdin.has_room() => {
+                input = inputs.recv(), if more_input && self.stdin.has_room() => {
                     more_input = input.is_some();
                     self.take(input.unwrap_or(Input::StdinClosed)).await?;
                 }
             }
         };
-        let exit = self.exit(refusal.as_ref()).await?;
+        let exit = self.instance.exit(refusal.as_ref()).await?;
         if let Some(refusal) = refusal {
             self.outputs.send(Output::Stderr(refusal.message())).await.ok();
         }
@@ -187,17 +254,28 @@ impl<'a> Running<'a> {
         match input {
             Input::Stdin(chunk) => self.stdin.push(chunk),
             Input::StdinClosed => self.stdin.close(),
-            Input::Resize(size) => self.resize(size).await,
+            Input::Resize(size) => self.instance.resize(size).await,
             Input::Signal(signal) => {
-                let inspected = self.exec.inspect(&self.id).await?;
-                process::signal(&inspected, signal);
+                let process = self.instance.process().await?;
+                if let Some(process) = process {
+                    process.signal(signal);
+                }
             }
         }
         Ok(())
     }
+}
 
-    async fn resize(&self, size: super::TerminalSize) {
-        let options = ResizeExecOptions { height: size.rows, width: size.columns };
+impl Instance<'_> {
+    async fn inspect(&self) -> Result<ExecInspectResponse, ContainerExecError> {
+        bounded("inspect", self.exec.docker.inspect_exec(&self.id)).await
+    }
+
+    async fn resize(&self, size: TerminalSize) {
+        let options = ResizeExecOptions {
+            height: size.rows,
+            width: size.columns,
+        };
         if let Err(error) = bounded("resize", self.exec.docker.resize_exec(&self.id, options)).await {
             debug!(exec = self.id, %error, "the terminal keeps its size");
         }
@@ -206,9 +284,9 @@ impl<'a> Running<'a> {
     /// The stream has ended: how did the command?
     async fn exit(&self, refusal: Option<&Refusal>) -> Result<ExitCode, ContainerExecError> {
         // Docker ends the stream after it has noted the exit code; the waits are for versions that do not keep to that.
-        for wait in [0, 5, 20, 50, 100, 200, 400, 800, 1600].map(Duration::from_millis) {
+        for wait in WAITS {
             tokio::time::sleep(wait).await;
-            let inspected = self.exec.inspect(&self.id).await?;
+            let inspected = self.inspect().await?;
             if let Some(refusal) = refusal.filter(|_| inspected.pid.unwrap_or(0) == 0) {
                 return Ok(refusal.exit_code());
             }
@@ -223,8 +301,26 @@ impl<'a> Running<'a> {
 
     /// The caller is gone: so shall be the command.
     async fn end(&self) -> Result<(), ContainerExecError> {
-        let inspected = self.exec.inspect(&self.id).await?;
-        process::end(&inspected).await;
+        if let Some(process) = self.process().await? {
+            process.end().await;
+        }
         Ok(())
+    }
+
+    /// Its process on the droplet; `None` when it has ended.
+    async fn process(&self) -> Result<Option<Process>, ContainerExecError> {
+        // A command may well run, and write, before Docker notes its process id.
+        for wait in WAITS {
+            tokio::time::sleep(wait).await;
+            let inspected = self.inspect().await?;
+            let pid = inspected.pid.unwrap_or(0);
+            if inspected.running != Some(true) {
+                return Ok(None);
+            }
+            if pid != 0 {
+                return Ok(Process::open(pid));
+            }
+        }
+        Err(ContainerExecError::Lost)
     }
 }

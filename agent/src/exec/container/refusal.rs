@@ -19,7 +19,11 @@ impl Refusal {
     pub(super) fn exit_code(&self) -> ExitCode {
         let text = String::from_utf8_lossy(&self.0);
         let missing = ["executable file not found", "no such file or directory"];
-        ExitCode::exited(if missing.iter().any(|words| text.contains(words)) { 127 } else { 126 })
+        ExitCode::exited(if missing.iter().any(|words| text.contains(words)) {
+            127
+        } else {
+            126
+        })
     }
 
     /// What to show of it.
@@ -31,10 +35,7 @@ impl Refusal {
 }
 
 /// Passes outputs on until they end; returns what looks like a complaint of Docker's, if all there was is that.
-pub(super) async fn pass_on(
-    mut from: mpsc::Receiver<Output>,
-    to: mpsc::Sender<Output>,
-) -> Option<Refusal> {
+pub(super) async fn pass_on(mut from: mpsc::Receiver<Output>, to: mpsc::Sender<Output>) -> Option<Refusal> {
     let mut held = None;
     if let Some(first) = from.recv().await {
         match first {
@@ -70,7 +71,8 @@ mod tests {
         (refusal, passed)
     }
 
-    const MISSING: &[u8] = b"OCI runtime exec failed: exec failed: unable to start container process: exec: \"nope\": \
+    const MISSING: &[u8] =
+        b"OCI runtime exec failed: exec failed: unable to start container process: exec: \"nope\": \
                              executable file not found in $PATH: unknown\r\n";
 
     #[tokio::test]
@@ -80,7 +82,15 @@ mod tests {
         assert!(refusal.unwrap().message().ends_with(b"unknown\n"));
         assert!(passed.is_empty());
         let denied = b"OCI runtime exec failed: exec failed: permission denied: unknown".to_vec();
-        assert_eq!(through(vec![Output::Stdout(denied)]).await.0.unwrap().exit_code().code(), 126);
+        assert_eq!(
+            through(vec![Output::Stdout(denied)])
+                .await
+                .0
+                .unwrap()
+                .exit_code()
+                .code(),
+            126
+        );
     }
 
     #[tokio::test]

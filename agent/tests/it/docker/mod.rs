@@ -1,0 +1,5 @@
+//! Against a real Docker daemon.
+
+mod exec;
+mod logs;
+mod support;

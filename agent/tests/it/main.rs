@@ -1,0 +1,10 @@
+//! The agent's parts against the real thing: a real Docker daemon (`docker`), a real agent over mutual TLS.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod docker;
