@@ -4,16 +4,22 @@
 //! - [`api`]: the HTTP API over it, and the control paths below `/sandbox`.
 //! - [`machine`]: what the account asks of a machine; [`qemu`] is the driver that makes virtual ones, [`none`] the one that
 //!   makes none.
-//! - [`images`]: what machines boot from, built from Debian packages and cached.
+//! - [`daemon`]: the program's commands: `serve`, `start`, `stop`, `status`, `reset`, `images`.
+//! - [`images`]: what machines boot from, built from Debian packages and cached; [`registry`] serves images of containers.
 //! - [`metadata`]: what a droplet is told about itself.
 
 pub mod account;
 pub mod api;
 pub mod catalog;
 pub mod clock;
+pub mod daemon;
 pub mod domain;
+pub mod files;
+pub mod http_client;
 pub mod images;
 pub mod machine;
 pub mod metadata;
 pub mod none;
+pub mod process;
 pub mod qemu;
+pub mod registry;

@@ -83,6 +83,42 @@ impl Cache {
         dir.is_dir().then_some(dir)
     }
 
+    /// Everything of a kind that was built, whatever its key.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn all(&self, kind: &str) -> io::Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        if !self.0.is_dir() {
+            return Ok(found);
+        }
+        for entry in fs_err::read_dir(&self.0)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let key = name
+                .to_str()
+                .and_then(|name| name.strip_prefix(kind)?.strip_prefix('-'));
+            let is_key =
+                |key: &str| key.len() == KEY_DIGITS && key.bytes().all(|byte| byte.is_ascii_hexdigit());
+            if key.is_some_and(is_key) && entry.path().is_dir() {
+                found.push(entry.path());
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes what is of the same kind and another key.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove_others(&self, kind: &str, key: &Key) -> io::Result<()> {
+        let kept = self.path(kind, key);
+        for dir in self.all(kind)?.into_iter().filter(|dir| *dir != kept) {
+            fs_err::remove_dir_all(dir)?;
+        }
+        Ok(())
+    }
+
     /// Begins to build. Waits for another builder of the same kind, so look again with [`Cache::find`] afterwards.
     ///
     /// # Errors

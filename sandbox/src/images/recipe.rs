@@ -7,7 +7,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::{process::Command, time::timeout};
+use tokio::{io::AsyncReadExt, process::Command, time::timeout};
+
+use crate::files::last_lines;
+
+/// What a recipe may print: a path.
+const MAX_PRINTED: u64 = 64 * 1024;
 
 /// Why an image was not built.
 #[derive(Debug, thiserror::Error)]
@@ -42,41 +47,49 @@ pub enum RecipeError {
 /// # Errors
 /// When it cannot be started, fails, or takes longer than `patience`.
 pub async fn run(recipe: &Path, out: &Path, log: &Path, patience: Duration) -> Result<(), RecipeError> {
+    output(Command::new(recipe).arg(out), log, patience)
+        .await
+        .map(drop)
+}
+
+/// Runs a program and returns what it printed; what it says about it goes to `log`, which is replaced.
+///
+/// # Errors
+/// When it cannot be started, fails, or takes longer than `patience`.
+pub async fn output(program: &mut Command, log: &Path, patience: Duration) -> Result<String, RecipeError> {
+    let recipe = PathBuf::from(program.as_std().get_program());
     let (to, _path) = fs_err::File::create(log)?.into_parts();
-    let mut child = Command::new(recipe)
-        .arg(out)
+    program
         .stdin(Stdio::null())
-        .stdout(to.try_clone()?)
+        .stdout(Stdio::piped())
         .stderr(to)
-        .kill_on_drop(true)
+        .kill_on_drop(true);
+    let mut child = program
         .spawn()
         .map_err(|error| io::Error::new(error.kind(), format!("cannot run {}: {error}", recipe.display())))?;
-    let Ok(ended) = timeout(patience, child.wait()).await else {
+    let mut printed = Vec::new();
+    let work = async {
+        if let Some(stdout) = child.stdout.take() {
+            stdout.take(MAX_PRINTED).read_to_end(&mut printed).await?;
+        }
+        child.wait().await
+    };
+    let Ok(ended) = timeout(patience, work).await else {
         return Err(RecipeError::TimedOut {
-            recipe: recipe.to_owned(),
+            recipe,
             log: log.to_owned(),
             patience,
         });
     };
     if ended?.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&printed).into_owned());
     }
     let all = fs_err::read_to_string(log).unwrap_or_default();
     Err(RecipeError::Failed {
-        recipe: recipe.to_owned(),
-        said: tail(&all),
+        recipe,
+        said: last_lines(&all, 3),
         log: log.to_owned(),
     })
-}
-
-fn tail(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines
-        .iter()
-        .skip(lines.len().saturating_sub(3))
-        .copied()
-        .collect::<Vec<_>>()
-        .join("; ")
 }
 
 #[cfg(test)]
@@ -94,7 +107,7 @@ mod tests {
     #[tokio::test]
     async fn a_failure_says_the_last_lines() {
         let error = script(
-            "#!/bin/sh\necho first; echo broken >&2; exit 3\n",
+            "#!/bin/sh\necho first >&2; echo broken >&2; exit 3\n",
             Duration::from_secs(5),
         )
         .await

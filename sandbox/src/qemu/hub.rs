@@ -19,6 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
 use super::command::{HUB_SOCKET, VPC_SOCKET};
+use crate::files::remove_if_there;
 
 /// More than any frame without offloads.
 const MAX_FRAME: usize = 65_536;
@@ -195,13 +196,6 @@ async fn send(socket: Arc<UnixDatagram>, to: PathBuf, mut frames: mpsc::Receiver
             Ok(Ok(_)) | Err(_) => {}
             Ok(Err(error)) => debug!(%error, "a frame could not be delivered"),
         }
-    }
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs_err::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 

@@ -19,11 +19,14 @@ use super::{
     Shared,
     command::{self, BootFiles},
     metadata::MetadataService,
-    process::{Detached, Life, ProcessId},
     qmp::{Qmp, QmpError},
-    record::{Record, Wanted, private_dir},
+    record::{Record, Wanted},
 };
-use crate::machine::{MachineError, MachineSpec, MachineState};
+use crate::{
+    files::{last_lines, private_dir, remove_if_there},
+    machine::{MachineError, MachineSpec, MachineState},
+    process::{Detached, Life, ProcessId},
+};
 
 /// How long QEMU may take until its monitor answers.
 const START: Duration = Duration::from_mins(1);
@@ -218,10 +221,7 @@ impl Machine {
         }
         // Sockets of the run before would be taken for this one's.
         for name in [command::QMP_SOCKET, command::VPC_SOCKET] {
-            match fs_err::remove_file(self.dir.join(name)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-                _ => {}
-            }
+            remove_if_there(&self.dir.join(name))?;
         }
         let args = command::arguments(&record.spec, &boot, &self.shared.host);
         let detached = Detached {
@@ -341,7 +341,7 @@ impl Machine {
 
     fn qemu_failed(&self, what: &str) -> MachineError {
         let log = self.dir.join(QEMU_LOG);
-        let said = last_lines(&fs_err::read_to_string(&log).unwrap_or_default());
+        let said = last_lines(&fs_err::read_to_string(&log).unwrap_or_default(), 5);
         let said = if said.is_empty() {
             String::new()
         } else {
@@ -390,20 +390,5 @@ async fn run(name: &'static str, program: &mut Command, patience: Duration) -> R
     if output.status.success() {
         return Ok(());
     }
-    Err(failed(last_lines(&String::from_utf8_lossy(&output.stderr))))
-}
-
-/// The last few lines of what a program said, on one line.
-fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    lines
-        .iter()
-        .skip(lines.len().saturating_sub(5))
-        .copied()
-        .collect::<Vec<_>>()
-        .join("; ")
+    Err(failed(last_lines(&String::from_utf8_lossy(&output.stderr), 5)))
 }

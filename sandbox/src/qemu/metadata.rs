@@ -2,9 +2,7 @@
 //! stands in [`crate::metadata`].
 
 use std::{
-    fs::Permissions,
     io,
-    os::unix::fs::PermissionsExt,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -15,10 +13,10 @@ use axum::{
     http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use tokio::net::UnixListener;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
+    files::listen,
     machine::MachineSpec,
     metadata::{Answer, GuestNet, lookup},
 };
@@ -57,25 +55,6 @@ impl MetadataService {
             .unwrap_or_else(PoisonError::into_inner)
             .clone_from(spec);
     }
-}
-
-/// A listening socket that only this user may connect to.
-///
-/// # Errors
-/// When it cannot be made.
-pub fn listen(socket: &Path) -> io::Result<UnixListener> {
-    match fs_err::remove_file(socket) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(socket).map_err(|error| {
-        io::Error::new(
-            error.kind(),
-            format!("cannot listen on {}: {error}", socket.display()),
-        )
-    })?;
-    fs_err::set_permissions(socket, Permissions::from_mode(0o600))?;
-    Ok(listener)
 }
 
 async fn answer(State(spec): State<Arc<Mutex<MachineSpec>>>, request: Request) -> Response {

@@ -5,7 +5,6 @@ pub mod command;
 mod hub;
 mod machine;
 pub mod metadata;
-pub mod process;
 mod qmp;
 pub mod record;
 
@@ -18,7 +17,7 @@ use std::{
 };
 
 use futures::{future::BoxFuture, future::join_all};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::{command::Host, hub::Hub, machine::Machine, record::Wanted};
 use crate::{
@@ -43,7 +42,7 @@ pub struct QemuDriver {
 }
 
 /// A machine, as `status` shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MachineReport {
     /// The droplet.
     pub droplet_id: u64,
@@ -65,7 +64,7 @@ impl QemuDriver {
     /// # Errors
     /// When the directory cannot be made.
     pub fn new(machines_dir: PathBuf, images: BaseImages, host: Host) -> io::Result<Self> {
-        record::private_dir(&machines_dir)?;
+        crate::files::private_dir(&machines_dir)?;
         let shared = Shared {
             machines_dir,
             images,

@@ -12,16 +12,13 @@
 //! the new one. A directory without it is the rest of an interrupted creation or removal, and counts as no machine.
 
 use std::{
-    fs::Permissions,
-    io::{self, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    io,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::process::ProcessId;
-use crate::machine::MachineSpec;
+use crate::{files::replace_file, machine::MachineSpec, process::ProcessId};
 
 /// The layout that this program writes.
 const VERSION: u32 = 1;
@@ -104,40 +101,17 @@ impl Record {
     }
 }
 
-/// Replaces a private file of a directory as a whole.
-///
-/// # Errors
-/// When it cannot be written; the old one is then still there.
-pub fn replace_file(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let beside = dir.join(format!("{name}.new"));
-    let mut options = fs_err::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    options.options_mut().mode(0o600);
-    let mut file = options.open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs_err::rename(&beside, dir.join(name))?;
-    fs_err::File::open(dir)?.sync_all()
-}
-
-/// Makes a directory for this user alone.
-///
-/// # Errors
-/// When it cannot be made.
-pub fn private_dir(dir: &Path) -> io::Result<()> {
-    fs_err::create_dir_all(dir)?;
-    fs_err::set_permissions(dir, Permissions::from_mode(0o700))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
     fn a_record_comes_back_private_and_of_its_version_only() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Record::read(dir.path()).unwrap(), None);
-        let mut record = Record::new(super::super::command::tests::spec(), "/cache/base".into());
+        let mut record = Record::new(crate::qemu::command::tests::spec(), "/cache/base".into());
         record.process = Some(ProcessId {
             pid: 7,
             start_ticks: 8,
