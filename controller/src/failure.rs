@@ -3,7 +3,7 @@
 
 use anyhow::Error;
 
-use crate::{cloud::CloudError, fleet::FleetError};
+use crate::{apply::up::UpError, cloud::CloudError, environ::EnvironError, fleet::FleetError, plan::CheckError};
 
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +101,10 @@ pub fn kind_of(error: &Error) -> Kind {
         if let Some(cloud) = cause.downcast_ref::<CloudError>() {
             return if cloud.is_ambiguous() { Kind::InDoubt } else { Kind::Failed };
         }
-        if cause.is::<FleetError>() || cause.is::<crate::environ::EnvironError>() {
+        if let Some(up) = cause.downcast_ref::<UpError>() {
+            return if matches!(up, UpError::Undone(_)) { Kind::Failed } else { Kind::InDoubt };
+        }
+        if cause.is::<FleetError>() || cause.is::<EnvironError>() || cause.is::<CheckError>() {
             return Kind::Input;
         }
     }
@@ -122,6 +125,9 @@ pub fn hints_of(error: &Error) -> Vec<String> {
         }
         if let Some(cloud) = cause.downcast_ref::<CloudError>() {
             cloud.hint().into_iter().for_each(&mut add);
+        }
+        if let Some(up) = cause.downcast_ref::<UpError>() {
+            up.hint().into_iter().for_each(&mut add);
         }
     }
     hints

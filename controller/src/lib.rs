@@ -2,8 +2,12 @@
 //! It owns the CLI and the state directory on the workstation. It must not know the inside of an agent: the contract is
 //! `tidegate-proto`.
 
+pub mod apply;
+pub mod cli;
 pub mod clock;
 pub mod cloud;
+pub mod cloud_init;
+pub mod commands;
 pub mod environ;
 pub mod failure;
 pub mod fleet;
@@ -12,3 +16,4 @@ pub mod output;
 pub mod plan;
 pub mod state;
 pub mod suggest;
+pub mod waits;

@@ -17,7 +17,7 @@ use super::{
     error::{ApiError, CloudError},
     retry::{Backoff, asked_wait},
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, waits::Waits};
 
 /// The largest answer that is read.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -49,6 +49,7 @@ pub struct Client {
     endpoint: Endpoint,
     token: Token,
     clock: Clock,
+    waits: Waits,
     calls: AtomicU64,
     budget: Duration,
 }
@@ -63,7 +64,7 @@ impl Client {
     ///
     /// # Errors
     /// When the TLS set-up of this machine cannot be used.
-    pub fn new(endpoint: Endpoint, token: Token, clock: Clock) -> Result<Self, CloudError> {
+    pub fn new(endpoint: Endpoint, token: Token, clock: Clock, waits: Waits) -> Result<Self, CloudError> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("tidegate/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(10))
@@ -74,7 +75,8 @@ impl Client {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(CloudError::Setup)?;
-        Ok(Self { http, endpoint, token, clock, calls: AtomicU64::new(0), budget: Duration::from_secs(45) })
+        let calls = AtomicU64::new(0);
+        Ok(Self { http, endpoint, token, clock, waits, calls, budget: Duration::from_secs(45) })
     }
 
     /// Requests sent so far, repeated ones included.
@@ -151,7 +153,7 @@ impl Client {
             match wait {
                 Some(wait) => {
                     tracing::debug!(%method, path, ?wait, %error, "repeating");
-                    tokio::time::sleep(wait).await;
+                    self.waits.sleep(wait).await;
                 }
                 None => return Err(judge(&method, path, error)),
             }
@@ -167,6 +169,7 @@ impl Client {
     ) -> Result<Answer, (CloudError, Option<Duration>)> {
         let call = format!("{method} {path}");
         self.calls.fetch_add(1, Ordering::Relaxed);
+        let _waiting = self.waits.begin();
         let mut request = self
             .http
             .request(method.clone(), self.endpoint.join(path))

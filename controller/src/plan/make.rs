@@ -69,9 +69,9 @@ fn firewall_changes(fleet: &Fleet, now: &Snapshot) -> Vec<Change> {
         let spec = firewall_spec(fleet, name, wanted);
         let full = spec.name.clone();
         match now.firewalls.iter().find(|own| own.spec.name == full) {
-            None => changes.push(free(Action::Create, full, "", Resource::Firewall { id: None, spec })),
+            None => changes.push(free(Action::Create, full, "", Resource::Firewall { id: None, before: None, spec })),
             Some(own) if own.spec.canonical() != spec.canonical() => {
-                let resource = Resource::Firewall { id: Some(own.id.clone()), spec };
+                let resource = Resource::Firewall { id: Some(own.id.clone()), before: Some(own.spec.clone()), spec };
                 changes.push(free(Action::Change, full, "its rules differ from the file", resource));
             }
             Some(_) => {}
@@ -79,7 +79,7 @@ fn firewall_changes(fleet: &Fleet, now: &Snapshot) -> Vec<Change> {
     }
     let gone = now.firewalls.iter().filter(|own| is_left_over(fleet, own));
     changes.extend(gone.map(|own| {
-        let resource = Resource::Firewall { id: Some(own.id.clone()), spec: own.spec.clone() };
+        let resource = Resource::Firewall { id: Some(own.id.clone()), before: None, spec: own.spec.clone() };
         free(Action::Delete, own.spec.name.clone(), "no longer in the file", resource)
     }));
     changes

@@ -7,7 +7,7 @@ mod make;
 mod model;
 mod snapshot;
 
-pub use check::{CheckError, check};
+pub use check::{CheckError, check, is_our_firewall, is_our_vpc};
 pub use make::make;
 pub use model::{Action, Change, DropletSpec, Plan, Resource};
 pub use snapshot::Snapshot;

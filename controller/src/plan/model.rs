@@ -72,6 +72,9 @@ pub enum Resource {
         /// The one to change or delete.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<String>,
+        /// What it was before, to go back to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<FirewallSpec>,
         /// The whole of it.
         spec: FirewallSpec,
     },
