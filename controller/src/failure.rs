@@ -3,7 +3,7 @@
 
 use anyhow::Error;
 
-use crate::{apply::up::UpError, cloud::CloudError, environ::EnvironError, fleet::FleetError, plan::CheckError};
+use crate::{agents::{AgentError, EnrolError}, apply::up::UpError, cloud::CloudError, environ::EnvironError, fleet::FleetError, plan::CheckError};
 
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +101,12 @@ pub fn kind_of(error: &Error) -> Kind {
         if let Some(cloud) = cause.downcast_ref::<CloudError>() {
             return if cloud.is_ambiguous() { Kind::InDoubt } else { Kind::Failed };
         }
+        if let Some(agent) = cause.downcast_ref::<AgentError>() {
+            return if agent.is_input() { Kind::Input } else { Kind::Failed };
+        }
+        if cause.is::<EnrolError>() {
+            return Kind::InDoubt;
+        }
         if let Some(up) = cause.downcast_ref::<UpError>() {
             return if matches!(up, UpError::Undone(_)) { Kind::Failed } else { Kind::InDoubt };
         }
@@ -125,6 +131,12 @@ pub fn hints_of(error: &Error) -> Vec<String> {
         }
         if let Some(cloud) = cause.downcast_ref::<CloudError>() {
             cloud.hint().into_iter().for_each(&mut add);
+        }
+        if let Some(enrol) = cause.downcast_ref::<EnrolError>() {
+            enrol.hint().into_iter().for_each(&mut add);
+        }
+        if let Some(agent) = cause.downcast_ref::<AgentError>() {
+            agent.hint().into_iter().for_each(&mut add);
         }
         if let Some(up) = cause.downcast_ref::<UpError>() {
             up.hint().into_iter().for_each(&mut add);

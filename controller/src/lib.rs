@@ -2,7 +2,9 @@
 //! It owns the CLI and the state directory on the workstation. It must not know the inside of an agent: the contract is
 //! `tidegate-proto`.
 
+pub mod agents;
 pub mod apply;
+pub mod authority;
 pub mod cli;
 pub mod clock;
 pub mod cloud;

@@ -64,6 +64,11 @@ pub enum UpError {
 }
 
 impl UpError {
+    /// Whether the journal is still needed.
+    pub fn is_unfinished(&self) -> bool {
+        !matches!(self, Self::Undone(_))
+    }
+
     /// What the failed step advises.
     pub fn hint(&self) -> Option<String> {
         let failure = match self {

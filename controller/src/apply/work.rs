@@ -1,6 +1,6 @@
 //! What every step is given.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Work {
     /// The API.
-    pub client: Client,
+    pub client: Arc<Client>,
     /// Fleet and environment.
     pub scope: Scope,
     /// Slug.

@@ -1,5 +1,7 @@
 //! What `plan` and `up` both begin with: fleet file, state, one look at the account, checks, plan.
 
+use std::sync::Arc;
+
 use super::context::Context;
 use crate::{
     cloud::Client,
@@ -15,16 +17,27 @@ pub(super) struct Prepared {
     pub state: StateDir,
     pub inventory: Inventory,
     pub ssh_key: String,
-    pub client: Client,
+    pub client: Arc<Client>,
 }
 
 /// Reads what is on this machine; nothing is asked of the API yet.
 pub(super) fn read(context: &Context) -> anyhow::Result<Prepared> {
     let fleet = context.fleet()?;
     let environ = context.environ(&fleet)?;
-    let client = context.client(&environ)?;
+    let client = Arc::new(context.client(&environ)?);
     let state = context.state(&fleet.scope)?;
     let ssh_key = state.ssh_public_key(&fleet.scope).map_err(not_initialised)?;
+    let inventory = Inventory::load(&state)?;
+    Ok(Prepared { fleet, state, inventory, ssh_key, client })
+}
+
+/// The same for taking down, which needs no keys: what carries our marks can be found without them.
+pub(super) fn read_for_down(context: &Context) -> anyhow::Result<Prepared> {
+    let fleet = context.fleet()?;
+    let environ = context.environ(&fleet)?;
+    let client = Arc::new(context.client(&environ)?);
+    let state = context.state(&fleet.scope)?;
+    let ssh_key = state.ssh_public_key(&fleet.scope).unwrap_or_default();
     let inventory = Inventory::load(&state)?;
     Ok(Prepared { fleet, state, inventory, ssh_key, client })
 }

@@ -183,7 +183,7 @@ fn droplet_changes(
 /// Only what our own record says: made with an intent of ours, not enrolled, token run out.
 fn never_enrolled(own: &Droplet, inventory: &Inventory, at: Timestamp) -> bool {
     inventory.droplets.get(&own.name).is_some_and(|record| {
-        own.has_tag(&record.intent.tag()) && record.enrolment_id.is_none() && record.token_expires_at <= at
+        own.has_tag(&record.intent.tag()) && !record.enrolled && record.token_expires_at <= at
     })
 }
 

@@ -137,7 +137,7 @@ fn a_droplet_that_never_enrolled_is_replaced_only_after_its_token_ran_out() {
     assert!(plan(&shop(1), &inventory, &now).is_empty());
     inventory.droplets.insert(name.clone(), DropletRecord::wanted(intent.clone(), at()));
     insta::assert_snapshot!(plan(&shop(1), &inventory, &now));
-    let enrolled = DropletRecord { enrolment_id: Some("e".to_owned()), ..DropletRecord::wanted(intent, at()) };
+    let enrolled = DropletRecord { enrolled: true, ..DropletRecord::wanted(intent, at()) };
     inventory.droplets.insert(name, enrolled);
     assert!(plan(&shop(1), &inventory, &now).is_empty());
 }

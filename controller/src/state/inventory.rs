@@ -43,9 +43,15 @@ pub struct DropletRecord {
     /// Known once the API answered.
     #[serde(default)]
     pub id: Option<u64>,
-    /// Present once enrolled; the token was used then.
+    /// Present once a certificate was signed: the token is used, and only the same key may ask again.
     #[serde(default)]
     pub enrolment_id: Option<String>,
+    /// SHA-256 of that key's SubjectPublicKeyInfo, hex.
+    #[serde(default)]
+    pub agent_key: String,
+    /// Whether the agent was seen with that certificate.
+    #[serde(default)]
+    pub enrolled: bool,
     /// End of the agent's certificate.
     #[serde(default)]
     pub certificate_not_after: Option<Timestamp>,
@@ -65,6 +71,8 @@ impl DropletRecord {
             token_expires_at,
             id: None,
             enrolment_id: None,
+            agent_key: String::new(),
+            enrolled: false,
             certificate_not_after: None,
             audit_head_number: 0,
             audit_head_hash: String::new(),
@@ -125,7 +133,7 @@ mod tests {
     const GOLDEN: &str = r#"{
         "version": 1, "vpc": "v", "ssh_key": 7, "firewalls": {"shop-production-web": "f"},
         "droplets": {"shop-production-web-1": {"intent": "00ff", "token_expires_at": "2026-11-21T08:00:00Z", "id": 3,
-            "enrolment_id": "e", "certificate_not_after": "2028-11-21T08:00:00Z", "audit_head_number": 2, "audit_head_hash": "ab"}}
+            "enrolment_id": "e", "agent_key": "cd", "enrolled": true, "certificate_not_after": "2028-11-21T08:00:00Z", "audit_head_number": 2, "audit_head_hash": "ab"}}
     }"#;
 
     #[test]

@@ -1,0 +1,128 @@
+//! What goes wrong between us and an agent, with the cause and cure that the agent itself tells.
+
+use std::fmt;
+
+use tidegate_proto::{
+    status::RichError,
+    tls::{ConnectError, Refusal, TlsError},
+    v1,
+};
+use tonic::{Code, Status};
+
+/// A call to an agent that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// TLS cannot be set up on this side.
+    #[error("this machine's certificate cannot be used")]
+    Tls(#[source] TlsError),
+    /// No connection.
+    #[error("{droplet} cannot be reached")]
+    Connect {
+        /// Its name.
+        droplet: String,
+        /// Why.
+        #[source]
+        source: ConnectError,
+    },
+    /// The agent does not take our certificate.
+    #[error("{droplet} refuses this machine")]
+    Refused {
+        /// Its name.
+        droplet: String,
+        /// Why.
+        #[source]
+        source: Refusal,
+    },
+    /// The agent answered with an error.
+    #[error(transparent)]
+    Call(Box<CallError>),
+    /// A peer that breaks the contract.
+    #[error("{droplet} answered with something this version does not understand: {what}")]
+    Contract {
+        /// Its name.
+        droplet: String,
+        /// What.
+        what: String,
+    },
+}
+
+/// What an agent says when it refuses or fails: what, where, why, what to do.
+#[derive(Debug)]
+pub struct CallError {
+    droplet: String,
+    rich: RichError,
+    cause: Option<Cause>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Cause(String);
+
+impl CallError {
+    /// From what came over the wire.
+    pub fn new(droplet: &str, status: &Status) -> Self {
+        Self::rich(droplet, RichError::from_status(status))
+    }
+
+    /// From a failure inside a stream of events.
+    pub fn of_failure(droplet: &str, failure: v1::Failure) -> Self {
+        let v1::Failure { what, place, cause, hint, details } = failure;
+        let rich = RichError::new(Code::Aborted, "failed", what).at(place).because(cause).hint(hint).details(details);
+        Self::rich(droplet, rich)
+    }
+
+    fn rich(droplet: &str, rich: RichError) -> Self {
+        let cause = (!rich.cause.is_empty()).then(|| Cause(rich.cause.clone()));
+        Self { droplet: droplet.to_owned(), rich, cause }
+    }
+
+    /// gRPC's code.
+    pub fn code(&self) -> Code {
+        self.rich.code
+    }
+
+    /// What to do.
+    pub fn hint(&self) -> Option<&str> {
+        Some(self.rich.hint.as_str()).filter(|hint| !hint.is_empty())
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RichError { code: _, reason: _, what, place, cause: _, hint: _, details } = &self.rich;
+        if !place.is_empty() && place != &self.droplet {
+            write!(f, "{place}: ")?;
+        }
+        write!(f, "{what} (on {})", self.droplet)?;
+        for line in details {
+            write!(f, "\n    {line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for CallError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().map(|cause| -> &(dyn std::error::Error + 'static) { cause })
+    }
+}
+
+impl AgentError {
+    /// What to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Call(call) => call.hint().map(str::to_owned),
+            Self::Connect { .. } => Some("`tidegate info` tells whether the droplet is there; \
+                 [addresses] in tidegate.toml has to hold your own address for port 7443".to_owned()),
+            Self::Contract { .. } => {
+                Some("agent and controller may be of different versions: `tidegate status` tells".to_owned())
+            }
+            Self::Tls(_) | Self::Refused { .. } => None,
+        }
+    }
+
+    /// Whether the request itself was wrong.
+    pub fn is_input(&self) -> bool {
+        matches!(self, Self::Call(call) if matches!(call.code(), Code::InvalidArgument | Code::NotFound))
+    }
+}
