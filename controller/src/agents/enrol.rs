@@ -168,7 +168,7 @@ async fn attempt(
     one: &Enrolment,
     record: &impl Fn(Enrolled) -> Result<(), crate::state::StateError>,
 ) -> Result<(), EnrolError> {
-    let dialer = Dialer::unenrolled(caller.keys.credentials.clone(), caller.proto_clock()).map_err(AgentError::Tls)?;
+    let dialer = Dialer::unenrolled(&caller.keys.credentials, caller.proto_clock()).map_err(AgentError::Tls)?;
     let connection = dialer.connect(SocketAddr::from((one.address, AGENT_PORT))).await;
     let connection =
         connection.map_err(|source| AgentError::Connect { droplet: one.name.clone(), source })?;
