@@ -24,6 +24,7 @@ use crate::account::Account;
 
 pub use self::{
     faults::{Effect, Rule},
+    routes::{OPERATIONS, Operation},
     serve::serve,
 };
 

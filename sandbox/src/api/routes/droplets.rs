@@ -28,11 +28,11 @@ use crate::{
 pub(super) fn routes() -> Router<Arc<Site>> {
     Router::new()
         .route("/v2/droplets", get(list).post(create).delete(delete_tagged))
-        .route("/v2/droplets/{droplet}", get(show_one).delete(delete))
-        .route("/v2/droplets/{droplet}/neighbors", get(neighbors))
-        .route("/v2/droplets/{droplet}/kernels", get(kernels))
-        .route("/v2/droplets/{droplet}/snapshots", get(snapshots))
-        .route("/v2/droplets/{droplet}/backups", get(backups))
+        .route("/v2/droplets/{droplet_id}", get(show_one).delete(delete))
+        .route("/v2/droplets/{droplet_id}/neighbors", get(neighbors))
+        .route("/v2/droplets/{droplet_id}/kernels", get(kernels))
+        .route("/v2/droplets/{droplet_id}/snapshots", get(snapshots))
+        .route("/v2/droplets/{droplet_id}/backups", get(backups))
 }
 
 /// The id in a path; what is no number is not found.
@@ -41,7 +41,6 @@ pub(super) fn id(text: &str) -> Result<u64, ApiError> {
 }
 
 async fn list(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
-    ask.needs(&["droplet:read"])?;
     let (state, now) = (site.account.state(), site.account.now());
     let (tag, name) = (ask.query("tag_name").map(tags::fold), ask.query("name"));
     if tag.is_some() && name.is_some() {
@@ -99,7 +98,7 @@ async fn create(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
 
 /// Naming something in the request takes the scope for it too.
 fn scopes_for(request: &CreateRequest) -> Vec<&'static str> {
-    let mut scopes = vec!["droplet:create"];
+    let mut scopes = Vec::new();
     if request.tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
         scopes.push("tag:create");
     }
@@ -115,15 +114,13 @@ fn scopes_for(request: &CreateRequest) -> Vec<&'static str> {
     scopes
 }
 
-async fn show_one(State(site): State<Arc<Site>>, Path(droplet): Path<String>, ask: Ask) -> Answer {
-    ask.needs(&["droplet:read"])?;
+async fn show_one(State(site): State<Arc<Site>>, Path(droplet): Path<String>) -> Answer {
     let (state, now) = (site.account.state(), site.account.now());
     let droplet = show::droplet(&state, droplets::find(&state, id(&droplet)?, now)?, now);
     Ok(answer(StatusCode::OK, json!({"droplet": droplet})))
 }
 
-async fn delete(State(site): State<Arc<Site>>, Path(droplet): Path<String>, ask: Ask) -> Answer {
-    ask.needs(&["droplet:delete"])?;
+async fn delete(State(site): State<Arc<Site>>, Path(droplet): Path<String>) -> Answer {
     let id = id(&droplet)?;
     site.account
         .change(move |state, env| droplets::delete(state, env, id))
@@ -133,7 +130,7 @@ async fn delete(State(site): State<Arc<Site>>, Path(droplet): Path<String>, ask:
 
 /// Without a tag nothing is deleted.
 async fn delete_tagged(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
-    ask.needs(&["droplet:delete", "tag:read"])?;
+    ask.needs(&["tag:read"])?;
     let Some(tag) = ask.query("tag_name").map(str::to_owned) else {
         return Err(ApiError::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -147,29 +144,28 @@ async fn delete_tagged(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
 }
 
 /// Every droplet has its host to itself.
-async fn neighbors(State(site): State<Arc<Site>>, Path(droplet): Path<String>, ask: Ask) -> Answer {
-    known(&site, &droplet, &ask)?;
+async fn neighbors(State(site): State<Arc<Site>>, Path(droplet): Path<String>) -> Answer {
+    known(&site, &droplet)?;
     Ok(answer(StatusCode::OK, json!({"droplets": []})))
 }
 
 /// Droplets boot the kernels in their images.
 async fn kernels(State(site): State<Arc<Site>>, Path(droplet): Path<String>, ask: Ask) -> Answer {
-    known(&site, &droplet, &ask)?;
+    known(&site, &droplet)?;
     Ok(ask.page("kernels", &[]))
 }
 
 async fn snapshots(State(site): State<Arc<Site>>, Path(droplet): Path<String>, ask: Ask) -> Answer {
-    known(&site, &droplet, &ask)?;
+    known(&site, &droplet)?;
     Ok(ask.page("snapshots", &[]))
 }
 
 async fn backups(State(site): State<Arc<Site>>, Path(droplet): Path<String>, ask: Ask) -> Answer {
-    known(&site, &droplet, &ask)?;
+    known(&site, &droplet)?;
     Ok(ask.page("backups", &[]))
 }
 
-fn known(site: &Site, droplet: &str, ask: &Ask) -> Result<(), ApiError> {
-    ask.needs(&["droplet:read"])?;
+fn known(site: &Site, droplet: &str) -> Result<(), ApiError> {
     droplets::find(&site.account.state(), id(droplet)?, site.account.now())?;
     Ok(())
 }

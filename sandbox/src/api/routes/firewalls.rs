@@ -30,22 +30,22 @@ pub(super) fn routes() -> Router<Arc<Site>> {
     Router::new()
         .route("/v2/firewalls", get(list).post(create))
         .route(
-            "/v2/firewalls/{firewall}",
+            "/v2/firewalls/{firewall_id}",
             get(show_one).put(replace).delete(delete),
         )
         .route(
-            "/v2/firewalls/{firewall}/droplets",
+            "/v2/firewalls/{firewall_id}/droplets",
             post(add_droplets).delete(remove_droplets),
         )
         .route(
-            "/v2/firewalls/{firewall}/tags",
+            "/v2/firewalls/{firewall_id}/tags",
             post(add_tags).delete(remove_tags),
         )
         .route(
-            "/v2/firewalls/{firewall}/rules",
+            "/v2/firewalls/{firewall_id}/rules",
             post(add_rules).delete(remove_rules),
         )
-        .route("/v2/droplets/{droplet}/firewalls", get(of_droplet))
+        .route("/v2/droplets/{droplet_id}/firewalls", get(of_droplet))
 }
 
 #[derive(Deserialize)]
@@ -83,12 +83,10 @@ impl Site {
 }
 
 async fn list(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
-    ask.needs(&["firewall:read"])?;
     Ok(site.firewalls(&ask, |_| true))
 }
 
 async fn of_droplet(State(site): State<Arc<Site>>, Path(droplet): Path<String>, ask: Ask) -> Answer {
-    ask.needs(&["firewall:read"])?;
     let state = site.account.state();
     let id = droplet.parse().map_err(|_| Refusal::NotFound)?;
     droplets::find(&state, id, site.account.now())?;
@@ -98,7 +96,6 @@ async fn of_droplet(State(site): State<Arc<Site>>, Path(droplet): Path<String>, 
 }
 
 async fn create(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
-    ask.needs(&["firewall:create"])?;
     let request: FirewallRequest = ask.body()?;
     let made = site
         .account
@@ -107,13 +104,11 @@ async fn create(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
     site.firewall(StatusCode::ACCEPTED, &made.id)
 }
 
-async fn show_one(State(site): State<Arc<Site>>, Path(id): Path<String>, ask: Ask) -> Answer {
-    ask.needs(&["firewall:read"])?;
+async fn show_one(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Answer {
     site.firewall(StatusCode::OK, &id)
 }
 
 async fn replace(State(site): State<Arc<Site>>, Path(id): Path<String>, ask: Ask) -> Answer {
-    ask.needs(&["firewall:update"])?;
     let request: FirewallRequest = ask.body()?;
     let made = site
         .account
@@ -122,8 +117,7 @@ async fn replace(State(site): State<Arc<Site>>, Path(id): Path<String>, ask: Ask
     site.firewall(StatusCode::OK, &made.id)
 }
 
-async fn delete(State(site): State<Arc<Site>>, Path(id): Path<String>, ask: Ask) -> Answer {
-    ask.needs(&["firewall:delete"])?;
+async fn delete(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Answer {
     site.account
         .change(move |state, _env| firewalls::delete(state, &id))
         .await?;
@@ -139,7 +133,6 @@ async fn remove_droplets(State(site): State<Arc<Site>>, Path(id): Path<String>, 
 }
 
 async fn edit_droplets(site: &Site, id: String, ask: &Ask, edit: Edit) -> Answer {
-    ask.needs(&["firewall:update"])?;
     let ids = given(ask.body::<DropletsRequest>()?.droplet_ids, "droplet_ids")?;
     site.account
         .change(move |state, _env| firewalls::edit_droplets(state, &id, ids, edit))
@@ -156,7 +149,6 @@ async fn remove_tags(State(site): State<Arc<Site>>, Path(id): Path<String>, ask:
 }
 
 async fn edit_tags(site: &Site, id: String, ask: &Ask, edit: Edit) -> Answer {
-    ask.needs(&["firewall:update"])?;
     let names = given(ask.body::<TagsRequest>()?.tags, "tags")?;
     site.account
         .change(move |state, _env| firewalls::edit_tags(state, &id, names, edit))
@@ -173,7 +165,6 @@ async fn remove_rules(State(site): State<Arc<Site>>, Path(id): Path<String>, ask
 }
 
 async fn edit_rules(site: &Site, id: String, ask: &Ask, edit: Edit) -> Answer {
-    ask.needs(&["firewall:update"])?;
     let request: RulesRequest = ask.body()?;
     site.account
         .change(move |state, env| firewalls::edit_rules(state, env, &id, request, edit))

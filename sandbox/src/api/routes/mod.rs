@@ -1,4 +1,5 @@
-//! The routes, one module per resource. Each checks the scopes, asks the account once, and shows the answer.
+//! The routes, one module per resource. Each asks the account once and shows the answer; scopes
+//! are checked before, by [`table`].
 
 mod account;
 mod catalog;
@@ -7,6 +8,7 @@ mod droplet_actions;
 mod droplets;
 mod firewalls;
 mod keys;
+mod table;
 mod tags;
 mod vpcs;
 
@@ -15,6 +17,8 @@ use std::sync::Arc;
 use axum::Router;
 
 use super::{Site, error::ApiError};
+
+pub use self::table::{OPERATIONS, Operation};
 
 /// Every route; an unknown path or method is not found.
 pub(super) fn all(site: Arc<Site>) -> Router {
@@ -27,6 +31,7 @@ pub(super) fn all(site: Arc<Site>) -> Router {
         .merge(firewalls::routes())
         .merge(droplets::routes())
         .merge(droplet_actions::routes())
+        .route_layer(axum::middleware::from_fn(table::check))
         .merge(control::routes())
         .fallback(async || ApiError::not_found())
         .method_not_allowed_fallback(async || ApiError::not_found())

@@ -1,0 +1,19 @@
+//! The sandbox's API through real HTTP, with the driver that makes no machines. With DigitalOcean's OpenAPI document
+//! (`TIDEGATE_OPENAPI`) every answer of every test is judged by it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test ends at the first thing that is not as expected"
+)]
+
+mod access;
+mod contract;
+mod faults;
+mod lives;
+mod persistence;
+mod pydo;
+mod sandbox;
+mod shapes;
