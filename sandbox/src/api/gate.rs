@@ -197,6 +197,8 @@ impl Passage {
         if let Some(error) = response.extensions_mut().remove::<ApiError>() {
             *response.body_mut() = Body::from(error.body(&self.request_id).to_string());
             response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+            // The router told the length of the body that this one replaces.
+            response.headers_mut().remove(header::CONTENT_LENGTH);
         }
         let headers = response.headers_mut();
         if headers

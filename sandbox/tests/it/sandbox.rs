@@ -45,7 +45,10 @@ pub(crate) fn openapi() -> Option<&'static OpenApi> {
 
 /// Settings without lags.
 pub(crate) fn quick() -> Settings {
-    Settings { lags: Lags::none(), ..Settings::default() }
+    Settings {
+        lags: Lags::none(),
+        ..Settings::default()
+    }
 }
 
 /// A running sandbox.
@@ -69,14 +72,20 @@ impl Sandbox {
     /// A new account whose time only moves when the test moves it.
     pub(crate) async fn start_frozen(settings: Settings) -> (Self, Arc<ManualClock>) {
         let clock = Arc::new(ManualClock::new("2026-11-21T12:00:00Z".parse().unwrap()));
-        (Self::start_at(settings, Arc::clone(&clock) as Arc<dyn Clock>).await, clock)
+        (
+            Self::start_at(settings, Arc::clone(&clock) as Arc<dyn Clock>).await,
+            clock,
+        )
     }
 
     async fn start_at(settings: Settings, clock: Arc<dyn Clock>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let driver = Arc::new(NoMachines::new());
         let sandbox = Self::open(dir.path(), driver, settings, clock).await;
-        Self { _dir: Some(dir), ..sandbox }
+        Self {
+            _dir: Some(dir),
+            ..sandbox
+        }
     }
 
     /// Opens the account in a directory and serves it.
@@ -94,7 +103,12 @@ impl Sandbox {
         let address = listener.local_addr().unwrap();
         let never: Pending<()> = pending();
         tokio::spawn(api::serve(Arc::clone(&account), listener, never));
-        Self { account, driver, address, _dir: None }
+        Self {
+            account,
+            driver,
+            address,
+            _dir: None,
+        }
     }
 
     /// A client with the full token.
@@ -104,7 +118,13 @@ impl Sandbox {
 
     /// A client with a token that the account has.
     pub(crate) fn client_with(&self, grant: &Grant) -> Client {
-        let token = self.account.token(grant).unwrap().secret.expose_secret().to_owned();
+        let token = self
+            .account
+            .token(grant)
+            .unwrap()
+            .secret
+            .expose_secret()
+            .to_owned();
         Client::new(self.address, Some(token))
     }
 
@@ -153,7 +173,11 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(address: SocketAddr, token: Option<String>) -> Self {
         let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
-        Self { base: format!("http://{address}"), token, http }
+        Self {
+            base: format!("http://{address}"),
+            token,
+            http,
+        }
     }
 
     /// Sends a request and judges its answer.
@@ -166,7 +190,12 @@ impl Client {
     }
 
     /// Sends a request; the connection may be cut, the answer may be anything.
-    pub(crate) async fn try_send(&self, method: &str, path: &str, body: Option<Value>) -> reqwest::Result<Reply> {
+    pub(crate) async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> reqwest::Result<Reply> {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         if let Some(token) = &self.token {
@@ -183,7 +212,11 @@ impl Client {
         } else {
             serde_json::from_str(&text).unwrap_or(Value::String(text))
         };
-        Ok(Reply { status, headers, body })
+        Ok(Reply {
+            status,
+            headers,
+            body,
+        })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
@@ -203,7 +236,9 @@ impl Client {
         let id = self.droplet(name, tags).await;
         self.wait(&format!("/v2/droplets/{id}"), |body| {
             let droplet = &body["droplet"];
-            droplet["status"] == "active" && droplet["locked"] == false && droplet["networks"]["v4"] != json!([])
+            droplet["status"] == "active"
+                && droplet["locked"] == false
+                && droplet["networks"]["v4"] != json!([])
         })
         .await["droplet"]
             .clone()
@@ -212,7 +247,9 @@ impl Client {
     /// Asks for a droplet and tells its id.
     pub(crate) async fn droplet(&self, name: &str, tags: &[&str]) -> u64 {
         let request = json!({"name": name, "region": "fra1", "size": "s-1vcpu-1gb", "image": "debian-13-x64", "tags": tags});
-        self.post("/v2/droplets", request).await.expect(202)["droplet"]["id"].as_u64().unwrap()
+        self.post("/v2/droplets", request).await.expect(202)["droplet"]["id"]
+            .as_u64()
+            .unwrap()
     }
 
     /// Waits until a path answers 200 with a body that fits.
@@ -231,7 +268,11 @@ impl Client {
 
     /// Waits until an action has ended and tells how.
     pub(crate) async fn wait_action(&self, id: &Value) -> String {
-        let body = self.wait(&format!("/v2/actions/{id}"), |body| body["action"]["status"] != "in-progress").await;
+        let body = self
+            .wait(&format!("/v2/actions/{id}"), |body| {
+                body["action"]["status"] != "in-progress"
+            })
+            .await;
         body["action"]["status"].as_str().unwrap().to_owned()
     }
 
@@ -254,8 +295,16 @@ fn judge(openapi: &OpenApi, method: &str, path: &str, reply: &Reply) {
     for header in openapi.headers(method, bare, reply.status).unwrap() {
         // The document lists it for all, the real API sends it only when a burst was stopped.
         if header != "retry-after" {
-            assert!(reply.headers.contains_key(&header), "{method} {path}: {} lacks {header}", reply.status);
+            assert!(
+                reply.headers.contains_key(&header),
+                "{method} {path}: {} lacks {header}",
+                reply.status
+            );
         }
     }
-    assert_eq!(reply.header("content-type"), Some("application/json; charset=utf-8"), "{method} {path}");
+    assert_eq!(
+        reply.header("content-type"),
+        Some("application/json; charset=utf-8"),
+        "{method} {path}"
+    );
 }
