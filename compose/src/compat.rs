@@ -34,13 +34,13 @@ impl Compatibility {
     }
 }
 
-/// Key orders that differ from the declaration order of the model (which is that of 2.40).
+/// Records whose keys differ from the declaration order of the model (which is that of 2.40): the keys that the version
+/// prints, in its order.
 const ORDERS: &[(Compatibility, &str, &[&str])] = &[(
     Compatibility::V2_26,
     "service.network",
     &[
         "priority",
-        "gw_priority",
         "aliases",
         "ipv4_address",
         "ipv6_address",
@@ -60,6 +60,7 @@ pub(crate) fn ordered(
         .iter()
         .find(|(version, record, _)| *version == compat && *record == id);
     if let Some((_, _, order)) = row {
+        fields.retain(|(key, _)| order.contains(&key.as_str()));
         fields.sort_by_key(|(key, _)| order.iter().position(|known| known == key).unwrap_or(order.len()));
     }
     fields

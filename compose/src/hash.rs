@@ -19,6 +19,9 @@ fn unhashed(compat: Compatibility) -> &'static [&'static str] {
 /// The bytes that are hashed for a service.
 pub fn service_json(service: &Service, compat: Compatibility) -> String {
     let mut service = service.clone();
+    if compat == Compatibility::V2_26 {
+        service.label_file.clear();
+    }
     if let Some(deploy) = &mut service.deploy {
         deploy.replicas = None;
     }
@@ -32,6 +35,17 @@ pub fn service_json(service: &Service, compat: Compatibility) -> String {
 /// The config-hash of a service: the label's value after `service:` references were resolved to container ids.
 pub fn service(service: &Service, compat: Compatibility) -> String {
     digest(&service_json(service, compat))
+}
+
+/// What `docker compose config --hash` prints: the hash of the service without its env files read. For a service with
+/// `env_file` it is not the label's value.
+pub fn printed(service: &Service, compat: Compatibility) -> String {
+    let mut service = service.clone();
+    service.label_file.clear();
+    if let Some(declared) = service.declared.0.take() {
+        (service.environment, service.env_file) = *declared;
+    }
+    self::service(&service, compat)
 }
 
 /// The config-hash of a network (docker compose writes it from 2.31 on).

@@ -15,6 +15,7 @@ pub mod model;
 pub mod names;
 pub mod node;
 pub mod order;
+mod problem;
 pub mod referenced;
 pub mod source;
 pub mod text;

@@ -2,14 +2,40 @@
 //!
 //! Owns the order of the stages; each stage is a module of its own.
 
+mod canonical;
+mod consistency;
+mod defaults;
+pub mod dotenv;
+mod environment;
+mod extends;
+mod include;
+mod interpolate;
+mod merge;
+mod normalize;
+mod paths;
+mod port;
+mod reader;
+mod rules;
+mod scalar;
+mod schema;
+mod setting;
+pub mod template;
+mod unique;
+mod volume;
+mod yaml;
+
 use std::collections::BTreeMap;
 
 use crate::compat::Compatibility;
-use crate::error::{ErrorClass, LoadError, LoadErrors, Warning};
+use crate::error::{ErrorClass, LoadErrors, Warning};
 use crate::files::FileTable;
-use crate::model::Project;
+use crate::model::{Decoder, Field, Project, Service};
+use crate::node::{Map, Position};
+use crate::problem::{Problem, Stage, none_of, placed};
 use crate::referenced::References;
 use crate::source::FileSource;
+use reader::{Reader, Scope};
+use setting::Setting;
 
 /// What to load, and how. Paths are `/`-separated; relative ones are relative to `working_directory`.
 #[derive(Debug, Clone, Default)]
@@ -52,13 +78,160 @@ pub struct Loaded {
 /// # Errors
 /// When anything about it is wrong: all problems that could be found in one go.
 pub fn load(files: &dyn FileSource, options: &LoadOptions) -> Result<Loaded, LoadErrors> {
-    let _ = (files, options);
-    Err(LoadError {
-        class: ErrorClass::Yaml,
-        message: "reading Compose files is not part of this build yet".to_owned(),
-        path: String::new(),
-        place: None,
-        hint: None,
+    let mut reader = Reader::new(files, options.compatibility, options.home.clone());
+    match stages(&mut reader, options) {
+        Ok((project, references)) => Ok(Loaded {
+            project,
+            warnings: reader.warnings,
+            files: reader.table,
+            references,
+        }),
+        Err(problems) => Err(placed(problems, &reader.table)),
     }
-    .into())
+}
+
+fn stages(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<(Project, References)> {
+    let setting = Setting::find(reader, options)?;
+    let scope = Scope {
+        working: setting.project_directory.clone(),
+        directory: setting.project_directory.clone(),
+        environment: setting.environment.clone(),
+    };
+    let mut tree = reader.model(&setting.compose_files, &scope, &[])?;
+    if tree.is_empty() {
+        let message = "the compose file is empty; it needs `services:`";
+        return Err(Problem::new(ErrorClass::Yaml, Position::nowhere(), message).into());
+    }
+    tree.shift_remove("name");
+    normalize::project(&mut tree, &setting.name, &setting.environment);
+    let mut project = decode(&tree, options.compatibility)?;
+    project.name = setting.name;
+    project.working_directory = setting.project_directory;
+    project.compose_files = setting.compose_files;
+    project.environment_files = setting.given_env_files;
+    project.environment = setting.environment;
+    project.profiles = setting.profiles;
+    select_profiles(&mut project);
+    none_of(consistency::check(&project, &tree))?;
+    agree_on_replicas(&mut project);
+    environment::resolve(reader, &mut project, &tree)?;
+    drop_unused(&mut project);
+    let references = references(reader, &project);
+    Ok((project, references))
+}
+
+fn decode(tree: &Map, compat: Compatibility) -> Stage<Project> {
+    let mut decoder = Decoder::new(compat);
+    let mut project = Project {
+        compatibility: compat,
+        ..Project::default()
+    };
+    for (key, node) in tree {
+        decoder.below(key, |decoder| match key.as_str() {
+            "services" => project.services = Field::decode(node, decoder),
+            "networks" => project.networks = Field::decode(node, decoder),
+            "volumes" => project.volumes = Field::decode(node, decoder),
+            "secrets" => project.secrets = Field::decode(node, decoder),
+            "configs" => project.configs = Field::decode(node, decoder),
+            "models" => project.models = Field::decode(node, decoder),
+            _ if key.starts_with("x-") => {
+                project.extensions.0.insert(key.clone(), node.clone());
+            }
+            _ => {}
+        });
+    }
+    for (name, service) in &mut project.services {
+        service.name.clone_from(name);
+    }
+    let problems = decoder.problems.into_iter();
+    none_of(
+        problems
+            .map(|(message, path, at)| Problem::new(ErrorClass::Decode, at, message).path(path))
+            .collect(),
+    )?;
+    Ok(project)
+}
+
+/// Sets services aside that no enabled profile asks for.
+fn select_profiles(project: &mut Project) {
+    let enabled = |service: &Service| {
+        service.profiles.is_empty()
+            || project
+                .profiles
+                .iter()
+                .any(|one| one == "*" || service.profiles.contains(one))
+    };
+    let (on, off) = std::mem::take(&mut project.services)
+        .into_iter()
+        .partition(|(_, service)| enabled(service));
+    project.services = on;
+    project.disabled_services = off;
+}
+
+/// `scale` is what `deploy.replicas` says too.
+fn agree_on_replicas(project: &mut Project) {
+    for service in project.services.values_mut() {
+        if let (Some(scale), Some(deploy)) = (service.scale, &mut service.deploy) {
+            deploy.replicas = Some(scale);
+        }
+    }
+}
+
+/// Leaves out top-level resources that no enabled service uses.
+fn drop_unused(project: &mut Project) {
+    let services = &project.services;
+    let used = |uses: &dyn Fn(&Service, &str) -> bool, name: &str| {
+        services.values().any(|service| uses(service, name))
+    };
+    project
+        .networks
+        .retain(|name, _| used(&|s, name| s.networks.contains_key(name), name));
+    project.volumes.retain(|name, _| {
+        used(
+            &|s, name| s.volumes.iter().any(|m| m.kind == "volume" && m.source == name),
+            name,
+        )
+    });
+    project.secrets.retain(|name, _| {
+        let uses = |s: &Service, name: &str| {
+            let built = s.build.iter().flat_map(|build| &build.secrets);
+            s.secrets.iter().chain(built).any(|secret| secret.source == name)
+        };
+        used(&uses, name)
+    });
+    project
+        .configs
+        .retain(|name, _| used(&|s, name| s.configs.iter().any(|c| c.source == name), name));
+    project
+        .models
+        .retain(|name, _| used(&|s, name| s.models.contains_key(name), name));
+}
+
+fn references(reader: &Reader<'_>, project: &Project) -> References {
+    let mut references = References {
+        sources: reader.sources.clone(),
+        variables: reader.used.borrow().clone(),
+        ..References::default()
+    };
+    let binds = project.services.values().flat_map(|service| &service.volumes);
+    let binds = binds
+        .filter(|mount| mount.kind == "bind")
+        .map(|mount| &mount.source);
+    let secrets = project.secrets.values().map(|secret| &secret.file);
+    let configs = project.configs.values().map(|config| &config.file);
+    let below = format!("{}/", project.working_directory.trim_end_matches('/'));
+    for path in binds
+        .chain(secrets)
+        .chain(configs)
+        .filter(|path| !path.is_empty())
+    {
+        let inside = *path == project.working_directory || path.starts_with(&below);
+        let set = if inside {
+            &mut references.mounted
+        } else {
+            &mut references.outside
+        };
+        set.insert(path.clone());
+    }
+    references
 }

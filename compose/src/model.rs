@@ -15,19 +15,21 @@ mod service;
 mod storage;
 mod values;
 
-pub use build::{Build, Develop, SshKey, Trigger};
+pub use build::{Build, Develop, Ssh, SshKey, Trigger};
 pub use deploy::{
     Deploy, DeviceRequest, DiscreteResource, GenericResource, Placement, PlacementPreference, Resource,
     Resources, RestartPolicy, UpdateConfig,
 };
 pub use field::{Decoder, Field};
+pub(crate) use field::{boolean, scalar_text, whole};
 pub use network::{Ipam, IpamPool, Network, Port, ServiceNetwork};
 pub use project::{Extensions, Project};
 pub use runtime::{
     BlkioConfig, CredentialSpec, Dependency, DeviceMapping, HealthCheck, Hook, Logging, Model, Provider,
     ServiceModel, ThrottleDevice, Ulimit, WeightDevice,
 };
-pub use service::Service;
+pub use service::{Declared, Service};
+pub(crate) use storage::HELD_CONTENT;
 pub use storage::{
     BindOptions, Config, Content, EnvFile, FileReference, ImageOptions, Secret, TmpfsOptions, Volume,
     VolumeMount, VolumeOptions,

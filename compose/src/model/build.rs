@@ -73,26 +73,30 @@ pub struct SshKey {
     pub path: String,
 }
 
-type Ssh = Vec<SshKey>;
+/// Keys and agents by id.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ssh(pub Vec<SshKey>);
 
-impl Field for SshKey {
-    fn decode(node: &Node, _: &mut Decoder) -> Self {
-        let text = scalar_text(node).unwrap_or_default();
-        let (id, path) = text.split_once('=').unwrap_or((&text, ""));
-        Self {
-            id: id.to_owned(),
-            path: path.to_owned(),
-        }
+impl Field for Ssh {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Self {
+        let key = |(id, value): (&String, &Node)| SshKey {
+            id: id.clone(),
+            path: scalar_text(value).unwrap_or_default(),
+        };
+        let mut keys: Vec<SshKey> = decoder.map(node).into_iter().flatten().map(key).collect();
+        // The original keeps them in random order; sorted, the same file always prints the same.
+        keys.sort_by(|left, right| left.id.cmp(&right.id));
+        Self(keys)
     }
     fn encode(&self, _: Compatibility) -> Json {
-        if self.path.is_empty() {
-            Json::Str(self.id.clone())
-        } else {
-            Json::Str(format!("{}: {}", self.id, self.path))
-        }
+        let text = |key: &SshKey| match key.path.as_str() {
+            "" => key.id.clone(),
+            path => format!("{}: {path}", key.id),
+        };
+        Json::Array(self.0.iter().map(|key| Json::Str(text(key))).collect())
     }
     fn is_zero(&self) -> bool {
-        false
+        self.0.is_empty()
     }
 }
 

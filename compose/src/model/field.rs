@@ -28,6 +28,14 @@ pub struct Decoder {
 }
 
 impl Decoder {
+    /// Follows a docker compose version.
+    pub fn new(compat: Compatibility) -> Self {
+        Self {
+            compat,
+            ..Self::default()
+        }
+    }
+
     /// Decodes one step further down.
     pub fn below<T>(&mut self, step: &str, decode: impl FnOnce(&mut Self) -> T) -> T {
         self.path.push(step.to_owned());

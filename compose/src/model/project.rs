@@ -55,13 +55,25 @@ pub struct Project {
     pub compatibility: Compatibility,
 }
 
+/// A service as `config` prints it: the label files are merged and no longer named.
+fn printed(service: &Service, compat: Compatibility) -> Json {
+    let mut json = service.encode(compat);
+    if let Json::Object(fields) = &mut json {
+        fields.retain(|(key, _)| key != "label_file");
+    }
+    json
+}
+
 impl Project {
     /// What `docker compose config --format json` prints, before `$` is doubled.
     pub fn to_json(&self) -> Json {
         let compat = self.compatibility;
         let mut fields = vec![
             ("name".to_owned(), Json::Str(self.name.clone())),
-            ("services".to_owned(), self.services.encode(compat)),
+            (
+                "services".to_owned(),
+                Json::from_map(&self.services, |service| printed(service, compat)),
+            ),
         ];
         let parts = [
             ("networks", self.networks.encode(compat)),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::build::{Build, Develop};
 use super::deploy::{Deploy, DeviceRequest};
+use super::field::{Decoder, Field};
 use super::network::{Port, ServiceNetwork};
 use super::runtime::{
     BlkioConfig, CredentialSpec, Dependency, DeviceMapping, HealthCheck, Hook, Logging, Provider,
@@ -12,6 +13,10 @@ use super::runtime::{
 use super::storage::{EnvFile, FileReference, VolumeMount};
 use super::values::{ByteSize, Command, GoDuration, HostsList};
 
+use crate::compat::Compatibility;
+use crate::json::Json;
+use crate::node::Node;
+
 type Strings = BTreeMap<String, String>;
 
 record! {
@@ -19,6 +24,8 @@ record! {
     Service = "service" {
         /// Its name.
         name: String = "#name" hide,
+        /// What it declared before env files were read, if it has some.
+        declared: Declared = "#declared" hide,
         /// The profiles it belongs to; none means always on.
         profiles: Vec<String> = "profiles" omit,
         /// Annotations of the container.
@@ -211,6 +218,32 @@ record! {
         post_start: Vec<Hook> = "post_start" omit,
         /// Commands before a stop.
         pre_stop: Vec<Hook> = "pre_stop" omit,
+    }
+}
+
+/// The environment as written, where env files were merged into it since.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Declared(pub Option<Box<(BTreeMap<String, Option<String>>, Vec<EnvFile>)>>);
+
+impl Declared {
+    /// What a service declares now.
+    pub(crate) fn of(service: &Service) -> Self {
+        Self(Some(Box::new((
+            service.environment.clone(),
+            service.env_file.clone(),
+        ))))
+    }
+}
+
+impl Field for Declared {
+    fn decode(_: &Node, _: &mut Decoder) -> Self {
+        Self(None)
+    }
+    fn encode(&self, _: Compatibility) -> Json {
+        Json::Null
+    }
+    fn is_zero(&self) -> bool {
+        true
     }
 }
 

@@ -158,6 +158,9 @@ record! {
     }
 }
 
+/// The key under which a tree holds content that came from the environment.
+pub(crate) const HELD_CONTENT: &str = "x-#value";
+
 /// Content that is held but never printed or hashed.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Content(pub Option<String>);

@@ -1,0 +1,286 @@
+//! What a load starts from: files, project directory, variables, name and profiles.
+//!
+//! Owns the precedence of options, variables, `.env` and file contents that docker compose has.
+
+use std::collections::BTreeMap;
+
+use super::LoadOptions;
+use super::interpolate::Variables;
+use super::reader::{EnvFormat, Reader};
+use super::template;
+use crate::compat::Compatibility;
+use crate::error::ErrorClass;
+use crate::model::scalar_text;
+use crate::names::{append_path, base_name, join_path, normalize_project, parent_path};
+use crate::node::Position;
+use crate::problem::{Problem, Stage};
+use crate::source::FileKind;
+
+const FILES: &[&str] = &[
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yml",
+    "docker-compose.yaml",
+];
+const OVERRIDES: &[&str] = &[
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+];
+
+/// What a load starts from.
+pub(super) struct Setting {
+    pub name: String,
+    pub project_directory: String,
+    pub compose_files: Vec<String>,
+    pub given_env_files: Vec<String>,
+    pub environment: BTreeMap<String, String>,
+    pub profiles: Vec<String>,
+}
+
+impl Setting {
+    /// Finds it all out.
+    pub fn find(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<Self> {
+        let current = options.working_directory.as_str();
+        let mut environment = options.environment.clone();
+        if options.compatibility == Compatibility::V2_40 {
+            environment
+                .entry("PWD".to_owned())
+                .or_insert_with(|| current.to_owned());
+        }
+        let given_env_files = given_env_files(options, &environment);
+        let explicit: Vec<String> = options
+            .compose_files
+            .iter()
+            .map(|path| join_path(current, path))
+            .collect();
+        let directory = options
+            .project_directory
+            .as_deref()
+            .map(|path| join_path(current, path));
+        let first = directory
+            .clone()
+            .or_else(|| explicit.first().map(|path| parent_path(path)))
+            .unwrap_or_else(|| current.to_owned());
+        let mut env = Env {
+            reader,
+            options,
+            given: &given_env_files,
+        };
+        env.read(&first, &mut environment)?;
+        let compose_files = compose_files(env.reader, (explicit, &environment), &first)?;
+        let project_directory = directory
+            .or_else(|| compose_files.first().map(|path| parent_path(path)))
+            .unwrap_or_else(|| current.to_owned());
+        if project_directory != first {
+            env.read(&project_directory, &mut environment)?;
+        }
+        let profiles = profiles(options, &environment);
+        let name = name(
+            reader,
+            options,
+            (&project_directory, &compose_files, &environment),
+        )?;
+        environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
+        Ok(Self {
+            name,
+            project_directory,
+            compose_files,
+            given_env_files,
+            environment,
+            profiles,
+        })
+    }
+}
+
+fn given_env_files(options: &LoadOptions, environment: &BTreeMap<String, String>) -> Vec<String> {
+    if !options.env_files.is_empty() {
+        return options.env_files.clone();
+    }
+    let listed = environment
+        .get("COMPOSE_ENV_FILES")
+        .filter(|list| !list.is_empty());
+    listed
+        .map(|list| list.split(',').map(str::to_owned).collect())
+        .unwrap_or_default()
+}
+
+fn profiles(options: &LoadOptions, environment: &BTreeMap<String, String>) -> Vec<String> {
+    if !options.profiles.is_empty() {
+        return options.profiles.clone();
+    }
+    let listed = environment
+        .get("COMPOSE_PROFILES")
+        .map(String::as_str)
+        .unwrap_or_default();
+    listed
+        .split(',')
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+struct Env<'e, 'r, 'a> {
+    reader: &'r mut Reader<'a>,
+    options: &'e LoadOptions,
+    given: &'e [String],
+}
+
+impl Env<'_, '_, '_> {
+    /// Adds the variables of the given env files, else of `.env` in a directory, below those that are there.
+    fn read(&mut self, directory: &str, environment: &mut BTreeMap<String, String>) -> Stage<()> {
+        let mut paths: Vec<String> = Vec::new();
+        for path in self.given {
+            let path = join_path(&self.options.working_directory, path);
+            let problem = match self.reader.source.kind(&path) {
+                FileKind::File => None,
+                FileKind::Directory => Some(format!("{path} is a directory, not an env file")),
+                FileKind::Absent => Some(format!("there is no env file {path}")),
+            };
+            if let Some(message) = problem {
+                return Err(Problem::new(ErrorClass::MissingFile, Position::nowhere(), message).into());
+            }
+            paths.push(path);
+        }
+        let disabled = self.options.environment.get("COMPOSE_DISABLE_ENV_FILE");
+        let disabled =
+            disabled.is_some_and(|text| matches!(text.as_str(), "1" | "t" | "true" | "TRUE" | "True" | "T"));
+        if paths.is_empty() && !disabled {
+            let path = append_path(directory, ".env");
+            if self.reader.source.kind(&path) == FileKind::File {
+                paths.push(path);
+            }
+        }
+        let used = std::cell::RefCell::default();
+        let mut values = BTreeMap::new();
+        for path in paths {
+            let lookup = Variables::new(environment, &used);
+            self.reader
+                .env_file(&path, EnvFormat::Quoted, (&lookup, &mut values))?;
+        }
+        for (name, value) in values {
+            environment.entry(name).or_insert(value);
+        }
+        Ok(())
+    }
+}
+
+fn compose_files(
+    reader: &mut Reader<'_>,
+    (explicit, environment): (Vec<String>, &BTreeMap<String, String>),
+    start: &str,
+) -> Stage<Vec<String>> {
+    let missing = |path: &str| {
+        Problem::new(
+            ErrorClass::MissingFile,
+            Position::nowhere(),
+            format!("there is no file {path}"),
+        )
+    };
+    let mut files = explicit;
+    if files.is_empty()
+        && let Some(list) = environment.get("COMPOSE_FILE")
+    {
+        let separator = environment
+            .get("COMPOSE_PATH_SEPARATOR")
+            .filter(|text| !text.is_empty());
+        let separator = separator.map_or(":", String::as_str);
+        files = list.split(separator).map(|path| join_path(start, path)).collect();
+    }
+    if files.is_empty() {
+        files = default_files(reader, start);
+    }
+    if files.is_empty() {
+        let message = format!("there is no compose file in {start} or above it; it is named compose.yaml");
+        let problem = Problem::new(ErrorClass::MissingFile, Position::nowhere(), message);
+        return Err(problem.hint(Some("name it with -f".to_owned())).into());
+    }
+    let absent: Vec<Problem> = files
+        .iter()
+        .filter(|path| reader.source.kind(path) != FileKind::File)
+        .map(|path| missing(path))
+        .collect();
+    if absent.is_empty() { Ok(files) } else { Err(absent) }
+}
+
+/// The first of the usual names in a directory or above it, with the first of the usual overrides beside it.
+fn default_files(reader: &Reader<'_>, start: &str) -> Vec<String> {
+    let mut directory = start.to_owned();
+    loop {
+        let found = |names: &[&str]| {
+            let paths = names.iter().map(|name| append_path(&directory, name));
+            paths
+                .into_iter()
+                .find(|path| reader.source.kind(path) == FileKind::File)
+        };
+        if let Some(file) = found(FILES) {
+            return std::iter::once(file).chain(found(OVERRIDES)).collect();
+        }
+        let parent = parent_path(&directory);
+        if parent == directory || directory == "." {
+            return Vec::new();
+        }
+        directory = parent;
+    }
+}
+
+fn name(
+    reader: &mut Reader<'_>,
+    options: &LoadOptions,
+    (directory, files, environment): (&str, &[String], &BTreeMap<String, String>),
+) -> Stage<String> {
+    let variable = environment
+        .get("COMPOSE_PROJECT_NAME")
+        .filter(|name| !name.is_empty());
+    let given = options
+        .project_name
+        .as_ref()
+        .filter(|name| !name.is_empty())
+        .or(variable);
+    let written = written_name(reader, files)?;
+    if let Some(name) = given {
+        if normalize_project(name) == *name {
+            return Ok(name.clone());
+        }
+        let message = format!(
+            "invalid project name {name:?}: it consists of lower-case letters, digits, `-` and `_`, and starts with a letter or digit"
+        );
+        let hint = Some(format!("write {:?}", normalize_project(name)));
+        let problem = Problem::new(ErrorClass::ProjectName, Position::nowhere(), message);
+        return Err(problem.hint(hint).into());
+    }
+    let name = match &written {
+        Some((text, at)) => {
+            let used = std::cell::RefCell::default();
+            let lookup = Variables::new(environment, &used);
+            let filled = template::substitute(text, &lookup).map_err(|error| {
+                Problem::new(ErrorClass::Interpolation, *at, error.to_string()).path("name")
+            })?;
+            reader.used.borrow_mut().extend(used.into_inner());
+            normalize_project(&filled)
+        }
+        None => normalize_project(base_name(directory)),
+    };
+    if name.is_empty() {
+        let at = written.map_or_else(Position::nowhere, |(_, at)| at);
+        let problem = Problem::new(ErrorClass::ProjectName, at, "the project name is empty");
+        return Err(problem
+            .hint(Some("give one with `name:` or --project-name".to_owned()))
+            .into());
+    }
+    Ok(name)
+}
+
+/// The last `name:` of all files and documents.
+fn written_name(reader: &mut Reader<'_>, files: &[String]) -> Stage<Option<(String, Position)>> {
+    let mut name = None;
+    for path in files {
+        for document in reader.documents(path)? {
+            let node = document.root.get("name");
+            let text = node.and_then(|node| Some((scalar_text(node)?, node.at)));
+            name = text.filter(|(text, _)| !text.is_empty()).or(name);
+        }
+    }
+    Ok(name)
+}

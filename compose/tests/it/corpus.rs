@@ -1,0 +1,220 @@
+//! The whole conformance corpus, found through `TIDEGATE_COMPOSE_CASES`, under both versions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tidegate_compose::{Compatibility, LoadOptions, Loaded, OsFiles, hash, load};
+
+/// Cases that are known to differ, with the reason; exact in both directions.
+const KNOWN_GAPS: &[(&str, &str)] = &[];
+
+struct Version {
+    compat: Compatibility,
+    key: &'static str,
+    infix: &'static str,
+}
+
+const VERSIONS: &[Version] = &[
+    Version {
+        compat: Compatibility::V2_40,
+        key: "2.40.3",
+        infix: ".2.40",
+    },
+    Version {
+        compat: Compatibility::V2_26,
+        key: "2.26.1",
+        infix: "",
+    },
+];
+
+struct Case<'a> {
+    entry: &'a Value,
+    folder: PathBuf,
+    version: &'a Version,
+}
+
+impl Case<'_> {
+    fn expected(&self, ending: &str) -> Option<String> {
+        let name = format!("expected{}.{ending}", self.version.infix);
+        std::fs::read_to_string(self.folder.join(name)).ok()
+    }
+
+    fn options(&self) -> LoadOptions {
+        let mut options = LoadOptions {
+            working_directory: "/case".into(),
+            home: Some("/home/user".into()),
+            compatibility: self.version.compat,
+            environment: [
+                (
+                    "PATH",
+                    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                ),
+                ("HOME", "/home/user"),
+                ("DOCKER_HOST", "unix:///var/run/docker.sock"),
+            ]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+            ..LoadOptions::default()
+        };
+        for (name, value) in self.entry["env"].as_object().unwrap() {
+            options
+                .environment
+                .insert(name.clone(), value.as_str().unwrap().to_owned());
+        }
+        let mut args = self.entry["args"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|arg| arg.as_str().unwrap());
+        while let Some(arg) = args.next() {
+            let value = args.next().unwrap().to_owned();
+            match arg {
+                "-f" | "--file" => options.compose_files.push(value),
+                "--env-file" => options.env_files.push(value),
+                "--profile" => options.profiles.push(value),
+                "--project-directory" => options.project_directory = Some(value),
+                "-p" | "--project-name" => options.project_name = Some(value),
+                "--compatibility" => {}
+                other => panic!("unknown argument {other}"),
+            }
+        }
+        options
+    }
+
+    fn load(&self, options: &LoadOptions) -> Result<Loaded, tidegate_compose::LoadErrors> {
+        load(&OsFiles::new("/case", self.folder.join("in")), options)
+    }
+
+    /// The first difference from what was recorded.
+    fn difference(&self) -> Option<String> {
+        let mut options = self.options();
+        let result = self.load(&options);
+        if let Some(error) = self.expected("error") {
+            let recorded: Value = serde_json::from_str(&error).unwrap();
+            return match result {
+                Ok(_) => Some(format!("accepted, but: {}", recorded["message"])),
+                Err(errors) => {
+                    let class = errors.class().map_or("", |class| class.name());
+                    let wanted = recorded["class"].as_str().unwrap();
+                    (class != wanted).then(|| format!("class {class} instead of {wanted}: {errors}"))
+                }
+            };
+        }
+        let loaded = match result {
+            Ok(loaded) => loaded,
+            Err(errors) => return Some(format!("refused: {errors}")),
+        };
+        if let Some(found) = self.compare(&loaded, "") {
+            return Some(found);
+        }
+        self.expected("all-profiles.json")?;
+        options.profiles = vec!["*".into()];
+        match self.load(&options) {
+            Ok(loaded) => self.compare(&loaded, "all-profiles."),
+            Err(errors) => Some(format!("all profiles refused: {errors}")),
+        }
+    }
+
+    fn compare(&self, loaded: &Loaded, prefix: &str) -> Option<String> {
+        let expected = self
+            .expected(&format!("{prefix}json"))
+            .unwrap()
+            .replace("$$", "$");
+        let found = loaded.project.to_json().to_pretty();
+        if found.trim_end() != expected.trim_end() {
+            return Some(format!("{prefix}json: {}", first_difference(&found, &expected)));
+        }
+        let hashes = self.expected(&format!("{prefix}hashes")).unwrap_or_default();
+        let compat = self.version.compat;
+        let found: Vec<String> = loaded
+            .project
+            .services
+            .iter()
+            .map(|(name, service)| format!("{name} {}", hash::printed(service, compat)))
+            .collect();
+        let expected: Vec<&str> = hashes.lines().filter(|line| !line.is_empty()).collect();
+        (found != expected).then(|| {
+            let json: Vec<String> = loaded
+                .project
+                .services
+                .values()
+                .map(|s| hash::service_json(s, compat))
+                .collect();
+            format!(
+                "{prefix}hashes: {found:?} instead of {expected:?}\n{}",
+                json.join("\n")
+            )
+        })
+    }
+}
+
+fn first_difference(found: &str, expected: &str) -> String {
+    let lines = found.lines().zip(expected.lines()).enumerate();
+    for (number, (ours, theirs)) in lines {
+        if ours != theirs {
+            let before: Vec<&str> = found.lines().take(number).collect();
+            let context = before
+                .iter()
+                .rev()
+                .take(6)
+                .rev()
+                .copied()
+                .collect::<Vec<_>>()
+                .join("\n");
+            return format!(
+                "line {}: {ours:?} instead of {theirs:?}, after\n{context}",
+                number + 1
+            );
+        }
+    }
+    format!(
+        "{} lines instead of {}",
+        found.lines().count(),
+        expected.lines().count()
+    )
+}
+
+#[test]
+fn every_recorded_case() {
+    let Some(folder) = std::env::var_os("TIDEGATE_COMPOSE_CASES") else {
+        println!("skipped: TIDEGATE_COMPOSE_CASES is not set, the conformance corpus was not run");
+        return;
+    };
+    let folder = Path::new(&folder);
+    let index = std::fs::read_to_string(folder.join("index.json")).unwrap();
+    let index: Value = serde_json::from_str(&index).unwrap();
+    let mut table: BTreeMap<(String, &str), (u32, u32)> = BTreeMap::new();
+    let mut failures: BTreeMap<String, String> = BTreeMap::new();
+    for entry in index["cases"].as_array().unwrap() {
+        let name = entry["name"].as_str().unwrap();
+        for version in VERSIONS {
+            let case = Case {
+                entry,
+                folder: folder.join("cases").join(name),
+                version,
+            };
+            let source = name.split('-').next().unwrap().to_owned();
+            let row = table.entry((source, version.key)).or_default();
+            row.1 += 1;
+            match case.difference() {
+                None => row.0 += 1,
+                Some(difference) => {
+                    failures.insert(format!("{name} {}", version.key), difference);
+                }
+            }
+        }
+    }
+    for ((source, version), (passed, total)) in &table {
+        println!("{source:8} {version:7} {passed:4}/{total}");
+    }
+    let known: BTreeSet<String> = KNOWN_GAPS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let failed: BTreeSet<String> = failures.keys().cloned().collect();
+    for name in failed.difference(&known) {
+        println!("FAILED {name}: {}", failures[name]);
+    }
+    for name in known.difference(&failed) {
+        println!("PASSES though listed as a gap: {name}");
+    }
+    assert_eq!(failed, known, "cases that differ, and those listed as known gaps");
+}
