@@ -83,15 +83,24 @@ pub(crate) struct Authorities {
 
 impl Authorities {
     pub(crate) fn new(environment: &str) -> Self {
-        let root = Root::make(
-            &"shop".parse().unwrap(),
-            PrivateKey::generate().unwrap(),
-            &serial(1),
-            NOW,
-        )
-        .unwrap();
-        let issuer = issuer_below(&root, environment);
+        Self::at(environment, NOW)
+    }
+
+    /// All made at one time.
+    pub(crate) fn at(environment: &str, when: Timestamp) -> Self {
+        let key = PrivateKey::generate().unwrap();
+        let root = Root::make(&"shop".parse().unwrap(), key, &serial(1), when).unwrap();
+        let issuer = issuer_below_at(&root, environment, when);
         Self { root, issuer }
+    }
+
+    /// The same fleet with the issuer that follows.
+    pub(crate) fn with_issuer_of(&self, when: Timestamp) -> Self {
+        let issuer = issuer_below_at(&self.root, self.issuer.domain().environment.as_str(), when);
+        Self {
+            root: self.root.clone(),
+            issuer,
+        }
     }
 
     pub(crate) fn roots(&self) -> RootBundle {
@@ -117,12 +126,16 @@ impl Authorities {
 }
 
 pub(crate) fn issuer_below(root: &Root, environment: &str) -> Issuer {
+    issuer_below_at(root, environment, NOW)
+}
+
+fn issuer_below_at(root: &Root, environment: &str, when: Timestamp) -> Issuer {
     Issuer::make(
         root,
         &domain(environment),
         PrivateKey::generate().unwrap(),
         &serial(2),
-        NOW,
+        when,
     )
     .unwrap()
 }

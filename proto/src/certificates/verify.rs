@@ -14,12 +14,13 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use x509_parser::certificate::X509Certificate;
 
 use super::{
-    key::Serial,
+    chain::Chain,
+    key::{Serial, SpkiDigest},
     parse::{self, ParseError, PeerCertificate},
     revocation::RevocationList,
     roots::RootBundle,
 };
-use crate::identity::{IdentityError, TrustDomain};
+use crate::identity::{Identity, IdentityError, TrustDomain};
 
 /// A chain is not believed.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +80,17 @@ pub enum VerifyError {
     /// An issuer's signature is wrong.
     #[error("the given issuer did not sign the certificate, or no trusted root signed the issuer")]
     Signature,
+    /// A chain that was issued for somebody else.
+    #[error("the issued certificate is for {found}, not for {wanted}; nothing was changed")]
+    OtherIdentity {
+        /// Who it is for.
+        found: String,
+        /// Who asked.
+        wanted: String,
+    },
+    /// A chain that was issued for another key.
+    #[error("the issued certificate is for another key than the one in the request; nothing was changed")]
+    OtherKey,
     /// It was revoked.
     #[error(
         "the certificate of {identity} (serial {serial}) was revoked; ask an admin of the fleet for a new one"
@@ -156,6 +168,29 @@ impl ChainVerifier {
                 serial: peer.serial,
             }),
             _ => Ok(peer),
+        }
+    }
+
+    /// Judges a chain that an agent got for its request: in enrolment and in renewal.
+    ///
+    /// # Errors
+    /// It is not believed, or is not for this identity and this key.
+    pub fn verify_issued(
+        &self,
+        chain: &Chain,
+        identity: &Identity,
+        key: SpkiDigest,
+        now: Timestamp,
+    ) -> Result<PeerCertificate, VerifyError> {
+        let peer = self.verify(&chain.to_certificates(), Usage::Server, None, now)?;
+        if peer.identity != *identity {
+            let (found, wanted) = (peer.identity.to_string(), identity.to_string());
+            return Err(VerifyError::OtherIdentity { found, wanted });
+        }
+        if peer.spki == key {
+            Ok(peer)
+        } else {
+            Err(VerifyError::OtherKey)
         }
     }
 

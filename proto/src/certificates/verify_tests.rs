@@ -11,6 +11,8 @@ use crate::{
 };
 
 const JANE: &str = "spiffe://shop.production/user/jane";
+type Change<'a> = &'a dyn Fn(&mut rcgen::CertificateParams);
+
 const SECOND: Duration = Duration::from_secs(1);
 
 fn judge(
@@ -163,13 +165,12 @@ fn a_chain_has_exactly_two() {
 fn odd_leaves_are_refused() {
     let fleet = Authorities::new("production");
     let uri = |text: &str| SanType::URI(text.try_into().unwrap());
-    type Change<'a> = &'a dyn Fn(&mut rcgen::CertificateParams);
     let twice = grants::encode(&grants("production", Role::Admin)).unwrap();
     let grant = |value: &[u8]| CustomExtension::from_oid_content(GRANTS_OID, value.to_vec());
     let changes: [(&str, Change<'_>); 9] = [
         ("two identities", &|leaf| {
             leaf.subject_alt_names
-                .push(uri("spiffe://shop.production/user/bob"))
+                .push(uri("spiffe://shop.production/user/bob"));
         }),
         ("a host name beside", &|leaf| {
             leaf.subject_alt_names
@@ -177,19 +178,19 @@ fn odd_leaves_are_refused() {
         }),
         ("no name", &|leaf| leaf.subject_alt_names.clear()),
         ("another name", &|leaf| {
-            leaf.subject_alt_names = vec![uri("https://shop.production/user/jane")]
+            leaf.subject_alt_names = vec![uri("https://shop.production/user/jane")];
         }),
         ("an odd name", &|leaf| {
-            leaf.subject_alt_names = vec![uri("spiffe://shop.production/user/jane/")]
+            leaf.subject_alt_names = vec![uri("spiffe://shop.production/user/jane/")];
         }),
         ("an authority", &|leaf| {
-            leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)
+            leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         }),
         ("grants twice", &|leaf| {
-            leaf.custom_extensions = vec![grant(&twice), grant(&twice)]
+            leaf.custom_extensions = vec![grant(&twice), grant(&twice)];
         }),
         ("damaged grants", &|leaf| {
-            leaf.custom_extensions = vec![grant(b"x")]
+            leaf.custom_extensions = vec![grant(b"x")];
         }),
         ("an unknown critical extension", &|leaf| {
             let mut unknown = CustomExtension::from_oid_content(&[2, 25, 1], vec![5, 0]);
@@ -243,6 +244,27 @@ fn the_revoked_are_refused_and_only_they() {
     };
     assert!(matches!(judge(9), Err(VerifyError::Revoked { .. })));
     assert!(judge(10).is_ok());
+}
+
+#[test]
+fn an_issued_chain_is_for_this_agent_and_this_key() {
+    let fleet = Authorities::new("production");
+    let agent = |droplet: &str| domain("production").agent(droplet.parse().unwrap());
+    let (chain, key) = fleet.leaf(&Subject::Agent("7".parse().unwrap()), 9);
+    let judge = |identity, key| fleet.verifier().verify_issued(&chain, &identity, key, NOW);
+    assert!(judge(agent("7"), key.spki_digest()).is_ok());
+    assert!(matches!(
+        judge(agent("8"), key.spki_digest()),
+        Err(VerifyError::OtherIdentity { .. })
+    ));
+    let other = PrivateKey::generate().unwrap().spki_digest();
+    assert!(matches!(judge(agent("7"), other), Err(VerifyError::OtherKey)));
+    let stranger = Authorities::new("production").verifier();
+    assert!(
+        stranger
+            .verify_issued(&chain, &agent("7"), key.spki_digest(), NOW)
+            .is_err()
+    );
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn whatever_differs_the_proof_is_refused() {
         }),
         ("an old agent nonce", &|seen| seen.agent_nonce = Nonce([9; 32])),
         ("an old controller nonce", &|seen| {
-            seen.controller_nonce = Nonce([9; 32])
+            seen.controller_nonce = Nonce([9; 32]);
         }),
         ("swapped nonces", &|seen| {
             std::mem::swap(&mut seen.controller_nonce, &mut seen.agent_nonce);

@@ -17,13 +17,14 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::{
     config::{TlsError, client_builder, finish_client},
+    problem::PeerProblem,
     stream::ClientStream,
-    verifiers::{AgentVerifier, UnenrolledVerifier},
+    verifiers::AgentVerifier,
 };
 use crate::{
     certificates::{
         Chain, ChainVerifier, ParseError, PeerCertificate, PrivateKey, RevocationList, RootBundle,
-        SpkiDigest, spki_digest,
+        SpkiDigest, VerifyError, spki_digest,
     },
     clock::Clock,
     identity::Identity,
@@ -82,9 +83,15 @@ pub enum ConnectError {
         /// The address.
         address: SocketAddr,
     },
-    /// TLS failed, or the server was not believed.
-    #[error("the TLS handshake failed, or the server is not the agent that was dialled")]
+    /// TLS failed.
+    #[error("the TLS handshake failed; does a tidegate agent listen there?")]
     Handshake(#[source] std::io::Error),
+    /// The server was not believed.
+    #[error("the server is not believed to be the agent that was dialled")]
+    NotBelieved(#[source] PeerProblem),
+    /// The server shows a certificate without an issuer, as agents do until they are enrolled.
+    #[error("the agent is not enrolled yet")]
+    NotEnrolled,
     /// The server's certificate cannot be read.
     #[error("the server's certificate cannot be read")]
     Server(#[source] ParseError),
@@ -94,6 +101,18 @@ pub enum ConnectError {
     /// HTTP/2 failed.
     #[error("the gRPC connection could not be set up")]
     Http2(#[source] tonic::transport::Error),
+}
+
+impl ConnectError {
+    fn handshake(error: std::io::Error) -> Self {
+        match PeerProblem::of(&error) {
+            Some(problem) if matches!(problem.chain(), Some(VerifyError::Length { found: 1 })) => {
+                Self::NotEnrolled
+            }
+            Some(problem) => Self::NotBelieved(problem),
+            None => Self::Handshake(error),
+        }
+    }
 }
 
 /// The server told why it refused this client's certificate.
@@ -197,11 +216,13 @@ impl Dialer {
         trust: AgentTrust,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, TlsError> {
-        let chains = ChainVerifier::new(&trust.roots).map_err(TlsError::Roots)?;
+        let chains = Box::new(ChainVerifier::new(&trust.roots).map_err(TlsError::Roots)?);
         Self::new(
             client,
-            Arc::new(AgentVerifier { chains, trust }),
-            Server::Verified,
+            AgentVerifier::Enrolled {
+                chains,
+                trust: Box::new(trust),
+            },
             clock,
         )
     }
@@ -211,18 +232,21 @@ impl Dialer {
     /// # Errors
     /// The credentials cannot be used.
     pub fn unenrolled(client: &ClientCredentials, clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
-        Self::new(client, Arc::new(UnenrolledVerifier), Server::Anyone, clock)
+        Self::new(client, AgentVerifier::Unenrolled, clock)
     }
 
     fn new(
         client: &ClientCredentials,
-        verifier: Arc<dyn rustls::client::danger::ServerCertVerifier>,
-        server: Server,
+        verifier: AgentVerifier,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, TlsError> {
+        let server = match verifier {
+            AgentVerifier::Enrolled { .. } => Server::Verified,
+            AgentVerifier::Unenrolled => Server::Anyone,
+        };
         let config = client_builder(clock)?
             .dangerous()
-            .with_custom_certificate_verifier(verifier)
+            .with_custom_certificate_verifier(Arc::new(verifier))
             .with_client_auth_cert(
                 client.chain.to_certificates(),
                 PrivateKeyDer::Pkcs8(client.key.pkcs8()),
@@ -264,7 +288,7 @@ impl Dialer {
         let stream = TlsConnector::from(self.config.clone())
             .connect(name, io)
             .await
-            .map_err(ConnectError::Handshake)?;
+            .map_err(ConnectError::handshake)?;
         let (_, session) = stream.get_ref();
         let certificates = session.peer_certificates().unwrap_or_default();
         let leaf = certificates.first().ok_or(ConnectError::Protocol)?;

@@ -12,6 +12,7 @@ mod client;
 mod config;
 mod info;
 mod listen;
+mod problem;
 mod server;
 mod stream;
 mod verifiers;
@@ -20,13 +21,12 @@ pub use client::{AgentTrust, ClientCredentials, ConnectError, Connection, Dialer
 pub use config::TlsError;
 pub use info::{Mode, PeerInfo, PeerRefused};
 pub use listen::{Limits, Session, incoming};
+pub use problem::{PeerProblem, WrongPeer};
 pub use server::{
     AcceptError, Acceptor, CredentialsSwitch, EnrolledCredentials, EnrolmentCredentials, ServerCredentials,
     server,
 };
 pub use stream::{ClientStream, ServerStream};
-pub use verifiers::WrongPeer;
 
 #[cfg(test)]
-#[path = "tls_tests.rs"]
 mod tests;

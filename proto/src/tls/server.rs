@@ -13,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use super::{
     config::{TlsError, finish_server, server_builder},
     info::{Mode, PeerInfo},
+    problem::PeerProblem,
     stream::ServerStream,
     verifiers::CallerVerifier,
 };
@@ -71,9 +72,12 @@ pub enum AcceptError {
     /// It took too long.
     #[error("the TLS handshake took longer than {} s", HANDSHAKE_TIMEOUT.as_secs())]
     Timeout,
-    /// TLS failed, or the peer was refused.
+    /// TLS failed.
     #[error("the TLS handshake failed")]
     Handshake(#[source] std::io::Error),
+    /// The caller was refused.
+    #[error("the caller is refused")]
+    Refused(#[source] PeerProblem),
     /// Somebody spoke another protocol inside TLS.
     #[error("the peer does not speak HTTP/2")]
     Protocol,
@@ -210,7 +214,9 @@ impl Acceptor {
             Err(_) => return Err(AcceptError::Timeout),
             Ok(Err((error, io))) => {
                 linger(io).await;
-                return Err(AcceptError::Handshake(error));
+                return Err(
+                    PeerProblem::of(&error).map_or(AcceptError::Handshake(error), AcceptError::Refused)
+                );
             }
             Ok(Ok(stream)) => stream,
         };
