@@ -3,7 +3,15 @@
 
 use anyhow::Error;
 
-use crate::{agents::{AgentError, EnrolError}, apply::up::UpError, cloud::CloudError, environ::EnvironError, fleet::FleetError, plan::CheckError};
+use crate::{
+    agents::{AgentError, EnrolError, TargetError},
+    apply::up::UpError,
+    cloud::CloudError,
+    environ::EnvironError,
+    fleet::FleetError,
+    plan::CheckError,
+    release::bundle::BundleError,
+};
 
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,11 +118,19 @@ pub fn kind_of(error: &Error) -> Kind {
         if let Some(up) = cause.downcast_ref::<UpError>() {
             return if matches!(up, UpError::Undone(_)) { Kind::Failed } else { Kind::InDoubt };
         }
-        if cause.is::<FleetError>() || cause.is::<EnvironError>() || cause.is::<CheckError>() {
+        if is_input(cause) {
             return Kind::Input;
         }
     }
     Kind::Failed
+}
+
+fn is_input(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.is::<FleetError>()
+        || cause.is::<EnvironError>()
+        || cause.is::<CheckError>()
+        || cause.is::<TargetError>()
+        || cause.is::<BundleError>()
 }
 
 /// Hints of all errors in the chain, each once, outermost first.
@@ -140,6 +156,12 @@ pub fn hints_of(error: &Error) -> Vec<String> {
         }
         if let Some(up) = cause.downcast_ref::<UpError>() {
             up.hint().into_iter().for_each(&mut add);
+        }
+        if let Some(target) = cause.downcast_ref::<TargetError>() {
+            add(target.hint());
+        }
+        if let Some(bundle) = cause.downcast_ref::<BundleError>() {
+            bundle.hint().map(str::to_owned).into_iter().for_each(&mut add);
         }
     }
     hints

@@ -16,6 +16,8 @@ pub mod fleet;
 pub mod names;
 pub mod output;
 pub mod plan;
+pub mod release;
+pub mod session;
 pub mod state;
 pub mod suggest;
 pub mod waits;

@@ -3,7 +3,9 @@
 mod connect;
 mod enrol;
 mod error;
+mod target;
 
 pub use connect::{AGENT_PORT, Agent, Caller};
 pub use enrol::{EnrolError, Enrolled, Enrolment, enrol};
 pub use error::{AgentError, CallError};
+pub use target::{Selection, Target, TargetError, of_app, of_environment};

@@ -1,12 +1,20 @@
 //! One file per command: its arguments and its function together. Commands convert, call the domain, print; they decide
 //! nothing themselves.
 
+mod audit;
 pub mod context;
+mod deploy;
 mod down;
+mod exec;
 mod init;
+mod logs;
 mod plan;
 mod prepare;
+mod reach;
 mod registry;
+mod remove;
+mod run;
+mod status;
 mod up;
 
 use clap::Subcommand;
@@ -25,6 +33,20 @@ pub enum Command {
     Up(up::Args),
     /// Delete everything that `up` made
     Down(down::Args),
+    /// Release an app on its droplets
+    Deploy(deploy::Args),
+    /// Show what runs on the droplets
+    Status(status::Args),
+    /// Show what an app's containers wrote
+    Logs(logs::Args),
+    /// Run a command in a service's container, or with --host on the droplet
+    Exec(exec::Args),
+    /// Run a command in a new, one-off container of a service
+    Run(run::Args),
+    /// Take an app off its droplets
+    Remove(remove::Args),
+    /// Look at who did what
+    Audit(audit::Args),
 }
 
 impl Command {
@@ -38,6 +60,13 @@ impl Command {
             Self::Up(args) => up::run(&context, &args).await,
             Self::Down(args) => down::run(&context, &args).await,
             Self::Plan(args) => plan::run(&context, &args).await,
+            Self::Deploy(args) => deploy::run(&context, &args).await,
+            Self::Status(args) => status::run(&context, &args).await,
+            Self::Logs(args) => logs::run(&context, &args).await,
+            Self::Exec(args) => exec::run(&context, &args).await,
+            Self::Run(args) => run::run(&context, &args).await,
+            Self::Remove(args) => remove::run(&context, &args).await,
+            Self::Audit(args) => audit::run(&context, &args).await,
         }
     }
 }

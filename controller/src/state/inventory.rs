@@ -5,7 +5,7 @@
 //! Format: JSON, `version` 1; unknown versions are refused. Written whole and atomically by the one command that holds
 //! the lock; losing it loses the proof for the ssh key only, for all else carries a mark in the cloud.
 
-use std::{collections::BTreeMap, io, path::Path};
+use std::{collections::BTreeMap, io, net::Ipv4Addr, path::Path};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,9 @@ pub struct DropletRecord {
     /// Known once the API answered.
     #[serde(default)]
     pub id: Option<u64>,
+    /// Where its agent answers: the public address, as the API last told it.
+    #[serde(default)]
+    pub address: Option<Ipv4Addr>,
     /// Present once a certificate was signed: the token is used, and only the same key may ask again.
     #[serde(default)]
     pub enrolment_id: Option<String>,
@@ -70,6 +73,7 @@ impl DropletRecord {
             intent,
             token_expires_at,
             id: None,
+            address: None,
             enrolment_id: None,
             agent_key: String::new(),
             enrolled: false,

@@ -97,6 +97,8 @@ async fn one(
         }
         _ => answering(context, caller, droplet, (id, address)).await?,
     };
+    // Commands dial the address from here, without a look at the API.
+    registry.change(&droplet.name, |record| record.address = Some(address))?;
     let info = with_docker(context, &agent, &step).await?;
     step.done(&format!("{address}  enrolled, agent {}", info.agent_version));
     Ok(Up {

@@ -1,0 +1,241 @@
+//! `tidegate status`: what runs on the droplets, as their agents see it.
+
+use futures::future::join_all;
+use serde::Serialize;
+use tidegate_proto::v1::{
+    AppStatus, ContainerStatus, ReleaseState, ReleaseSummary, StatusRequest, StatusResponse,
+};
+
+use super::{
+    context::Context,
+    reach::{Reach, Which},
+};
+use crate::{
+    agents::{self, Target},
+    failure::{Failure, Outcome},
+    output::Table,
+    release::times::timestamp,
+};
+
+/// Arguments of `status`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// What `--json` prints: one entry per droplet.
+#[derive(Debug, Serialize)]
+struct DropletView {
+    droplet: String,
+    address: String,
+    apps: Vec<AppView>,
+    /// Why the agent could not be asked.
+    error: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct AppView {
+    app: String,
+    release: Option<ReleaseView>,
+    running_release: Option<ReleaseView>,
+    containers: Vec<ContainerView>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReleaseView {
+    release: u64,
+    state: &'static str,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+    actor: String,
+    source_digest: String,
+    git_revision: String,
+    git_branch: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ContainerView {
+    service: String,
+    name: String,
+    id: String,
+    image: String,
+    state: String,
+    health: String,
+    restarts: u64,
+    started_at: Option<String>,
+    exit_code: i64,
+    memory_limit_bytes: u64,
+}
+
+pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
+    let reach = Reach::open(context)?;
+    let targets = agents::of_environment(&reach.fleet, &reach.inventory, args.which.selection())?;
+    let app = args
+        .which
+        .app
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let views = join_all(targets.iter().map(|target| view(&reach, target, &app))).await;
+    context.printer.result(&views, text(&views));
+    let silent: Vec<&str> = views
+        .iter()
+        .filter(|v| v.error.is_some())
+        .map(|v| v.droplet.as_str())
+        .collect();
+    if silent.is_empty() {
+        return Ok(Outcome::Done);
+    }
+    let hint = "`tidegate plan` shows whether the droplets are as wanted";
+    Err(
+        Failure::failed(format!("{} could not be asked", silent.join(", ")))
+            .hint(hint)
+            .into(),
+    )
+}
+
+async fn view(reach: &Reach, target: &Target, app: &str) -> DropletView {
+    let asked = async {
+        let agent = reach.connect(target).await?;
+        let mut client = agent.client();
+        agent.call(client.status(StatusRequest { app: app.to_owned() })).await
+    };
+    let (apps, error) = match asked.await {
+        Ok(StatusResponse { apps }) => (apps.into_iter().map(app_view).collect(), None),
+        Err(error) => (Vec::new(), Some(format!("{:#}", anyhow::Error::from(error)))),
+    };
+    DropletView {
+        droplet: target.short.clone(),
+        address: target.address.to_string(),
+        apps,
+        error,
+    }
+}
+
+fn app_view(status: AppStatus) -> AppView {
+    let containers = status.services.into_iter().flat_map(|service| {
+        let name = service.service;
+        service
+            .containers
+            .into_iter()
+            .map(move |container| container_view(&name, container))
+    });
+    AppView {
+        app: status.app,
+        release: status.release.map(release_view),
+        running_release: status.running_release.map(release_view),
+        containers: containers.collect(),
+    }
+}
+
+fn release_view(summary: ReleaseSummary) -> ReleaseView {
+    ReleaseView {
+        release: summary.release,
+        state: state_name(summary.state()),
+        started_at: summary.started_at.as_ref().and_then(timestamp),
+        finished_at: summary.finished_at.as_ref().and_then(timestamp),
+        actor: summary.actor,
+        source_digest: summary.source_digest,
+        git_revision: summary.git_revision,
+        git_branch: summary.git_branch,
+    }
+}
+
+fn container_view(service: &str, container: ContainerStatus) -> ContainerView {
+    ContainerView {
+        service: service.to_owned(),
+        name: container.name,
+        id: container.id,
+        image: container.image,
+        state: container.state,
+        health: container.health,
+        restarts: container.restarts,
+        started_at: container.started_at.as_ref().and_then(timestamp),
+        exit_code: container.exit_code,
+        memory_limit_bytes: container.memory_limit_bytes,
+    }
+}
+
+/// A release's state as people read it.
+pub(super) fn state_name(state: ReleaseState) -> &'static str {
+    match state {
+        ReleaseState::Unspecified => "unknown",
+        ReleaseState::Running => "running",
+        ReleaseState::Released => "released",
+        ReleaseState::Undone => "undone",
+        ReleaseState::Stuck => "stuck",
+        ReleaseState::Superseded => "superseded",
+        ReleaseState::Removed => "removed",
+    }
+}
+
+fn text(views: &[DropletView]) -> String {
+    let mut text = String::new();
+    for view in views {
+        text.push_str(&format!("{}  {}", view.droplet, view.address));
+        match (&view.error, view.apps.is_empty()) {
+            (Some(error), _) => text.push_str(&format!("  cannot be asked: {error}\n")),
+            (None, true) => text.push_str("  no apps\n"),
+            (None, false) => text.push('\n'),
+        }
+        for app in &view.apps {
+            text.push_str(&app_text(app));
+        }
+    }
+    text
+}
+
+fn app_text(app: &AppView) -> String {
+    let release = app
+        .release
+        .as_ref()
+        .map_or_else(|| "no release".to_owned(), release_text);
+    let running = app
+        .running_release
+        .as_ref()
+        .map(|r| format!("; r{} is under way", r.release))
+        .unwrap_or_default();
+    let mut table = Table::new(["SERVICE", "CONTAINER", "STATE", "HEALTH", "RESTARTS", "IMAGE"]);
+    for container in &app.containers {
+        let state = match container.state.as_str() {
+            "exited" => format!("exited ({})", container.exit_code),
+            other => other.to_owned(),
+        };
+        table.row([
+            container.service.clone(),
+            container.name.clone(),
+            state,
+            if container.health.is_empty() {
+                "-".to_owned()
+            } else {
+                container.health.clone()
+            },
+            container.restarts.to_string(),
+            container.image.clone(),
+        ]);
+    }
+    let rows = table
+        .to_string()
+        .lines()
+        .map(|line| format!("  {line}\n"))
+        .collect::<String>();
+    format!("{}  {release}{running}\n{rows}", app.app)
+}
+
+fn release_text(release: &ReleaseView) -> String {
+    let revision = release
+        .git_revision
+        .get(..7)
+        .map(|short| format!(" {short}"))
+        .unwrap_or_default();
+    let at = release
+        .finished_at
+        .as_deref()
+        .or(release.started_at.as_deref())
+        .unwrap_or("-");
+    format!(
+        "r{}{revision} {} {at} by {}",
+        release.release, release.state, release.actor
+    )
+}

@@ -1,0 +1,331 @@
+//! Follows a release on one agent: numbered events in, lines for people out. A stream that breaks is taken up again where
+//! it broke; the release itself runs on in the agent meanwhile.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tidegate_proto::v1::{
+    DeployRequest, Failure as Told, ReleaseEvent, ReleaseFinished, ReleaseState, WatchReleaseRequest,
+    release_event::Event,
+};
+use tonic::{Code, Status, Streaming};
+
+use super::times::duration;
+use crate::{
+    agents::{Agent, AgentError, Caller, Target},
+    clock::human,
+    output::{Printer, Step},
+};
+
+/// How often a broken stream is taken up again, and how long between: a restart of the agent takes seconds.
+const ATTEMPTS: u32 = 30;
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// How a release ended on one droplet.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ended {
+    /// The droplet.
+    pub droplet: String,
+    /// Its number there.
+    pub release: u64,
+    /// `released`, `undone`, `stuck`.
+    pub state: &'static str,
+    /// How long it took, in seconds.
+    pub took_seconds: f64,
+    /// Measured interruptions by service.
+    pub interrupted: Vec<Interrupted>,
+    /// Why it did not happen.
+    pub failure: Option<FailureView>,
+}
+
+/// A service that did not serve for a time.
+#[derive(Debug, Clone, Serialize)]
+pub struct Interrupted {
+    /// The service.
+    pub service: String,
+    /// For how long, in seconds.
+    pub seconds: f64,
+    /// Requests that were closed.
+    pub closed_requests: u64,
+}
+
+/// A failure as the agent told it.
+#[derive(Debug, Clone, Serialize)]
+pub struct FailureView {
+    /// What failed.
+    pub what: String,
+    /// Where.
+    pub place: String,
+    /// Why.
+    pub cause: String,
+    /// What to do.
+    pub hint: String,
+    /// Last lines.
+    pub details: Vec<String>,
+}
+
+impl From<Told> for FailureView {
+    fn from(told: Told) -> Self {
+        Self {
+            what: told.what,
+            place: told.place,
+            cause: told.cause,
+            hint: told.hint,
+            details: told.details,
+        }
+    }
+}
+
+/// What to follow.
+#[derive(Debug)]
+pub enum Begin {
+    /// A new release.
+    Deploy(Box<DeployRequest>),
+    /// The latest one, running or ended.
+    Attach,
+}
+
+/// Follows to the end.
+///
+/// # Errors
+/// When the agent refuses, or stays away longer than the release may wait for a listener.
+pub async fn follow(
+    caller: &Caller,
+    target: &Target,
+    app: &str,
+    begin: Begin,
+    printer: &Printer,
+) -> Result<Ended, AgentError> {
+    let mut agent = caller.connect(&target.short, target.droplet, target.address).await?;
+    let mut view = View::new(target.short.clone(), printer.clone());
+    let mut stream = match begin {
+        Begin::Deploy(request) => agent.client().deploy(*request).await,
+        Begin::Attach => watch(&agent, app, &view).await,
+    }
+    .map_err(|status| agent.error(&status))?
+    .into_inner();
+    let mut attempts = 0;
+    loop {
+        match stream.message().await {
+            Ok(Some(event)) => {
+                attempts = 0;
+                if let Some(ended) = view.show(event) {
+                    return Ok(ended);
+                }
+            }
+            // Both mean that the way to the agent broke, not the release.
+            Ok(None) => (agent, stream) = resume(caller, target, app, &mut view, &mut attempts).await?,
+            Err(status) if is_loss(&status) => {
+                (agent, stream) = resume(caller, target, app, &mut view, &mut attempts).await?;
+            }
+            Err(status) => return Err(agent.error(&status)),
+        }
+    }
+}
+
+async fn watch(
+    agent: &Agent,
+    app: &str,
+    view: &View,
+) -> Result<tonic::Response<Streaming<ReleaseEvent>>, Status> {
+    let request = WatchReleaseRequest {
+        app: app.to_owned(),
+        release: view.release,
+        after: view.last,
+    };
+    agent.client().watch_release(request).await
+}
+
+async fn resume(
+    caller: &Caller,
+    target: &Target,
+    app: &str,
+    view: &mut View,
+    attempts: &mut u32,
+) -> Result<(Agent, Streaming<ReleaseEvent>), AgentError> {
+    loop {
+        *attempts += 1;
+        tokio::time::sleep(PAUSE).await;
+        view.waiting();
+        let tried = async {
+            let agent = caller.connect(&target.short, target.droplet, target.address).await?;
+            let stream = watch(&agent, app, view)
+                .await
+                .map_err(|status| agent.error(&status))?;
+            Ok((agent, stream.into_inner()))
+        };
+        match tried.await {
+            Ok(found) => return Ok(found),
+            Err(error) if *attempts >= ATTEMPTS => return Err(error),
+            Err(_) => {}
+        }
+    }
+}
+
+fn is_loss(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal
+    )
+}
+
+/// What is shown of one release.
+struct View {
+    droplet: String,
+    printer: Printer,
+    release: u64,
+    last: u64,
+    step: Option<(String, Step)>,
+}
+
+impl View {
+    fn new(droplet: String, printer: Printer) -> Self {
+        Self {
+            droplet,
+            printer,
+            release: 0,
+            last: 0,
+            step: None,
+        }
+    }
+
+    fn waiting(&self) {
+        if let Some((_, step)) = &self.step {
+            step.now("the agent is away; the release goes on there");
+        }
+    }
+
+    /// Shows an event; the ending when it was the last.
+    fn show(&mut self, event: ReleaseEvent) -> Option<Ended> {
+        self.last = event.number;
+        match event.event? {
+            Event::Started(started) => self.release = started.release,
+            Event::StepStarted(started) => {
+                let step = self.printer.step(started.step.clone());
+                self.step = Some((started.step, step));
+            }
+            Event::StepFinished(finished) => match self.take(&finished.step) {
+                Some(step) => step.done(&finished.summary),
+                None => self.printer.done(
+                    format!("{} {}", finished.step, finished.summary).trim_end(),
+                    duration(finished.took.as_ref()),
+                ),
+            },
+            Event::StepFailed(failed) => {
+                let step = self
+                    .take(&failed.step)
+                    .unwrap_or_else(|| self.printer.step(failed.step.clone()));
+                step.failed(&failed.failure.map(|failure| failure.what).unwrap_or_default());
+            }
+            Event::StepUndone(undone) => {
+                self.printer
+                    .done(format!("{} undone", undone.step), duration(undone.took.as_ref()));
+            }
+            Event::Progress(progress) => {
+                if let Some((_, step)) = &self.step {
+                    step.now(&progress.text);
+                }
+            }
+            Event::Output(output) => match &self.step {
+                Some((_, step)) => step.say(&format!("      {}", output.line)),
+                None => self.printer.note(format!("      {}", output.line)),
+            },
+            Event::Finished(finished) => return Some(self.ended(finished)),
+        }
+        None
+    }
+
+    fn take(&mut self, name: &str) -> Option<Step> {
+        self.step.take_if(|(step, _)| step == name).map(|(_, step)| step)
+    }
+
+    fn ended(&self, finished: ReleaseFinished) -> Ended {
+        let state = finished.state();
+        let interrupted = finished.interruptions.iter().map(|interruption| Interrupted {
+            service: interruption.service.clone(),
+            seconds: duration(interruption.interrupted.as_ref()).as_secs_f64(),
+            closed_requests: interruption.closed_requests,
+        });
+        Ended {
+            droplet: self.droplet.clone(),
+            release: finished.release,
+            state: match state {
+                ReleaseState::Released => "released",
+                ReleaseState::Undone => "undone",
+                ReleaseState::Stuck => "stuck",
+                ReleaseState::Running => "running",
+                ReleaseState::Superseded => "superseded",
+                ReleaseState::Removed => "removed",
+                ReleaseState::Unspecified => "unknown",
+            },
+            took_seconds: duration(finished.took.as_ref()).as_secs_f64(),
+            interrupted: interrupted.collect(),
+            failure: finished.failure.map(FailureView::from),
+        }
+    }
+}
+
+impl Ended {
+    /// `Released r42 on web-1 in 1 min 24 s. Interrupted: worker 6.2 s.`
+    pub fn describe(&self) -> String {
+        let took = human(Duration::try_from_secs_f64(self.took_seconds).unwrap_or_default());
+        let by_service: Vec<String> = self
+            .interrupted
+            .iter()
+            .map(|i| {
+                let time = human(Duration::try_from_secs_f64(i.seconds).unwrap_or_default());
+                if i.closed_requests > 0 {
+                    format!("{} {time} and {} requests", i.service, i.closed_requests)
+                } else {
+                    format!("{} {time}", i.service)
+                }
+            })
+            .collect();
+        let interrupted = if by_service.is_empty() {
+            "nothing".to_owned()
+        } else {
+            by_service.join(", ")
+        };
+        format!(
+            "Released r{} on {} in {took}. Interrupted: {interrupted}.",
+            self.release, self.droplet
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_tells_time_and_interruption() {
+        let interrupted = vec![Interrupted {
+            service: "worker".into(),
+            seconds: 6.25,
+            closed_requests: 0,
+        }];
+        let mut ended = Ended {
+            droplet: "web-1".into(),
+            release: 42,
+            state: "released",
+            took_seconds: 84.0,
+            interrupted,
+            failure: None,
+        };
+        assert_eq!(
+            ended.describe(),
+            "Released r42 on web-1 in 1 min 24 s. Interrupted: worker 6.2 s."
+        );
+        ended.interrupted.clear();
+        assert_eq!(
+            ended.describe(),
+            "Released r42 on web-1 in 1 min 24 s. Interrupted: nothing."
+        );
+    }
+
+    #[test]
+    fn a_broken_way_is_no_failed_release() {
+        assert!(is_loss(&Status::unavailable("gone")));
+        assert!(!is_loss(&Status::failed_precondition("no")));
+    }
+}
