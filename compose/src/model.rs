@@ -20,8 +20,8 @@ pub use deploy::{
     Deploy, DeviceRequest, DiscreteResource, GenericResource, Placement, PlacementPreference, Resource,
     Resources, RestartPolicy, UpdateConfig,
 };
-pub use field::{Decoder, Field};
-pub(crate) use field::{boolean, scalar_text, whole};
+pub use field::{Decoder, Field, Text};
+pub(crate) use field::{boolean, go_text, scalar_text, whole};
 pub use network::{Ipam, IpamPool, Network, Port, ServiceNetwork};
 pub use project::{Extensions, Project};
 pub use runtime::{
@@ -36,4 +36,5 @@ pub use storage::{
 };
 pub use values::{
     ByteSize, Command, DeviceCount, FileMode, GoDuration, HealthTest, HostsList, MultiOptions, Options,
+    TextMap,
 };

@@ -3,11 +3,12 @@
 //! Works on a tree that the schema accepted, or on the raw one of an extended file; what it cannot bring to a long
 //! form is a problem with its place.
 
-use super::merge::{dependency, go_text};
+use super::merge::dependency;
 use super::port;
 use super::volume::{self, ShortVolume};
 use crate::compat::Compatibility;
 use crate::error::ErrorClass;
+use crate::model::go_text;
 use crate::node::{Map, Node, Position, Value};
 use crate::problem::Problem;
 

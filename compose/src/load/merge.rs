@@ -6,7 +6,7 @@
 use super::rules::{self, Merge};
 use crate::compat::Compatibility;
 use crate::error::ErrorClass;
-use crate::model::scalar_text;
+use crate::model::{go_text, scalar_text};
 use crate::node::{Map, Node, Value};
 use crate::problem::Problem;
 
@@ -282,25 +282,5 @@ pub(super) fn sequence(node: Node) -> Vec<Node> {
                 .collect()
         }
         _ => Vec::new(),
-    }
-}
-
-/// The `%v` form of any value.
-pub(super) fn go_text(node: &Node) -> String {
-    match &node.value {
-        Value::Null => "<nil>".to_owned(),
-        Value::List(items) => {
-            let texts: Vec<String> = items.iter().map(go_text).collect();
-            format!("[{}]", texts.join(" "))
-        }
-        Value::Map(map) => {
-            let mut texts: Vec<String> = map
-                .iter()
-                .map(|(key, value)| format!("{key}:{}", go_text(value)))
-                .collect();
-            texts.sort();
-            format!("map[{}]", texts.join(" "))
-        }
-        _ => scalar_text(node).unwrap_or_default(),
     }
 }

@@ -193,8 +193,10 @@ impl<'i> Builder<'i> {
         let plain = style == ScalarStyle::Plain;
         match tag.and_then(Tag::core_suffix) {
             None if plain && tag.is_none() => scalar::resolve(text),
-            Some("int" | "float") => match scalar::resolve(text) {
-                number @ (Value::Int(_) | Value::Uint(_) | Value::Float(_)) => number,
+            Some(tag @ ("int" | "float")) => match (scalar::resolve(text), tag) {
+                (Value::Int(number), "float") => number.to_string().parse().map_or(Value::Null, Value::Float),
+                (number @ (Value::Int(_) | Value::Uint(_)), "int") => number,
+                (number @ Value::Float(_), "float") => number,
                 _ => {
                     self.fail(at, format!("{text:?} is not the number its tag says"));
                     Value::Null

@@ -15,6 +15,19 @@ pub trait Field: Default + Clone {
     fn encode(&self, compat: Compatibility) -> Json;
     /// Whether `omitempty` leaves it out.
     fn is_zero(&self) -> bool;
+    /// What it is as the value of a mapping that may also be written as a list of `KEY=value`.
+    const TEXT: Text = Text::No;
+}
+
+/// What a field is as the value of such a mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Text {
+    /// Not text at all.
+    No,
+    /// Text; nothing is empty text.
+    Filled,
+    /// Text or nothing, and its names are names of variables.
+    Variable,
 }
 
 /// Collects what could not be decoded, with the path of the attribute.
@@ -106,14 +119,17 @@ pub(crate) fn go_float(number: f64) -> String {
 }
 
 impl Field for String {
+    const TEXT: Text = Text::Filled;
     fn decode(node: &Node, decoder: &mut Decoder) -> Self {
-        if node.is_null() {
-            return Self::new();
+        match &node.value {
+            Value::Null => Self::new(),
+            Value::Str(text) => text.clone(),
+            Value::Int(number) => number.to_string(),
+            _ => {
+                decoder.problem(node, format!("expected a string, found {}", node.kind()));
+                Self::new()
+            }
         }
-        scalar_text(node).unwrap_or_else(|| {
-            decoder.problem(node, format!("expected a string, found {}", node.kind()));
-            Self::new()
-        })
     }
     fn encode(&self, _: Compatibility) -> Json {
         Json::Str(self.clone())
@@ -156,7 +172,7 @@ pub(crate) fn boolean(text: &str) -> Option<bool> {
 }
 
 macro_rules! integer_field {
-    ($($kind:ty),*) => {$(
+    ($($kind:ty: $text:expr),*) => {$(
         impl Field for $kind {
             fn decode(node: &Node, decoder: &mut Decoder) -> Self {
                 let read = match &node.value {
@@ -164,7 +180,7 @@ macro_rules! integer_field {
                     Value::Int(number) => Self::try_from(*number).ok(),
                     Value::Uint(number) => Self::try_from(*number).ok(),
                     Value::Float(number) => super::field::whole(*number).and_then(|n| Self::try_from(n).ok()),
-                    Value::Str(text) => text.parse().ok(),
+                    Value::Str(text) if $text => text.parse().ok(),
                     _ => None,
                 };
                 read.unwrap_or_else(|| {
@@ -184,7 +200,8 @@ macro_rules! integer_field {
         }
     )*};
 }
-integer_field!(i64, u64, u32, u16);
+// Only signed integers are also read from text.
+integer_field!(i64: true, u64: false, u32: false, u16: false);
 
 /// A float cut to its whole part, when it lies in the range of integers that floats hold exactly.
 pub(crate) fn whole(number: f64) -> Option<i64> {
@@ -222,6 +239,10 @@ fn narrow(number: f64) -> f32 {
 }
 
 impl<T: Field> Field for Option<T> {
+    const TEXT: Text = match T::TEXT {
+        Text::Filled => Text::Variable,
+        _ => Text::No,
+    };
     fn decode(node: &Node, decoder: &mut Decoder) -> Self {
         if node.is_null() {
             None
@@ -264,6 +285,7 @@ impl<T: Field> Field for Vec<T> {
 impl<T: Field> Field for BTreeMap<String, T> {
     fn decode(node: &Node, decoder: &mut Decoder) -> Self {
         match &node.value {
+            Value::Map(map) if T::TEXT != Text::No => texts(map, decoder),
             Value::Map(map) => map
                 .iter()
                 .map(|(key, item)| (key.clone(), decoder.below(key, |d| T::decode(item, d))))
@@ -285,6 +307,30 @@ impl<T: Field> Field for BTreeMap<String, T> {
     }
 }
 
+/// A mapping whose values become text, whatever scalar they are. Keys that look like extensions are gathered under one
+/// strange key, as the original does, because the hash covers it.
+fn texts<T: Field>(map: &Map, decoder: &mut Decoder) -> BTreeMap<String, T> {
+    let (odd, plain): (Vec<_>, Vec<_>) = map.iter().partition(|(key, _)| key.starts_with("x-"));
+    let mut read = BTreeMap::new();
+    for (key, item) in plain {
+        let text = match &item.value {
+            Value::Null => item.clone(),
+            _ => Node::text(go_text(item), item.at),
+        };
+        read.insert(key.clone(), decoder.below(key, |d| T::decode(&text, d)));
+    }
+    if let Some((_, first)) = odd.first() {
+        let at = first.at;
+        let odd: Map = odd
+            .into_iter()
+            .map(|(key, node)| (key.clone(), node.clone()))
+            .collect();
+        let text = Node::text(go_text(&Node::new(Value::Map(odd), at)), at);
+        read.insert("#extensions".to_owned(), T::decode(&text, decoder));
+    }
+    read
+}
+
 fn pair<T: Field>(item: &Node, decoder: &mut Decoder) -> Option<(String, T)> {
     let Some(text) = scalar_text(item) else {
         decoder.problem(item, format!("expected KEY=value, found {}", item.kind()));
@@ -294,7 +340,33 @@ fn pair<T: Field>(item: &Node, decoder: &mut Decoder) -> Option<(String, T)> {
         Some((key, value)) => (key.to_owned(), Node::text(value, item.at)),
         None => (text, Node::new(Value::Null, item.at)),
     };
+    let spaced = key.ends_with(char::is_whitespace);
+    if T::TEXT == Text::Variable && spaced && decoder.compat == Compatibility::V2_40 {
+        decoder.problem(item, format!("the name {key:?} ends with a space"));
+    }
     Some((key, T::decode(&value, decoder)))
+}
+
+/// The `%v` form of any value.
+pub(crate) fn go_text(node: &Node) -> String {
+    match &node.value {
+        Value::Null => "<nil>".to_owned(),
+        Value::List(items) => {
+            let texts: Vec<String> = items.iter().map(go_text).collect();
+            format!("[{}]", texts.join(" "))
+        }
+        Value::Map(map) => {
+            let mut texts: Vec<(&String, String)> =
+                map.iter().map(|(key, value)| (key, go_text(value))).collect();
+            texts.sort();
+            let texts: Vec<String> = texts
+                .into_iter()
+                .map(|(key, text)| format!("{key}:{text}"))
+                .collect();
+            format!("map[{}]", texts.join(" "))
+        }
+        _ => scalar_text(node).unwrap_or_default(),
+    }
 }
 
 /// Adds a field to an object under its rule.

@@ -11,7 +11,7 @@ use super::runtime::{
     ServiceModel, Ulimit,
 };
 use super::storage::{EnvFile, FileReference, VolumeMount};
-use super::values::{ByteSize, Command, GoDuration, HostsList};
+use super::values::{ByteSize, Command, GoDuration, HostsList, TextMap};
 
 use crate::compat::Compatibility;
 use crate::json::Json;
@@ -133,7 +133,7 @@ record! {
         /// Old form of `logging.driver`.
         log_driver: String = "log_driver" omit,
         /// Old form of `logging.options`.
-        log_opt: Strings = "log_opt" omit,
+        log_opt: TextMap = "log_opt" omit,
         /// Memory it may use.
         mem_limit: ByteSize = "mem_limit" omit,
         /// Memory that is guaranteed.
@@ -189,7 +189,7 @@ record! {
         /// The signal that stops it.
         stop_signal: String = "stop_signal" omit,
         /// Options of the storage driver.
-        storage_opt: Strings = "storage_opt" omit,
+        storage_opt: TextMap = "storage_opt" omit,
         /// Kernel parameters.
         sysctls: Strings = "sysctls" omit,
         /// Temporary file systems.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::field::{Decoder, Field};
-use super::values::{ByteSize, FileMode, Options};
+use super::values::{ByteSize, FileMode, Options, TextMap};
 use crate::compat::Compatibility;
 use crate::json::Json;
 use crate::node::{Node, Value};
@@ -126,7 +126,7 @@ record! {
         /// Its driver.
         driver: String = "driver" omit,
         /// Options of the driver.
-        driver_opts: BTreeMap<String, String> = "driver_opts" omit,
+        driver_opts: TextMap = "driver_opts" omit,
         /// The driver that fills in templates.
         template_driver: String = "template_driver" omit,
     }
@@ -152,7 +152,7 @@ record! {
         /// Its driver.
         driver: String = "driver" omit,
         /// Options of the driver.
-        driver_opts: BTreeMap<String, String> = "driver_opts" omit,
+        driver_opts: TextMap = "driver_opts" omit,
         /// The driver that fills in templates.
         template_driver: String = "template_driver" omit,
     }

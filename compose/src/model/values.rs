@@ -17,7 +17,7 @@ impl Field for ByteSize {
     fn decode(node: &Node, decoder: &mut Decoder) -> Self {
         match &node.value {
             Value::Int(number) => Self(*number),
-            Value::Str(text) => match size::parse(text) {
+            Value::Str(text) => match size::parse(text, decoder.compat) {
                 Ok(bytes) => Self(bytes),
                 Err(error) => {
                     decoder.problem(node, error.to_string());
@@ -122,10 +122,7 @@ impl Field for FileMode {
     fn decode(node: &Node, decoder: &mut Decoder) -> Self {
         let read = match &node.value {
             Value::Int(number) => Some(*number),
-            Value::Str(text) if decoder.compat == Compatibility::V2_26 => {
-                crate::text::number::parse_base_0(text)
-            }
-            Value::Str(text) => i64::from_str_radix(text, 8).ok(),
+            Value::Str(text) if decoder.compat == Compatibility::V2_40 => i64::from_str_radix(text, 8).ok(),
             Value::Null => Some(0),
             _ => None,
         };
@@ -177,6 +174,26 @@ pub struct Options(pub BTreeMap<String, String>);
 impl Field for Options {
     fn decode(node: &Node, decoder: &mut Decoder) -> Self {
         Self(BTreeMap::decode(node, decoder))
+    }
+    fn encode(&self, compat: Compatibility) -> Json {
+        self.0.encode(compat)
+    }
+    fn is_zero(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A map whose values must be text or integers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TextMap(pub BTreeMap<String, String>);
+
+impl Field for TextMap {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Self {
+        let mut read = BTreeMap::new();
+        for (key, value) in decoder.map(node).into_iter().flatten() {
+            read.insert(key.clone(), decoder.below(key, |d| String::decode(value, d)));
+        }
+        Self(read)
     }
     fn encode(&self, compat: Compatibility) -> Json {
         self.0.encode(compat)

@@ -94,8 +94,8 @@ impl Splitter {
                 self.single = !self.single;
             }
             ';' | '&' | '|' | '<' | '>' if !quoted => {
-                let digit = letter == '>' && self.word.chars().all(|c| c.is_ascii_digit());
-                if digit && !self.word.is_empty() {
+                // A digit before `>` names a file descriptor, not a word.
+                if letter == '>' && self.word.starts_with(|c: char| c.is_ascii_digit()) {
                     self.got = false;
                 }
                 return Step::Stop;
@@ -114,6 +114,35 @@ impl Splitter {
         } else if self.got {
             self.words.push(std::mem::take(&mut self.word));
             self.got = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_quotes_and_operators() {
+        for (text, words) in [
+            ("", vec![]),
+            ("a  b\tc", vec!["a", "b", "c"]),
+            ("sh -c 'a b' \"c d\"", vec!["sh", "-c", "a b", "c d"]),
+            ("a\\ b '' \"\"", vec!["a b", "", ""]),
+            ("a; b", vec!["a"]),
+            ("a 2>x", vec!["a"]),
+            ("a b>x", vec!["a", "b"]),
+            ("echo $(a b) `c d`", vec!["echo", "$(a b)", "`c d`"]),
+            ("'a\\b'", vec!["a\\b"]),
+        ] {
+            assert_eq!(split(text).unwrap(), words, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_open_is_refused() {
+        for text in ["'a", "\"a", "a\\", "(a)", "a )", "`a"] {
+            assert!(split(text).is_err(), "{text}");
         }
     }
 }

@@ -7,29 +7,55 @@ pub struct SizeError {
     text: String,
 }
 
+use crate::compat::Compatibility;
+
 /// Reads a size in bytes.
 ///
 /// # Errors
 /// When it is negative, lacks a number or has an unknown unit.
-pub fn parse(text: &str) -> Result<i64, SizeError> {
-    let fail = || SizeError {
-        text: text.to_owned(),
+pub fn parse(text: &str, compat: Compatibility) -> Result<i64, SizeError> {
+    let read = match compat {
+        Compatibility::V2_40 => parse_new(text),
+        Compatibility::V2_26 => parse_old(text),
     };
-    // The last digit, dot or space ends the number.
-    let end = text
-        .rfind(|c: char| c.is_ascii_digit() || c == '.' || c == ' ')
-        .ok_or_else(fail)?;
-    let (number, unit) = text.split_at_checked(end + 1).ok_or_else(fail)?;
+    read.ok_or_else(|| SizeError {
+        text: text.to_owned(),
+    })
+}
+
+/// The older form: digits with inner dots only, and `i` and `b` after the unit at will.
+fn parse_old(text: &str) -> Option<i64> {
+    let lower = text.to_ascii_lowercase();
+    let rest = lower.strip_suffix('b').unwrap_or(&lower);
+    let rest = rest.strip_suffix('i').unwrap_or(rest);
+    let unit = rest.chars().last().filter(char::is_ascii_alphabetic);
+    let number = unit.and_then(|unit| rest.strip_suffix(unit)).unwrap_or(rest);
     let number = number.strip_suffix(' ').unwrap_or(number);
-    let amount: f64 = number.parse().map_err(|_| fail())?;
-    if amount.is_nan() || amount < 0.0 || number.starts_with('-') {
-        return Err(fail());
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !number.split('.').all(digits) {
+        return None;
     }
-    let factor = multiplier(&unit.to_lowercase()).ok_or_else(fail)?;
-    // Cut, not rounded; saturating for sizes beyond all memory.
-    Ok(format!("{:.0}", (amount * factor).trunc())
-        .parse()
-        .unwrap_or(i64::MAX))
+    let factor = unit.map_or(Some(1.0), |unit| multiplier(unit.encode_utf8(&mut [0; 4])))?;
+    whole(number.parse::<f64>().ok()? * factor)
+}
+
+fn parse_new(text: &str) -> Option<i64> {
+    // The last digit, dot or space ends the number.
+    let end = text.rfind(|c: char| c.is_ascii_digit() || c == '.' || c == ' ')?;
+    let (number, unit) = text.split_at_checked(end + 1)?;
+    let number = number.strip_suffix(' ').unwrap_or(number);
+    let amount: f64 = number.parse().ok()?;
+    if amount.is_nan() || amount < 0.0 || number.starts_with('-') {
+        return None;
+    }
+    whole(amount * multiplier(&unit.to_lowercase())?)
+}
+
+/// Cut, not rounded; saturating for sizes beyond all memory.
+fn whole(bytes: f64) -> Option<i64> {
+    bytes
+        .is_finite()
+        .then(|| format!("{:.0}", bytes.trunc()).parse().unwrap_or(i64::MAX))
 }
 
 fn multiplier(unit: &str) -> Option<f64> {
@@ -37,7 +63,7 @@ fn multiplier(unit: &str) -> Option<f64> {
         return Some(1.0);
     }
     let mut letters = unit.chars();
-    let power = "kmgtpe".find(letters.next()?)?;
+    let power = "kmgtp".find(letters.next()?)?;
     if !matches!(letters.as_str(), "" | "b" | "ib") {
         return None;
     }
@@ -58,14 +84,22 @@ mod tests {
             ("64b", 64),
             ("1.1", 1),
         ] {
-            assert_eq!(parse(text), Ok(bytes), "{text}");
+            for compat in [Compatibility::V2_40, Compatibility::V2_26] {
+                assert_eq!(parse(text, compat), Ok(bytes), "{text}");
+            }
         }
+        assert_eq!(parse("1e3k", Compatibility::V2_40), Ok(1_024_000));
+        assert_eq!(parse("10ib", Compatibility::V2_26), Ok(10));
     }
 
     #[test]
     fn what_is_no_size_is_refused() {
-        for text in ["", "-1", "1xb", "m", "1 2", "1kbb", "0x10"] {
-            assert!(parse(text).is_err(), "{text}");
+        for text in ["", "-1", "1xb", "m", "1 2", "1kbb", "0x10", "1kk"] {
+            for compat in [Compatibility::V2_40, Compatibility::V2_26] {
+                assert!(parse(text, compat).is_err(), "{text}");
+            }
         }
+        assert!(parse("1e3k", Compatibility::V2_26).is_err());
+        assert!(parse("10ib", Compatibility::V2_40).is_err());
     }
 }
