@@ -79,7 +79,6 @@ pub const RULES: &[Rule] = &[
     unenrolled("/tidegate.v1.Enrolment/Begin"),
     unenrolled("/tidegate.v1.Enrolment/Complete"),
     rule("/grpc.health.v1.Health/Check", Role::Viewer, Scope::Any),
-    rule("/grpc.health.v1.Health/List", Role::Viewer, Scope::Any),
     rule("/grpc.health.v1.Health/Watch", Role::Viewer, Scope::Any),
 ];
 

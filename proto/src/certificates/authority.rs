@@ -19,12 +19,13 @@ use super::{
     key::{KeyError, PrivateKey, Serial},
     parse::{self, ParseError},
     request::CertificateRequest,
+    subject::Subject,
     timestamp,
 };
 use crate::{
-    grants::{self, GRANTS_OID, Grant, GrantsError},
+    grants::{self, GRANTS_OID, GrantsError},
     identity::{IdentityError, TrustDomain},
-    names::{DropletId, FleetName, UserName},
+    names::FleetName,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -38,12 +39,6 @@ pub const ROOT_LIFE: Duration = DAY.saturating_mul(3650);
 pub const ISSUER_LIFE: Duration = DAY.saturating_mul(3 * 365);
 /// How long an issuer signs; afterwards the root makes the next one.
 pub const ISSUER_SIGNS_FOR: Duration = DAY.saturating_mul(365);
-/// An agent's certificate.
-pub const AGENT_LIFE: Duration = DAY.saturating_mul(2 * 365);
-/// A person's certificate.
-pub const USER_LIFE: Duration = DAY.saturating_mul(90);
-/// The longest life of a CI job's certificate.
-pub const CI_LIFE_MAX: Duration = DAY;
 
 /// A certificate cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -268,69 +263,6 @@ impl Issuer {
             leaf: made.der().clone(),
             issuer: self.certificate.clone(),
         })
-    }
-}
-
-/// Whom a leaf is for.
-#[derive(Debug, Clone)]
-pub enum Subject {
-    /// A droplet's agent. Server and client usage: between agents it is a client, and which calls an agent may make is
-    /// decided by its identity, not by its certificate's usage.
-    Agent(DropletId),
-    /// A user. Client usage alone, so that nobody can pose as an agent's server with it.
-    User {
-        /// The name.
-        name: UserName,
-        /// What they may do.
-        grants: Vec<Grant>,
-        /// For how long.
-        life: UserLife,
-    },
-}
-
-/// How long a user's certificate lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UserLife {
-    /// 90 days.
-    Person,
-    /// At most a day.
-    Ci(Duration),
-}
-
-impl Subject {
-    fn life(&self) -> Result<Duration, IssueError> {
-        match self {
-            Self::Agent(_) => Ok(AGENT_LIFE),
-            Self::User {
-                life: UserLife::Person,
-                ..
-            } => Ok(USER_LIFE),
-            Self::User {
-                life: UserLife::Ci(life),
-                ..
-            } if *life <= CI_LIFE_MAX && !life.is_zero() => Ok(*life),
-            Self::User {
-                life: UserLife::Ci(_),
-                ..
-            } => Err(IssueError::CiLife),
-        }
-    }
-
-    fn names(&self, domain: &TrustDomain) -> (String, String) {
-        match self {
-            Self::Agent(droplet) => (domain.agent(*droplet).to_string(), format!("agent {droplet}")),
-            Self::User { name, .. } => (domain.user(name.clone()).to_string(), name.to_string()),
-        }
-    }
-
-    fn usages(&self) -> Vec<ExtendedKeyUsagePurpose> {
-        match self {
-            Self::Agent(_) => vec![
-                ExtendedKeyUsagePurpose::ServerAuth,
-                ExtendedKeyUsagePurpose::ClientAuth,
-            ],
-            Self::User { .. } => vec![ExtendedKeyUsagePurpose::ClientAuth],
-        }
     }
 }
 

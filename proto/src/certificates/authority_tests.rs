@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     certificates::{
-        PeerCertificate,
+        PeerCertificate, UserLife,
         fixtures::{Authorities, NOW, admin, domain, grants, issuer_below, later, serial},
     },
     grants::Role,

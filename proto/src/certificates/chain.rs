@@ -58,7 +58,11 @@ impl Chain {
         pem::certificate_to_pem(&self.leaf) + &pem::certificate_to_pem(&self.issuer)
     }
 
-    pub(crate) fn from_certificates(certificates: Vec<CertificateDer<'static>>) -> Result<Self, ChainError> {
+    /// From certificates as TLS gives them: leaf first.
+    ///
+    /// # Errors
+    /// There are not exactly two, or one is too long.
+    pub fn from_certificates(certificates: Vec<CertificateDer<'static>>) -> Result<Self, ChainError> {
         if certificates
             .iter()
             .any(|certificate| certificate.len() > MAX_CERTIFICATE_BYTES)
@@ -70,7 +74,8 @@ impl Chain {
         Ok(Self { leaf, issuer })
     }
 
-    pub(crate) fn to_certificates(&self) -> Vec<CertificateDer<'static>> {
+    /// As TLS and [`super::ChainVerifier`] take them: leaf first.
+    pub fn to_certificates(&self) -> Vec<CertificateDer<'static>> {
         vec![self.leaf.clone(), self.issuer.clone()]
     }
 }

@@ -16,11 +16,11 @@ mod pem;
 mod request;
 mod revocation;
 mod roots;
+mod subject;
 mod verify;
 
 pub use authority::{
-    AGENT_LIFE, BACKDATED, CI_LIFE_MAX, ISSUER_LIFE, ISSUER_SIGNS_FOR, IssueError, Issuer, ROOT_LIFE, Root,
-    Subject, USER_LIFE, UserLife, self_signed,
+    BACKDATED, ISSUER_LIFE, ISSUER_SIGNS_FOR, IssueError, Issuer, ROOT_LIFE, Root, self_signed,
 };
 pub use chain::{Chain, ChainError};
 pub use key::{KeyError, PrivateKey, Serial, SerialError, SpkiDigest};
@@ -30,6 +30,7 @@ pub use request::{CertificateRequest, RequestError};
 pub use revocation::{RevocationError, RevocationList, Revoked};
 pub use roots::{RootBundle, RootsError};
 pub use rustls_pki_types::CertificateDer;
+pub use subject::{AGENT_LIFE, CI_LIFE_MAX, Subject, USER_LIFE, UserLife};
 pub use verify::{ChainVerifier, Usage, VerifyError};
 
 use jiff::Timestamp;

@@ -76,6 +76,21 @@ fn each_side_believes_the_other() {
 }
 
 #[test]
+fn the_bytes_never_change() {
+    // Computed by another implementation: agents and controllers of two versions have to agree.
+    let seen = Seen::new();
+    let transcript = Transcript {
+        certificate_request: b"request",
+        ..seen.transcript()
+    };
+    let proof = hex::encode(transcript.agent_proof(&token(1)));
+    assert_eq!(
+        proof,
+        "6ef4babdce79386adbf8a56b2614dd71c3aa607d8d2b58c442ea3a765b0a88e5"
+    );
+}
+
+#[test]
 fn a_wrong_token_or_a_cut_proof_is_refused() {
     let seen = Seen::new();
     let proof = seen.transcript().agent_proof(&token(1));

@@ -2,7 +2,7 @@
 //!
 //! There is no resumption: the server issues no tickets, the client asks for none, early data is off. So every connection
 //! is judged by the credentials, roots and revocation list of its own moment, and a change of them leaves nothing behind
-//! that would still open the door; a full handshake with P-256 costs about a millisecond. A connection that was open
+//! that would still open the door; a full handshake with P-256 costs a few milliseconds. A connection that was open
 //! before a change is caught by [`PeerInfo::check`], which servers call for every request.
 //!
 //! It must not read a clock (it is given one), and decides nothing about roles.
