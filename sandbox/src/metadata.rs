@@ -129,7 +129,7 @@ enum Node {
     Index(Vec<(String, Node)>),
 }
 
-fn text(value: impl ToString) -> Node {
+fn text<T: ToString + ?Sized>(value: &T) -> Node {
     Node::Text(value.to_string())
 }
 
@@ -171,14 +171,14 @@ fn tree(spec: &MachineSpec, net: &GuestNet) -> Node {
     let unassigned = || dir([("ipv4", dir([("active", text("false"))]))]);
     let tags = spec.tags.iter().map(|tag| (tag.clone(), text(tag))).collect();
     dir([
-        ("id", text(spec.droplet_id)),
+        ("id", text(&spec.droplet_id)),
         ("hostname", text(&spec.hostname)),
         ("user-data", text(&spec.user_data)),
         ("vendor-data", text(&net.vendor_data)),
-        ("public-keys", text(spec.public_keys.join("\n"))),
+        ("public-keys", text(&spec.public_keys.join("\n"))),
         ("region", text(&spec.region)),
         ("interfaces", Node::Index(interfaces)),
-        ("dns", dir([("nameservers", text(lines(&net.nameservers)))])),
+        ("dns", dir([("nameservers", text(&lines(&net.nameservers)))])),
         ("floating_ip", unassigned()),
         ("reserved_ip", unassigned()),
         ("tags", Node::Index(tags)),
@@ -202,9 +202,9 @@ impl Interface {
 
     fn node(&self, kind: &str) -> Node {
         let ipv4 = dir([
-            ("address", text(self.address)),
-            ("netmask", text(self.netmask)),
-            ("gateway", text(self.gateway)),
+            ("address", text(&self.address)),
+            ("netmask", text(&self.netmask)),
+            ("gateway", text(&self.gateway)),
         ]);
         dir([("mac", text(&self.mac)), ("type", text(kind)), ("ipv4", ipv4)])
     }

@@ -128,7 +128,7 @@ mod tests {
             .expose_secret()
             .to_owned();
         assert_eq!(tokens.find(&full).unwrap().1.grant, Grant::Full);
-        assert!(tokens.find(&full[..full.len() - 1]).is_none());
+        assert!(tokens.find(full.strip_suffix(|_: char| true).unwrap()).is_none());
         assert!(tokens.find("").is_none());
         assert!(full.starts_with("dop_v1_") && full.len() == 7 + 64);
     }

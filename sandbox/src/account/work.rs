@@ -17,9 +17,9 @@ use crate::{
 };
 
 /// How long a driver may take for one step: a cold boot without KVM beside others included.
-const STEP_DEADLINE: Duration = Duration::from_secs(300);
+const STEP_DEADLINE: Duration = Duration::from_mins(5);
 /// How long a guest is given to power itself off.
-const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(60);
+const SHUTDOWN_PATIENCE: Duration = Duration::from_mins(1);
 /// How long taking up one machine may take at the start.
 const ADOPT_DEADLINE: Duration = Duration::from_secs(20);
 /// How often a machine that cannot be removed is tried again, and how long apart.

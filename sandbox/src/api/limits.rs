@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use crate::account::settings::Settings;
 
-const HOUR: Duration = Duration::from_secs(3600);
-const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_hours(1);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// What a request is, to the limiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,82 +48,54 @@ fn addresses_are_the_lowest_free_ones_and_differ() {
     assert_eq!(private[1].octets()[3], 3);
 }
 
+/// A request with one thing changed.
+fn with(change: impl FnOnce(&mut CreateRequest)) -> CreateRequest {
+    let mut request = request("a");
+    change(&mut request);
+    request
+}
+
 #[test]
-fn what_is_wrong_is_said_in_the_words_of_the_real_api() {
-    let names = || Some((0..11).map(|n| format!("n{n}")).collect());
+fn what_is_invalid_is_said_in_the_words_of_the_real_api() {
+    let cases = [
+        (with(|r| r.size = Some("s-9".to_owned())), "size"),
+        (with(|r| r.image = Some(json!("debian-1"))), "image"),
+        (with(|r| r.image = None), "image"),
+        (with(|r| r.region = Some("mars1".to_owned())), "region"),
+    ];
+    for (request, what) in cases {
+        assert_eq!(
+            refusal(request),
+            format!("You specified an invalid {what} for Droplet creation.")
+        );
+    }
+}
+
+#[test]
+fn names_are_host_names_and_at_most_ten() {
+    for bad in ["a_b", "-a", "a-", "ä", "a b"] {
+        let text = "Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)";
+        assert_eq!(refusal(request(bad)), text, "{bad}");
+    }
+    assert_eq!(refusal(request("")), "Name can't be blank");
+    let eleven = with(|r| (r.name, r.names) = (None, Some((0..11).map(|n| format!("n{n}")).collect())));
+    assert_eq!(refusal(eleven), "At most 10 droplets can be created at once");
+}
+
+#[test]
+fn what_cannot_be_had_is_refused() {
     let cases = [
         (
-            CreateRequest {
-                size: Some("s-9".into()),
-                ..request("a")
-            },
-            "You specified an invalid size for Droplet creation.",
-        ),
-        (
-            CreateRequest {
-                image: Some(json!("debian-1")),
-                ..request("a")
-            },
-            "You specified an invalid image for Droplet creation.",
-        ),
-        (
-            CreateRequest {
-                image: None,
-                ..request("a")
-            },
-            "You specified an invalid image for Droplet creation.",
-        ),
-        (
-            CreateRequest {
-                region: Some("mars1".into()),
-                ..request("a")
-            },
-            "You specified an invalid region for Droplet creation.",
-        ),
-        (
-            request("a_b"),
-            "Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)",
-        ),
-        (
-            request("-a"),
-            "Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)",
-        ),
-        (request(""), "Name can't be blank"),
-        (
-            CreateRequest {
-                name: None,
-                names: names(),
-                ..request("a")
-            },
-            "At most 10 droplets can be created at once",
-        ),
-        (
-            CreateRequest {
-                ssh_keys: Some(vec![json!(7), json!("aa:bb")]),
-                ..request("a")
-            },
+            with(|r| r.ssh_keys = Some(vec![json!(7), json!("aa:bb")])),
             "7, aa:bb are invalid key identifiers for Droplet creation.",
         ),
+        (with(|r| r.ipv6 = Some(true)), "The sandbox does not offer IPv6"),
         (
-            CreateRequest {
-                ipv6: Some(true),
-                ..request("a")
-            },
-            "The sandbox does not offer IPv6",
-        ),
-        (
-            CreateRequest {
-                user_data: Some("x".repeat(LONGEST_USER_DATA + 1)),
-                ..request("a")
-            },
+            with(|r| r.user_data = Some("x".repeat(LONGEST_USER_DATA + 1))),
             "User data is too large: at most 64 KiB",
         ),
         (
-            CreateRequest {
-                size: Some("s-1vcpu-512mb-10gb".into()),
-                region: Some("tor1".into()),
-                ..request("a")
-            },
+            with(|r| (r.size, r.region) = (Some("s-1vcpu-512mb-10gb".to_owned()), Some("tor1".to_owned()))),
             "Size is not available in this region.",
         ),
     ];

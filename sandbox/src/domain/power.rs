@@ -134,7 +134,7 @@ mod tests {
 
     fn try_it(state: &mut State, id: u64, kind: &str) -> Result<Action, Refusal> {
         // The usual lags hide a droplet at its first moment.
-        let later = fixture::now() + std::time::Duration::from_secs(60);
+        let later = fixture::now() + std::time::Duration::from_mins(1);
         fixture::with_env_at(later, |env| act(state, env, id, &request(kind), Fate::Done))
     }
 
@@ -194,7 +194,7 @@ mod tests {
             kind: Some("rename".to_owned()),
             name: Some(name.to_owned()),
         };
-        let later = fixture::now() + std::time::Duration::from_secs(60);
+        let later = fixture::now() + std::time::Duration::from_mins(1);
         fixture::with_env_at(later, |env| {
             act(&mut state, env, id, &rename("web_2"), Fate::Done)
         })

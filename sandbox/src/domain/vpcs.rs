@@ -153,27 +153,23 @@ pub fn for_droplet(
     region: &str,
     wanted: Option<&str>,
 ) -> Result<Vpc, Refusal> {
-    match wanted {
-        Some(id) => {
-            let vpc = state
-                .vpcs
-                .get(id)
-                .ok_or_else(|| Refusal::unprocessable("VPC UUID is invalid"))?;
-            if vpc.region != region {
-                return Err(Refusal::unprocessable(
-                    "Droplet and VPC must be in the same region",
-                ));
-            }
-            Ok(vpc.clone())
+    if let Some(id) = wanted {
+        let vpc = state
+            .vpcs
+            .get(id)
+            .ok_or_else(|| Refusal::unprocessable("VPC UUID is invalid"))?;
+        if vpc.region != region {
+            return Err(Refusal::unprocessable(
+                "Droplet and VPC must be in the same region",
+            ));
         }
-        None => {
-            if let Some(vpc) = default_of(state, region) {
-                return Ok(vpc.clone());
-            }
-            let range = free_range(state)?;
-            Ok(insert_default(state, env, region, range))
-        }
+        return Ok(vpc.clone());
     }
+    if let Some(vpc) = default_of(state, region) {
+        return Ok(vpc.clone());
+    }
+    let range = free_range(state)?;
+    Ok(insert_default(state, env, region, range))
 }
 
 fn insert_default(state: &mut State, env: &mut Env<'_>, region: &str, ip_range: Cidr) -> Vpc {

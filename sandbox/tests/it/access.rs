@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use serde_json::json;
 use tidegate_sandbox::{
-    account::{settings::Settings, tokens::Grant},
+    account::{
+        settings::{Lags, Settings},
+        tokens::Grant,
+    },
     api::OPERATIONS,
 };
 
-use crate::sandbox::{Client, Sandbox, quick};
+use crate::sandbox::{Sandbox, quick};
 
 #[tokio::test]
 async fn without_a_valid_token_nothing_is_told() {
     let sandbox = Sandbox::start().await;
     for token in [None, Some("dop_v1_wrong".to_owned()), Some(String::new())] {
-        let client = Client::new(sandbox.address, token);
+        let client = sandbox.client_presenting(token);
         let reply = client.get("/v2/account").await;
         assert!(reply.header("x-request-id").is_some());
         assert_eq!(reply.body["request_id"], reply.header("x-request-id").unwrap());
@@ -106,11 +109,12 @@ async fn members_that_may_not_be_read_are_left_out() {
 
 #[tokio::test]
 async fn a_burst_is_stopped_with_a_time_to_come_back() {
-    let (sandbox, clock) = Sandbox::start_frozen(Settings {
+    let settings = Settings {
         burst_limit: 3,
-        ..quick()
-    })
-    .await;
+        lags: Lags::none(),
+        ..Settings::default()
+    };
+    let (sandbox, clock) = Sandbox::start_frozen(settings).await;
     let client = sandbox.client();
     for left in [4999, 4998, 4997] {
         let reply = client.get("/v2/account").await;
@@ -154,7 +158,7 @@ async fn an_hour_used_up_tells_when_it_begins_anew_but_no_seconds_to_wait() {
     let reset = stopped.header("ratelimit-reset").unwrap().parse::<i64>().unwrap();
     assert_eq!(reset, sandbox.account.now().as_second() + 3600);
     stopped.error(429, "too_many_requests");
-    clock.advance(Duration::from_secs(3600));
+    clock.advance(Duration::from_hours(1));
     client.get("/v2/account").await.expect(200);
 }
 

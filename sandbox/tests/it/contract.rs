@@ -205,28 +205,24 @@ async fn droplets(walker: &mut Walker) -> String {
             &[&id, &action.to_string()],
         )
         .await;
+    droplet_actions(walker, &id).await;
+    id
+}
+
+async fn droplet_actions(walker: &mut Walker, droplet: &str) {
+    let actions = "/v2/droplets/{droplet_id}/actions";
     let reboot = walker
-        .go(
-            "POST",
-            "/v2/droplets/{droplet_id}/actions",
-            &[&id],
-            json!({"type": "reboot"}),
-        )
+        .go("POST", actions, &[droplet], json!({"type": "reboot"}))
         .await;
     walker.client.wait_action(&reboot["action"]["id"]).await;
-    let by_tag = "/v2/droplets/actions";
+    let all = "/v2/droplets/actions";
+    let cycle = json!({"type": "power_cycle"});
     let begun = walker
-        .at(
-            "POST",
-            by_tag,
-            "/v2/droplets/actions?tag_name=web",
-            json!({"type": "power_cycle"}),
-        )
+        .at("POST", all, "/v2/droplets/actions?tag_name=web", cycle)
         .await;
     for action in begun["actions"].as_array().unwrap() {
         walker.client.wait_action(&action["id"]).await;
     }
-    id
 }
 
 async fn tags(walker: &mut Walker, droplet: &str) {

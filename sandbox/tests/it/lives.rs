@@ -68,7 +68,7 @@ async fn a_droplet_is_hidden_then_new_then_active_then_has_an_address() {
         json!([]),
         "active, and no address yet"
     );
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     let networks = client.get(&path).await.expect(200)["droplet"]["networks"]["v4"].clone();
     assert_eq!(networks[0]["type"], "private");
     assert_eq!(
@@ -197,11 +197,16 @@ async fn a_droplet_being_made_can_be_deleted_where_the_settings_allow_it() {
 
 #[tokio::test]
 async fn a_deleted_droplet_lingers_and_holds_its_network() {
-    let (sandbox, clock) = Sandbox::start_frozen(Settings {
+    let lags = Lags {
+        provision: Duration::from_millis(50),
+        ..Lags::measured()
+    };
+    let settings = Settings {
         droplet_limit: 1,
-        ..Settings::default()
-    })
-    .await;
+        lags,
+        ..quick()
+    };
+    let (sandbox, clock) = Sandbox::start_frozen(settings).await;
     let client = sandbox.client();
     let vpc = client
         .post("/v2/vpcs", json!({"name": "shop", "region": "fra1"}))

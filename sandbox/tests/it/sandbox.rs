@@ -28,6 +28,8 @@ use tokio::{net::TcpListener, time::sleep};
 
 /// How long a test waits for something that should happen soon.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it looks.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// DigitalOcean's document, if the environment names it; says so once if not.
 pub(crate) fn openapi() -> Option<&'static OpenApi> {
@@ -43,10 +45,12 @@ pub(crate) fn openapi() -> Option<&'static OpenApi> {
     DOCUMENT.get_or_init(load).as_ref()
 }
 
-/// Settings without lags.
+/// Settings without lags, and with limits that no test meets by waiting.
 pub(crate) fn quick() -> Settings {
     Settings {
         lags: Lags::none(),
+        burst_limit: 10_000,
+        hourly_limit: 10_000,
         ..Settings::default()
     }
 }
@@ -56,6 +60,7 @@ pub(crate) struct Sandbox {
     pub(crate) account: Arc<Account>,
     pub(crate) driver: Arc<NoMachines>,
     pub(crate) address: SocketAddr,
+    http: reqwest::Client,
     _dir: Option<TempDir>,
 }
 
@@ -72,10 +77,7 @@ impl Sandbox {
     /// A new account whose time only moves when the test moves it.
     pub(crate) async fn start_frozen(settings: Settings) -> (Self, Arc<ManualClock>) {
         let clock = Arc::new(ManualClock::new("2026-11-21T12:00:00Z".parse().unwrap()));
-        (
-            Self::start_at(settings, Arc::clone(&clock) as Arc<dyn Clock>).await,
-            clock,
-        )
+        (Self::start_at(settings, clock.clone()).await, clock)
     }
 
     async fn start_at(settings: Settings, clock: Arc<dyn Clock>) -> Self {
@@ -96,7 +98,7 @@ impl Sandbox {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let rng = StdRng::seed_from_u64(11);
-        let mut options = AccountOptions::new(dir.to_owned(), Arc::clone(&driver) as _, clock, rng);
+        let mut options = AccountOptions::new(dir.to_owned(), driver.clone(), clock, rng);
         options.settings = Some(settings);
         let account = Account::open(options).await.unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -107,6 +109,7 @@ impl Sandbox {
             account,
             driver,
             address,
+            http: http_client(),
             _dir: None,
         }
     }
@@ -125,15 +128,28 @@ impl Sandbox {
             .secret
             .expose_secret()
             .to_owned();
-        Client::new(self.address, Some(token))
+        self.client_presenting(Some(token))
+    }
+
+    /// A client with this token.
+    pub(crate) fn client_presenting(&self, token: Option<String>) -> Client {
+        Client {
+            base: format!("http://{}", self.address),
+            token,
+            http: self.http.clone(),
+        }
     }
 
     /// A client with a new token of exactly these scopes.
     pub(crate) fn client_scoped(&self, scopes: &[&str]) -> Client {
         let grant = Grant::Scopes(scopes.iter().map(|scope| (*scope).to_owned()).collect());
         let token = self.account.add_token(grant).unwrap();
-        Client::new(self.address, Some(token.secret.expose_secret().to_owned()))
+        self.client_presenting(Some(token.secret.expose_secret().to_owned()))
     }
+}
+
+fn http_client() -> reqwest::Client {
+    reqwest::Client::builder().timeout(PATIENCE).build().unwrap()
 }
 
 /// An answer.
@@ -255,13 +271,13 @@ impl Client {
     /// Waits until a path answers 200 with a body that fits.
     pub(crate) async fn wait(&self, path: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let mut last = None;
-        for _ in 0..1000 {
+        for _ in 0..PATIENCE.as_millis() / PAUSE.as_millis() {
             let reply = self.get(path).await;
             if reply.status == 200 && fits(&reply.body) {
                 return reply.body;
             }
             last = Some(reply);
-            sleep(PATIENCE / 1000).await;
+            sleep(PAUSE).await;
         }
         panic!("{path} never became what was expected: {last:?}");
     }
@@ -278,11 +294,11 @@ impl Client {
 
     /// Waits until a droplet answers 404.
     pub(crate) async fn wait_gone(&self, id: u64) {
-        for _ in 0..1000 {
+        for _ in 0..PATIENCE.as_millis() / PAUSE.as_millis() {
             if self.get(&format!("/v2/droplets/{id}")).await.status == 404 {
                 return;
             }
-            sleep(PATIENCE / 1000).await;
+            sleep(PAUSE).await;
         }
         panic!("droplet {id} is still there");
     }

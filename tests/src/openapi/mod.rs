@@ -8,9 +8,10 @@ use std::{
     env::VarError,
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
+use jsonschema::Validator;
 use serde_json::{Value, json};
 
 /// The environment variable that names the document.
@@ -54,6 +55,8 @@ pub struct OpenApi {
     components: Value,
     operations: Vec<Operation>,
     judged: Mutex<BTreeSet<(String, String)>>,
+    /// Schemas made ready, by their text: that is the slow part.
+    validators: Mutex<BTreeMap<String, Arc<Validator>>>,
 }
 
 #[derive(Debug)]
@@ -133,6 +136,7 @@ impl OpenApi {
             components: schema::translate(components),
             operations,
             judged: Mutex::default(),
+            validators: Mutex::default(),
         }
     }
 
@@ -327,12 +331,23 @@ impl OpenApi {
         Some(schema::translate(resolved))
     }
 
-    fn judge(&self, schema: &Value, instance: &Value) -> Result<(), String> {
+    fn validator(&self, schema: &Value) -> Result<Arc<Validator>, String> {
+        let mut ready = self.validators.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(validator) = ready.get(&schema.to_string()) {
+            return Ok(Arc::clone(validator));
+        }
         let whole = json!({"allOf": [schema], "components": self.components});
         let validator = jsonschema::draft4::options()
             .should_validate_formats(true)
             .build(&whole)
             .map_err(|error| format!("the document's schema cannot be used: {error}"))?;
+        let validator = Arc::new(validator);
+        ready.insert(schema.to_string(), Arc::clone(&validator));
+        Ok(validator)
+    }
+
+    fn judge(&self, schema: &Value, instance: &Value) -> Result<(), String> {
+        let validator = self.validator(schema)?;
         let problems: Vec<String> = validator
             .iter_errors(instance)
             .map(|error| format!("{}: {error}", error.instance_path()))

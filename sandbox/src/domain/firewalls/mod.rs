@@ -147,7 +147,7 @@ pub fn edit_tags(state: &mut State, id: &str, names: Vec<String>, edit: Edit) ->
     match edit {
         Edit::Add => wanted.extend(names),
         Edit::Remove => {
-            wanted.retain(|attached| !names.iter().any(|name| tags::fold(name) == tags::fold(attached)))
+            wanted.retain(|attached| !names.iter().any(|name| tags::fold(name) == tags::fold(attached)));
         }
     }
     let checked = checked_tags(state, &wanted)?;
