@@ -1,0 +1,202 @@
+//! Images: what a name stands for in its registry, pulling by digest, what is there.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use bollard::query_parameters::{CreateImageOptionsBuilder, TagImageOptionsBuilder};
+use futures::StreamExt as _;
+
+use super::{Docker, DockerError, client::within};
+
+/// A registry's answer about a name.
+const RESOLVE: Duration = Duration::from_secs(60);
+/// A pull that makes no progress for so long is given up.
+const PULL_SILENCE: Duration = Duration::from_secs(120);
+
+/// An image name taken apart: repository and tag or digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// As it is written.
+    pub text: String,
+    /// Registry and path.
+    pub repository: String,
+    /// The tag; `latest` when none is written and no digest either.
+    pub tag: Option<String>,
+    /// `sha256:...`
+    pub digest: Option<String>,
+}
+
+impl Reference {
+    /// Takes a name apart; what is wrong with it the engine says better.
+    pub fn parse(text: &str) -> Self {
+        let (name, digest) = match text.split_once('@') {
+            Some((name, digest)) => (name, Some(digest.to_owned())),
+            None => (text, None),
+        };
+        // A colon before the last slash belongs to the registry's port.
+        let tagged = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
+        let (repository, tag) = match tagged {
+            Some((repository, tag)) => (repository, Some(tag.to_owned())),
+            None if digest.is_none() => (name, Some("latest".to_owned())),
+            None => (name, None),
+        };
+        Self { text: text.to_owned(), repository: repository.to_owned(), tag, digest }
+    }
+
+    /// `repository@digest`
+    pub fn with_digest(&self, digest: &str) -> String {
+        format!("{}@{digest}", self.repository)
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// What is known about an image that is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageFacts {
+    /// `sha256:...` of its configuration.
+    pub id: String,
+    /// Names with digests under which it was pulled; empty when it came from no registry.
+    pub repo_digests: Vec<String>,
+    /// Whether it has a health check of its own.
+    pub has_healthcheck: bool,
+    /// Paths that it declares as volumes.
+    pub volumes: Vec<String>,
+}
+
+/// How far a pull is, summed over its layers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PullProgress {
+    /// Bytes that are here.
+    pub current: u64,
+    /// Bytes in all, as far as known.
+    pub total: u64,
+}
+
+impl Docker {
+    /// The image of that name, if it is there.
+    ///
+    /// # Errors
+    /// When the engine refuses or does not answer.
+    pub async fn image(&self, name: &str) -> Result<Option<ImageFacts>, DockerError> {
+        let doing = format!("look at the image {name}");
+        let api = self.api().await?;
+        let image = match within(&doing, super::client::CALL, api.inspect_image(name)).await {
+            Ok(image) => image,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let config = image.config.unwrap_or_default();
+        let test = config.healthcheck.and_then(|check| check.test).unwrap_or_default();
+        Ok(Some(ImageFacts {
+            id: image.id.unwrap_or_default(),
+            repo_digests: image.repo_digests.unwrap_or_default(),
+            has_healthcheck: test.first().is_some_and(|first| first != "NONE"),
+            volumes: config.volumes.unwrap_or_default(),
+        }))
+    }
+
+    /// The digest that the name has in its registry now.
+    ///
+    /// # Errors
+    /// When there is no such image, or the registry does not answer.
+    pub async fn resolve(&self, reference: &Reference) -> Result<String, DockerError> {
+        let doing = format!("find the image {reference} in its registry");
+        let api = self.api().await?;
+        let answer = within(&doing, RESOLVE, api.inspect_registry_image(&reference.text, None)).await?;
+        answer.descriptor.digest.ok_or_else(|| DockerError::Refused {
+            doing,
+            message: "the registry told no digest".to_owned(),
+        })
+    }
+
+    /// Pulls the image of that digest and gives it the name as it is written.
+    ///
+    /// # Errors
+    /// When it cannot be had, or no progress is made for two minutes.
+    pub async fn pull(
+        &self,
+        reference: &Reference,
+        digest: &str,
+        mut progress: impl FnMut(PullProgress) + Send,
+    ) -> Result<(), DockerError> {
+        let doing = format!("pull the image {reference}");
+        let api = self.api().await?;
+        let options = CreateImageOptionsBuilder::default().from_image(&reference.repository).tag(digest).build();
+        let mut stream = api.create_image(Some(options), None, None);
+        let mut layers: BTreeMap<String, PullProgress> = BTreeMap::new();
+        loop {
+            let next = tokio::time::timeout(PULL_SILENCE, stream.next()).await;
+            let Ok(next) = next else {
+                return Err(DockerError::Deadline { doing, deadline: PULL_SILENCE });
+            };
+            let Some(info) = next else { break };
+            let info = info.map_err(|error| DockerError::new(&doing, error))?;
+            if let Some(message) = info.error_detail.and_then(|detail| detail.message) {
+                return Err(DockerError::Refused { doing, message });
+            }
+            let (Some(id), Some(detail)) = (info.id, info.progress_detail) else { continue };
+            if info.status.as_deref() != Some("Downloading") {
+                continue;
+            }
+            let bytes = |value: Option<i64>| value.and_then(|v| u64::try_from(v).ok()).unwrap_or(0);
+            layers.insert(id, PullProgress { current: bytes(detail.current), total: bytes(detail.total) });
+            progress(layers.values().fold(PullProgress::default(), |sum, layer| PullProgress {
+                current: sum.current.saturating_add(layer.current),
+                total: sum.total.saturating_add(layer.total),
+            }));
+        }
+        drop(stream);
+        self.tag(&reference.with_digest(digest), reference).await
+    }
+
+    /// Gives an image that is there the name as it is written; a name with a digest needs none.
+    ///
+    /// # Errors
+    /// When there is no such image.
+    pub async fn tag(&self, image: &str, reference: &Reference) -> Result<(), DockerError> {
+        let Some(tag) = reference.tag.as_deref().filter(|_| reference.digest.is_none()) else { return Ok(()) };
+        let options = TagImageOptionsBuilder::default().repo(&reference.repository).tag(tag).build();
+        let doing = format!("name an image {reference}");
+        within(&doing, super::client::CALL, self.api().await?.tag_image(image, Some(options))).await
+    }
+
+    /// Takes the name away; the image goes with its last name, unless something uses it.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn untag(&self, name: &str) -> Result<(), DockerError> {
+        let doing = format!("take the name {name} from its image");
+        let options = bollard::query_parameters::RemoveImageOptionsBuilder::default().force(false).noprune(true).build();
+        let api = self.api().await?;
+        match within(&doing, super::client::CALL, api.remove_image(name, Some(options), None)).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() || error.is_conflict() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_taken_apart() {
+        for (text, repository, tag, digest) in [
+            ("caddy", "caddy", Some("latest"), None),
+            ("caddy:2", "caddy", Some("2"), None),
+            ("10.0.2.100:5000/shop/web", "10.0.2.100:5000/shop/web", Some("latest"), None),
+            ("r.example.com:5000/shop/web:v1", "r.example.com:5000/shop/web", Some("v1"), None),
+            ("redis@sha256:ab", "redis", None, Some("sha256:ab")),
+            ("redis:8@sha256:ab", "redis", Some("8"), Some("sha256:ab")),
+        ] {
+            let reference = Reference::parse(text);
+            let found = (reference.repository.as_str(), reference.tag.as_deref(), reference.digest.as_deref());
+            assert_eq!(found, (repository, tag, digest), "{text}");
+        }
+    }
+}

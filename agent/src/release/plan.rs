@@ -1,0 +1,368 @@
+//! The plan of a release: data, made by the planner, shown by `plan`, kept in the saga's parameters, carried out by steps.
+//! Holds names, digests and reasons; never a value of a variable.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{apps::ServiceName, ingress::{AppRoutes, Route}};
+
+/// What a release will do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReleasePlan {
+    /// The images, by the name as it is written.
+    pub images: Vec<PlannedImage>,
+    /// Networks and volumes of the project.
+    pub resources: Vec<PlannedResource>,
+    /// The services, each after those that it depends on.
+    pub services: Vec<PlannedService>,
+    /// Containers of services that are no longer in the file.
+    pub removed: Vec<OldContainer>,
+    /// The migration.
+    pub migration: Option<PlannedMigration>,
+    /// What the ingress is to serve for the app after the switch.
+    pub routes: Vec<Route>,
+    /// What it serves for the app now.
+    pub former: AppRoutes,
+    /// How long requests to the old containers may take to end.
+    pub drain: Duration,
+    /// How long the release is watched before it counts.
+    pub watch: Duration,
+    /// Sentences about what the engine notes.
+    pub notes: Vec<String>,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+}
+
+/// An image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedImage {
+    /// As it is written.
+    pub reference: String,
+    /// What the registry says it is now; none for one that lives on this droplet only.
+    pub digest: Option<String>,
+    /// The image that bears the name now, to go back to.
+    pub former: Option<String>,
+    /// Whether it has to be pulled.
+    pub action: ImageAction,
+}
+
+/// What happens to an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageAction {
+    /// It is here and bears the name.
+    Keep,
+    /// It is here under another name.
+    Tag,
+    /// It has to be pulled.
+    Pull,
+}
+
+/// A network or volume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedResource {
+    /// Which of the two.
+    pub kind: ResourceKind,
+    /// Its key in the file.
+    pub key: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it is made.
+    pub action: ResourceAction,
+}
+
+/// A network or a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResourceKind {
+    /// A network.
+    Network,
+    /// A volume.
+    Volume,
+}
+
+/// What happens to a network or volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResourceAction {
+    /// It is there.
+    Keep,
+    /// It is made.
+    Create,
+}
+
+/// A service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedService {
+    /// Its name.
+    pub name: ServiceName,
+    /// What happens to it.
+    pub action: ServiceAction,
+    /// Why.
+    pub reason: String,
+    /// How it is replaced.
+    pub strategy: Strategy,
+    /// Why so, where the file did not say.
+    pub strategy_reason: String,
+    /// The containers it has.
+    pub old: Vec<OldContainer>,
+    /// The containers it will have.
+    pub new: Vec<NewContainer>,
+    /// How long a new container has to stay well.
+    pub stable: Duration,
+    /// How long it may take to get there.
+    pub timeout: Duration,
+    /// Whether it is a task that ends, on which others wait.
+    pub ends: Ends,
+    /// The port behind the ingress.
+    pub ingress_port: Option<u16>,
+}
+
+/// What happens to a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceAction {
+    /// Its containers are as they should be.
+    Keep,
+    /// It has none yet.
+    Create,
+    /// It gets new ones.
+    Replace,
+}
+
+/// How a service is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// New beside old, then the ingress switches.
+    BlueGreen,
+    /// Old stops, new starts.
+    Recreate,
+}
+
+/// Whether a service's container is meant to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ends {
+    /// It has to stay.
+    Never,
+    /// It may end with exit code 0: no restart policy and no health check.
+    Maybe,
+    /// It has to end with exit code 0.
+    Always,
+}
+
+/// A container that is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldContainer {
+    /// Its name now.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// Its name while the new one bears it, for a service with `container_name`.
+    pub aside: Option<String>,
+    /// Its restart policy now, as Docker's word and number of retries.
+    pub restart: (String, i64),
+    /// Whether it runs now.
+    pub was: Was,
+    /// Its place on the app's ingress network.
+    pub slot: Option<u8>,
+}
+
+/// Whether a container ran when the release was planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Was {
+    /// It did.
+    Running,
+    /// It did not.
+    Stopped,
+}
+
+/// A container to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewContainer {
+    /// Its name in the end.
+    pub name: String,
+    /// Its name until the old one gives up its own.
+    pub temporary: Option<String>,
+    /// Its number.
+    pub number: u32,
+    /// Its place on the app's ingress network: the last byte of its address.
+    pub slot: Option<u8>,
+}
+
+impl NewContainer {
+    /// The name under which it is made.
+    pub fn first_name(&self) -> &str {
+        self.temporary.as_deref().unwrap_or(&self.name)
+    }
+}
+
+/// A migration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedMigration {
+    /// With whose image and settings.
+    pub service: ServiceName,
+    /// The command.
+    pub command: Vec<String>,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// A step of a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Images.
+    Pull,
+    /// The project's files, networks and volumes.
+    Prepare,
+    /// All new containers, not yet started.
+    Create,
+    /// A service's first or blue-green containers: start and gate.
+    Gate(ServiceName),
+    /// A service's containers: stop the old, start and gate the new.
+    Replace(ServiceName),
+    /// The migration.
+    Migrate,
+    /// The ingress and the services' names lead to the new containers.
+    Switch,
+    /// The old containers behind the ingress end their requests and stop.
+    Drain,
+    /// Nothing bad happens for a while.
+    Watch,
+    /// The release counts.
+    Commit,
+    /// What it replaced goes.
+    Prune,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pull => f.write_str("pull"),
+            Self::Prepare => f.write_str("prepare"),
+            Self::Create => f.write_str("create"),
+            Self::Gate(service) => write!(f, "gate {service}"),
+            Self::Replace(service) => write!(f, "replace {service}"),
+            Self::Migrate => f.write_str("migrate"),
+            Self::Switch => f.write_str("switch"),
+            Self::Drain => f.write_str("drain"),
+            Self::Watch => f.write_str("watch"),
+            Self::Commit => f.write_str("commit"),
+            Self::Prune => f.write_str("prune"),
+        }
+    }
+}
+
+/// One line of what `plan` shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// What happens.
+    pub kind: ChangeKind,
+    /// "service web", "network default", "image caddy:2"
+    pub object: String,
+    /// Why.
+    pub reason: String,
+    /// "blue-green" or "recreate", for services.
+    pub strategy: String,
+}
+
+/// What happens to something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeKind {
+    /// Nothing.
+    Keep,
+    /// It is made.
+    Create,
+    /// It is replaced.
+    Recreate,
+    /// It goes.
+    Remove,
+    /// It is pulled.
+    Pull,
+    /// It is run.
+    Run,
+}
+
+impl ReleasePlan {
+    /// A service of the plan.
+    pub fn service(&self, name: &str) -> Option<&PlannedService> {
+        self.services.iter().find(|service| service.name.as_str() == name)
+    }
+
+    /// The services that get new containers behind the ingress while the old ones still serve.
+    pub fn blue_green(&self) -> impl Iterator<Item = &PlannedService> {
+        let changed = self.services.iter().filter(|service| service.action != ServiceAction::Keep);
+        changed.filter(|service| service.strategy == Strategy::BlueGreen)
+    }
+
+    /// The places on the ingress network that each service will have.
+    pub fn new_slots(&self) -> BTreeMap<ServiceName, Vec<u8>> {
+        let slots = |service: &PlannedService| {
+            let list: Vec<u8> = match service.action {
+                ServiceAction::Keep => service.old.iter().filter_map(|old| old.slot).collect(),
+                _ => service.new.iter().filter_map(|new| new.slot).collect(),
+            };
+            (service.name.clone(), list)
+        };
+        self.services.iter().filter(|service| service.ingress_port.is_some()).map(slots).collect()
+    }
+
+    /// What it will do, line by line.
+    pub fn changes(&self) -> Vec<Change> {
+        let plain = |kind, object: String, reason: &str| Change {
+            kind,
+            object,
+            reason: reason.to_owned(),
+            strategy: String::new(),
+        };
+        let mut changes = Vec::new();
+        for image in &self.images {
+            let object = format!("image {}", image.reference);
+            changes.push(match image.action {
+                ImageAction::Keep => plain(ChangeKind::Keep, object, "it is here"),
+                ImageAction::Tag => plain(ChangeKind::Pull, object, "it is here under another name"),
+                ImageAction::Pull if image.former.is_some() => plain(ChangeKind::Pull, object, "its digest changed"),
+                ImageAction::Pull => plain(ChangeKind::Pull, object, "it is not here"),
+            });
+        }
+        for resource in &self.resources {
+            let kind = match resource.kind {
+                ResourceKind::Network => "network",
+                ResourceKind::Volume => "volume",
+            };
+            let object = format!("{kind} {}", resource.key);
+            changes.push(match resource.action {
+                ResourceAction::Keep => plain(ChangeKind::Keep, object, "it is there"),
+                ResourceAction::Create => plain(ChangeKind::Create, object, "it is not there"),
+            });
+        }
+        changes.extend(self.migration.iter().map(|migration| {
+            plain(ChangeKind::Run, format!("migration in {}", migration.service), &migration.command.join(" "))
+        }));
+        changes.extend(self.services.iter().map(service_change));
+        changes.extend(self.removed.iter().map(|container| {
+            plain(ChangeKind::Remove, format!("container {}", container.name), "its service is not in the file")
+        }));
+        changes
+    }
+}
+
+fn service_change(service: &PlannedService) -> Change {
+    let (kind, strategy) = match (service.action, service.strategy) {
+        (ServiceAction::Keep, _) => (ChangeKind::Keep, ""),
+        (ServiceAction::Create, _) => (ChangeKind::Create, ""),
+        (ServiceAction::Replace, Strategy::BlueGreen) => (ChangeKind::Recreate, "blue-green"),
+        (ServiceAction::Replace, Strategy::Recreate) => (ChangeKind::Recreate, "recreate"),
+    };
+    let because = if strategy == "recreate" && !service.strategy_reason.is_empty() {
+        format!("{}; recreated because {}", service.reason, service.strategy_reason)
+    } else {
+        service.reason.clone()
+    };
+    Change { kind, object: format!("service {}", service.name), reason: because, strategy: strategy.to_owned() }
+}

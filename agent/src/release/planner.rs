@@ -1,0 +1,126 @@
+//! From a project and what there is to the plan of a release. Pure: no Docker, no clock, no files.
+
+mod resources;
+mod services;
+mod steps;
+
+use std::collections::BTreeMap;
+
+use tidegate_compose::{
+    Project,
+    x_tidegate::{Extension, MigrationKind, ServiceExtension},
+};
+
+use super::{
+    Failure,
+    plan::{PlannedMigration, ReleasePlan},
+    world::World,
+};
+use crate::{
+    apps::{AppName, ServiceName},
+    ingress::Route,
+};
+
+/// What is to be released.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The app.
+    pub app: &'a AppName,
+    /// The project.
+    pub project: &'a Project,
+    /// What it says under `x-tidegate`.
+    pub extension: &'a Extension,
+    /// A digest of the files and contents that each service is given, see [`super::FILES_LABEL`].
+    pub files: &'a BTreeMap<String, String>,
+}
+
+/// Plans the release.
+///
+/// # Errors
+/// Everything that stands against it, in one go.
+pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failure>> {
+    let mut refused = Vec::new();
+    let (resources, mut failures) = resources::plan(wanted, world);
+    refused.append(&mut failures);
+    let (services, mut failures) = services::plan(wanted, world);
+    refused.append(&mut failures);
+    let migration = migration(wanted, &mut refused);
+    let routes = routes(wanted, world, &mut refused);
+    if !refused.is_empty() {
+        return Err(refused);
+    }
+    let mut plan = ReleasePlan {
+        images: resources::images(wanted, world),
+        resources,
+        services,
+        removed: services::removed(wanted, world),
+        migration,
+        routes,
+        former: world.own_routes.clone(),
+        drain: wanted.extension.drain.unwrap_or(DRAIN),
+        watch: wanted.extension.watch.unwrap_or_default(),
+        notes: Vec::new(),
+        steps: Vec::new(),
+    };
+    plan.steps = steps::of(&plan, wanted.project);
+    Ok(plan)
+}
+
+/// How long requests to old containers may take to end, when the file does not say.
+const DRAIN: std::time::Duration = std::time::Duration::from_secs(30);
+
+fn migration(wanted: Wanted<'_>, refused: &mut Vec<Failure>) -> Option<PlannedMigration> {
+    let migrate = wanted.extension.migrate.as_ref()?;
+    if migrate.kind == MigrationKind::Breaking {
+        let why = "a breaking migration needs a backup and stopped writers, which this agent cannot do yet";
+        let failure = Failure::new("the migration is of kind `breaking`", why)
+            .at("x-tidegate.migrate.kind")
+            .hint("split it into steps that old code can live with, and call them `compatible`");
+        refused.push(failure);
+    }
+    Some(PlannedMigration {
+        service: ServiceName::new(&migrate.service),
+        command: migrate.command.clone(),
+        timeout: migrate.timeout,
+    })
+}
+
+fn routes(wanted: Wanted<'_>, world: &World, refused: &mut Vec<Failure>) -> Vec<Route> {
+    let mut routes: Vec<Route> = Vec::new();
+    for name in wanted.project.services.keys() {
+        let Some(ingress) = wanted.extension.services.get(name).and_then(|service| service.ingress.as_ref()) else {
+            continue;
+        };
+        let route = Route {
+            service: ServiceName::new(name),
+            host: ingress.host.clone(),
+            path: ingress.path.clone(),
+            port: ingress.port,
+        };
+        let clash = routes.iter().find(|other| other.same_place(&route)).map(|other| other.service.to_string());
+        let foreign = world.foreign_routes.iter().find(|(_, other)| other.same_place(&route));
+        let holder = clash.map(|service| format!("service {service}")).or(foreign.map(|(app, _)| format!("app {app}")));
+        if let Some(holder) = holder {
+            let failure = Failure::new(
+                format!("service {name} cannot have {} at the ingress", route.place()),
+                format!("{holder} has it already"),
+            );
+            refused.push(
+                failure
+                    .at(format!("services.{name}.x-tidegate.ingress"))
+                    .hint("give it a host of its own (`host: ...`), or another `path`"),
+            );
+        }
+        routes.push(route);
+    }
+    routes
+}
+
+/// What a service says under `x-tidegate`; every enabled service has an entry, so the default is never seen.
+fn extension_of(wanted: Wanted<'_>, name: &str) -> ServiceExtension {
+    wanted.extension.services.get(name).cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "planner_tests.rs"]
+mod tests;

@@ -1,0 +1,113 @@
+//! Images, networks and volumes: what is there, what is made, what stands in the way.
+
+use std::collections::BTreeSet;
+
+use tidegate_compose::{hash, labels};
+
+use super::Wanted;
+use crate::release::{
+    Failure,
+    plan::{ImageAction, PlannedImage, PlannedResource, ResourceAction, ResourceKind},
+    world::World,
+};
+
+/// The images of all services.
+pub(super) fn images(wanted: Wanted<'_>, world: &World) -> Vec<PlannedImage> {
+    let names: BTreeSet<&str> = wanted.project.services.values().map(|service| service.image.as_str()).collect();
+    let planned = |reference: &str| {
+        let state = world.images.get(reference).cloned().unwrap_or_default();
+        let action = match (&state.id, &state.named) {
+            (None, _) => ImageAction::Pull,
+            (Some(id), Some(named)) if id == named => ImageAction::Keep,
+            (Some(_), _) => ImageAction::Tag,
+        };
+        PlannedImage { reference: reference.to_owned(), digest: state.digest, former: state.named, action }
+    };
+    names.into_iter().map(planned).collect()
+}
+
+/// The project's networks and volumes.
+pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedResource>, Vec<Failure>) {
+    let project = wanted.project;
+    let (mut planned, mut refused) = (Vec::new(), Vec::new());
+    for (key, network) in &project.networks {
+        let there = world.networks.iter().find(|facts| facts.name == network.name).map(|facts| Found {
+            key: facts.labels.get(labels::NETWORK).cloned(),
+            hash: facts.labels.get(labels::CONFIG_HASH).cloned(),
+        });
+        let asked = Asked {
+            kind: ResourceKind::Network,
+            key,
+            name: &network.name,
+            is_external: network.external,
+            hash: hash::network(network),
+        };
+        one(&asked, there, (&mut planned, &mut refused));
+    }
+    for (key, volume) in &project.volumes {
+        let there = world.volumes.iter().find(|facts| facts.name == volume.name).map(|facts| Found {
+            // docker compose uses a volume that is there, whoever made it.
+            key: Some(key.clone()),
+            hash: facts.labels.get(labels::CONFIG_HASH).cloned(),
+        });
+        let asked = Asked {
+            kind: ResourceKind::Volume,
+            key,
+            name: &volume.name,
+            is_external: volume.external,
+            hash: hash::volume(volume),
+        };
+        one(&asked, there, (&mut planned, &mut refused));
+    }
+    (planned, refused)
+}
+
+struct Found {
+    key: Option<String>,
+    hash: Option<String>,
+}
+
+struct Asked<'a> {
+    kind: ResourceKind,
+    key: &'a str,
+    name: &'a str,
+    is_external: bool,
+    hash: String,
+}
+
+fn one(asked: &Asked<'_>, there: Option<Found>, (planned, refused): (&mut Vec<PlannedResource>, &mut Vec<Failure>)) {
+    let (word, plural) = match asked.kind {
+        ResourceKind::Network => ("network", "networks"),
+        ResourceKind::Volume => ("volume", "volumes"),
+    };
+    let place = format!("{plural}.{}", asked.key);
+    let name = asked.name;
+    let action = match there {
+        None if asked.is_external => {
+            let failure = Failure::new(format!("there is no {word} {name}"), "it is declared `external`, so it has to exist");
+            refused.push(failure.at(place).hint(format!("make it on the droplet first: docker {word} create {name}")));
+            return;
+        }
+        None => ResourceAction::Create,
+        Some(_) if asked.is_external => ResourceAction::Keep,
+        Some(found) if found.key.as_deref() != Some(asked.key) => {
+            let failure = Failure::new(
+                format!("the {word} {name} belongs to somebody else"),
+                "its label says that it was not made for this key of this project",
+            );
+            refused.push(failure.at(place).hint(format!("give it another `name`, or declare it `external` to use the {word} as it is")));
+            return;
+        }
+        // One without a hash was made by an older tool: it is used as it is.
+        Some(found) if found.hash.as_ref().is_some_and(|hash| *hash != asked.hash) => {
+            let failure = Failure::new(
+                format!("the definition of {word} {name} changed"),
+                format!("a {word} cannot be changed; it would have to be removed, with every container on it"),
+            );
+            refused.push(failure.at(place).hint(format!("undo the change, or give the {word} a new `name`")));
+            return;
+        }
+        Some(_) => ResourceAction::Keep,
+    };
+    planned.push(PlannedResource { kind: asked.kind, key: asked.key.to_owned(), name: name.to_owned(), action });
+}

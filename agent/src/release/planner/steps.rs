@@ -1,0 +1,82 @@
+//! The order of a release's steps.
+//!
+//! What the migration needs comes first, then the migration, then what stands behind the ingress (with what that needs),
+//! then the switch, and only then the services that are interrupted: as late as possible, and undone first.
+
+use std::collections::BTreeSet;
+
+use tidegate_compose::Project;
+
+use crate::release::plan::{PlannedService, ReleasePlan, ServiceAction, Step, Strategy};
+
+pub(super) fn of(plan: &ReleasePlan, project: &Project) -> Vec<Step> {
+    let mut steps = vec![Step::Pull, Step::Prepare];
+    let changed: Vec<&PlannedService> =
+        plan.services.iter().filter(|service| service.action != ServiceAction::Keep).collect();
+    if !changed.is_empty() {
+        steps.push(Step::Create);
+    }
+    let mut done: BTreeSet<&str> = BTreeSet::new();
+    if let Some(migration) = &plan.migration {
+        let needed = needs(project, [migration.service.as_str()]);
+        let first = |service: &&&PlannedService| {
+            needed.contains(service.name.as_str()) && service.name != migration.service
+        };
+        for service in changed.iter().filter(first) {
+            steps.push(step(service));
+            done.insert(service.name.as_str());
+        }
+        steps.push(Step::Migrate);
+    }
+    let behind: Vec<&str> = plan.blue_green().map(|service| service.name.as_str()).collect();
+    let needed = needs(project, behind.iter().copied());
+    for service in changed.iter().filter(|service| needed.contains(service.name.as_str())) {
+        if done.insert(service.name.as_str()) {
+            steps.push(step(service));
+        }
+    }
+    let switches = !plan.routes.is_empty() || !plan.former.routes.is_empty();
+    if !behind.is_empty() {
+        steps.push(Step::Switch);
+    }
+    for service in &changed {
+        if done.insert(service.name.as_str()) {
+            steps.push(step(service));
+        }
+    }
+    // Interrupted services keep their address, so their route can follow when the last of them is well.
+    if behind.is_empty() && switches {
+        steps.push(Step::Switch);
+    }
+    let drains = plan.blue_green().any(|service| !service.old.is_empty()) || !plan.removed.is_empty();
+    if drains {
+        steps.push(Step::Drain);
+    }
+    if !plan.watch.is_zero() && !changed.is_empty() {
+        steps.push(Step::Watch);
+    }
+    steps.extend([Step::Commit, Step::Prune]);
+    steps
+}
+
+fn step(service: &PlannedService) -> Step {
+    if service.old.is_empty() || service.strategy == Strategy::BlueGreen {
+        Step::Gate(service.name.clone())
+    } else {
+        Step::Replace(service.name.clone())
+    }
+}
+
+/// These services and all that they depend on, directly or not.
+fn needs<'p>(project: &'p Project, names: impl IntoIterator<Item = &'p str>) -> BTreeSet<&'p str> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&str> = names.into_iter().collect();
+    while let Some(name) = open.pop() {
+        if let Some((name, service)) = project.services.get_key_value(name)
+            && found.insert(name.as_str())
+        {
+            open.extend(service.depends_on.keys().map(String::as_str));
+        }
+    }
+    found
+}
