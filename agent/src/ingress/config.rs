@@ -13,7 +13,13 @@ pub(super) fn render(routes: &[(AppName, Route)]) -> Value {
     let mut sorted: Vec<&(AppName, Route)> = routes.iter().collect();
     // Names before any name, longer paths before shorter ones; Caddy takes the first that matches.
     sorted.sort_by_key(|(app, route)| {
-        (route.host.is_none(), std::cmp::Reverse(route.path.len()), route.host.clone(), app.clone(), route.service.clone())
+        (
+            route.host.is_none(),
+            std::cmp::Reverse(route.path.len()),
+            route.host.clone(),
+            app.clone(),
+            route.service.clone(),
+        )
     });
     let mut handlers: Vec<Value> = sorted.into_iter().map(|(app, route)| proxy(app, route)).collect();
     handlers.push(json!({
@@ -70,8 +76,12 @@ mod tests {
     use crate::apps::ServiceName;
 
     fn route(app: &str, host: Option<&str>, path: &str) -> (AppName, Route) {
-        let route =
-            Route { service: ServiceName::new("web"), host: host.map(Into::into), path: path.into(), port: 8000 };
+        let route = Route {
+            service: ServiceName::new("web"),
+            host: host.map(Into::into),
+            path: path.into(),
+            port: 8000,
+        };
         (AppName::new(app).unwrap(), route)
     }
 
@@ -86,7 +96,12 @@ mod tests {
             .as_array()
             .unwrap()
             .iter()
-            .map(|route| route["handle"][0]["dynamic_upstreams"]["name"].as_str().unwrap_or("none").to_owned())
+            .map(|route| {
+                route["handle"][0]["dynamic_upstreams"]["name"]
+                    .as_str()
+                    .unwrap_or("none")
+                    .to_owned()
+            })
             .collect();
         assert_eq!(order, ["api--web", "shop--web", "any--web", "none"]);
     }

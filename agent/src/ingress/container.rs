@@ -2,9 +2,7 @@
 
 use std::{collections::HashMap, path::Path};
 
-use bollard::models::{
-    ContainerCreateBody, HostConfig, PortBinding, RestartPolicy, RestartPolicyNameEnum,
-};
+use bollard::models::{ContainerCreateBody, HostConfig, PortBinding, RestartPolicy, RestartPolicyNameEnum};
 use sha2::{Digest as _, Sha256};
 
 use super::{LABEL, NETWORK};
@@ -16,7 +14,10 @@ pub(super) const SPEC_LABEL: &str = "tidegate.ingress.spec";
 pub(super) fn body(folder: &Path, image: &str, image_id: &str) -> ContainerCreateBody {
     let bind = |from: &str, to: &str, access: &str| format!("{}:{to}:{access}", folder.join(from).display());
     let port = |number: &str| {
-        let binding = PortBinding { host_ip: Some(String::new()), host_port: Some(number.to_owned()) };
+        let binding = PortBinding {
+            host_ip: Some(String::new()),
+            host_port: Some(number.to_owned()),
+        };
         (format!("{number}/tcp"), Some(vec![binding]))
     };
     let host = HostConfig {
@@ -28,22 +29,35 @@ pub(super) fn body(folder: &Path, image: &str, image_id: &str) -> ContainerCreat
         ]),
         network_mode: Some(NETWORK.to_owned()),
         port_bindings: Some(HashMap::from([port("80"), port("443")])),
-        restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::ALWAYS), maximum_retry_count: None }),
+        restart_policy: Some(RestartPolicy {
+            name: Some(RestartPolicyNameEnum::ALWAYS),
+            maximum_retry_count: None,
+        }),
         cap_drop: Some(vec!["ALL".to_owned()]),
         cap_add: Some(vec!["NET_BIND_SERVICE".to_owned()]),
         security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
         readonly_rootfs: Some(true),
-        tmpfs: Some(HashMap::from([("/tmp".to_owned(), "size=16m".to_owned()), ("/config".to_owned(), "size=16m".to_owned())])),
+        tmpfs: Some(HashMap::from([
+            ("/tmp".to_owned(), "size=16m".to_owned()),
+            ("/config".to_owned(), "size=16m".to_owned()),
+        ])),
         log_config: Some(bollard::models::HostConfigLogConfig {
             typ: Some("json-file".to_owned()),
-            config: Some(HashMap::from([("max-size".to_owned(), "10m".to_owned()), ("max-file".to_owned(), "3".to_owned())])),
+            config: Some(HashMap::from([
+                ("max-size".to_owned(), "10m".to_owned()),
+                ("max-file".to_owned(), "3".to_owned()),
+            ])),
         }),
         ..HostConfig::default()
     };
     let mut body = ContainerCreateBody {
         image: Some(image.to_owned()),
         entrypoint: Some(vec!["caddy".to_owned()]),
-        cmd: Some(["run", "--config", "/etc/tidegate/caddy.json"].map(str::to_owned).to_vec()),
+        cmd: Some(
+            ["run", "--config", "/etc/tidegate/caddy.json"]
+                .map(str::to_owned)
+                .to_vec(),
+        ),
         exposed_ports: Some(vec!["80/tcp".to_owned(), "443/tcp".to_owned()]),
         user: Some("0:0".to_owned()),
         host_config: Some(host),

@@ -1,7 +1,48 @@
-//! Releases.
-pub mod input; pub mod event; mod failure; pub mod plan; pub mod planner; pub mod policy; pub mod store; pub mod world;
+//! Releases of Compose apps on this droplet.
+//!
+//! Owns what a release is: reading and checking what it is made of, planning it (pure), carrying it out as a journaled saga,
+//! its numbered events, and ending every release that a dead agent left behind. Must not know the wire: [`Engine`] speaks
+//! domain types, the gRPC edge converts them.
+
+mod context;
+pub mod engine;
+pub mod event;
+mod failure;
+mod gate;
+pub mod input;
+mod journal;
+pub mod load;
+mod one_off;
+pub mod plan;
+pub mod planner;
+pub mod policy;
+mod redact;
+mod remove;
+mod run;
+mod status;
+mod steps;
+pub mod store;
+mod survey;
+mod watch;
+pub mod world;
+
+pub use engine::{Engine, EngineError, EngineSettings, Joined, Release};
 pub use event::{EventKind, Interruption, ReleaseEvent, ReleaseState};
 pub use failure::{Failure, chain};
 pub use input::{DeployInput, GitRevision, InputError, SourceFile};
-/// Label.
+pub use journal::ReleaseId;
+pub use one_off::{OneOff, OneOffSpec, Terminal};
+pub use plan::{Change, ChangeKind, ReleasePlan};
+pub use remove::Volumes;
+pub use status::{AppStatus, ServiceStatus};
+pub use store::ReleaseRow;
+
+use crate::store::Migration;
+
+/// Label with a digest of the files and contents that a container was given.
 pub const FILES_LABEL: &str = "tidegate.files";
+
+/// The tables that releases and the ingress need.
+pub fn migrations() -> Vec<Migration> {
+    [store::MIGRATIONS, crate::ingress::MIGRATIONS].concat()
+}

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{apps::ServiceName, ingress::{AppRoutes, Route}};
+use crate::{
+    apps::ServiceName,
+    ingress::{AppRoutes, Route},
+};
 
 /// What a release will do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -296,7 +299,10 @@ impl ReleasePlan {
 
     /// The services that get new containers behind the ingress while the old ones still serve.
     pub fn blue_green(&self) -> impl Iterator<Item = &PlannedService> {
-        let changed = self.services.iter().filter(|service| service.action != ServiceAction::Keep);
+        let changed = self
+            .services
+            .iter()
+            .filter(|service| service.action != ServiceAction::Keep);
         changed.filter(|service| service.strategy == Strategy::BlueGreen)
     }
 
@@ -309,7 +315,11 @@ impl ReleasePlan {
             };
             (service.name.clone(), list)
         };
-        self.services.iter().filter(|service| service.ingress_port.is_some()).map(slots).collect()
+        self.services
+            .iter()
+            .filter(|service| service.ingress_port.is_some())
+            .map(slots)
+            .collect()
     }
 
     /// What it will do, line by line.
@@ -326,7 +336,9 @@ impl ReleasePlan {
             changes.push(match image.action {
                 ImageAction::Keep => plain(ChangeKind::Keep, object, "it is here"),
                 ImageAction::Tag => plain(ChangeKind::Pull, object, "it is here under another name"),
-                ImageAction::Pull if image.former.is_some() => plain(ChangeKind::Pull, object, "its digest changed"),
+                ImageAction::Pull if image.former.is_some() => {
+                    plain(ChangeKind::Pull, object, "its digest changed")
+                }
                 ImageAction::Pull => plain(ChangeKind::Pull, object, "it is not here"),
             });
         }
@@ -342,11 +354,19 @@ impl ReleasePlan {
             });
         }
         changes.extend(self.migration.iter().map(|migration| {
-            plain(ChangeKind::Run, format!("migration in {}", migration.service), &migration.command.join(" "))
+            plain(
+                ChangeKind::Run,
+                format!("migration in {}", migration.service),
+                &migration.command.join(" "),
+            )
         }));
         changes.extend(self.services.iter().map(service_change));
         changes.extend(self.removed.iter().map(|container| {
-            plain(ChangeKind::Remove, format!("container {}", container.name), "its service is not in the file")
+            plain(
+                ChangeKind::Remove,
+                format!("container {}", container.name),
+                "its service is not in the file",
+            )
         }));
         changes
     }
@@ -360,9 +380,17 @@ fn service_change(service: &PlannedService) -> Change {
         (ServiceAction::Replace, Strategy::Recreate) => (ChangeKind::Recreate, "recreate"),
     };
     let because = if strategy == "recreate" && !service.strategy_reason.is_empty() {
-        format!("{}; recreated because {}", service.reason, service.strategy_reason)
+        format!(
+            "{}; recreated because {}",
+            service.reason, service.strategy_reason
+        )
     } else {
         service.reason.clone()
     };
-    Change { kind, object: format!("service {}", service.name), reason: because, strategy: strategy.to_owned() }
+    Change {
+        kind,
+        object: format!("service {}", service.name),
+        reason: because,
+        strategy: strategy.to_owned(),
+    }
 }

@@ -67,8 +67,10 @@ impl Policy {
     /// When it cannot be read or is not valid.
     pub fn load(path: &Path) -> Result<Self, PolicyError> {
         match fs_err::read_to_string(path) {
-            Ok(text) => toml::from_str(&text)
-                .map_err(|source| PolicyError::Parse { path: path.to_owned(), source: Box::new(source) }),
+            Ok(text) => toml::from_str(&text).map_err(|source| PolicyError::Parse {
+                path: path.to_owned(),
+                source: Box::new(source),
+            }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(PolicyError::Read(error)),
         }
@@ -88,26 +90,46 @@ impl Policy {
     }
 
     fn allows(&self, app: &AppName, service: &str, right: &str) -> bool {
-        let mut matching = self.allow.iter().filter(|allow| allow.app == *app && allow.service == service);
+        let mut matching = self
+            .allow
+            .iter()
+            .filter(|allow| allow.app == *app && allow.service == service);
         matching.any(|allow| allow.rights.iter().any(|granted| granted == right))
     }
 }
 
 fn refusal(app: &AppName, service: &str, ask: &Ask) -> Failure {
-    let Ask { attribute, right, why } = ask;
-    Failure::new(format!("service {service} of {app} may not use `{attribute}`"), (*why).to_owned())
-        .at(format!("services.{service}.{attribute}"))
-        .hint(format!(
-            "remove it, or have an admin allow it on the droplet in /etc/tidegate/policy.toml: \
+    let Ask {
+        attribute,
+        right,
+        why,
+    } = ask;
+    Failure::new(
+        format!("service {service} of {app} may not use `{attribute}`"),
+        (*why).to_owned(),
+    )
+    .at(format!("services.{service}.{attribute}"))
+    .hint(format!(
+        "remove it, or have an admin allow it on the droplet in /etc/tidegate/policy.toml: \
              [[allow]] app = \"{app}\", service = \"{service}\", rights = [\"{right}\"]"
-        ))
+    ))
 }
 
 fn asks(project: &Project, service: &Service) -> Vec<Ask> {
     let mut asks = Vec::new();
-    let mut ask = |attribute, right: String, why| asks.push(Ask { attribute, right, why });
+    let mut ask = |attribute, right: String, why| {
+        asks.push(Ask {
+            attribute,
+            right,
+            why,
+        })
+    };
     if service.privileged {
-        ask("privileged", "privileged".into(), "a privileged container is root on the droplet");
+        ask(
+            "privileged",
+            "privileged".into(),
+            "a privileged container is root on the droplet",
+        );
     }
     for (attribute, mode) in [
         ("network_mode", &service.network_mode),
@@ -118,62 +140,125 @@ fn asks(project: &Project, service: &Service) -> Vec<Ask> {
         ("cgroup", &service.cgroup),
     ] {
         if mode == "host" {
-            ask(attribute, format!("{attribute}:host"), "a namespace of the droplet itself lets the container act on it");
+            ask(
+                attribute,
+                format!("{attribute}:host"),
+                "a namespace of the droplet itself lets the container act on it",
+            );
         }
     }
     for device in &service.devices {
-        ask("devices", format!("device:{}", device.source), "a device of the droplet can be read and written past all limits");
+        ask(
+            "devices",
+            format!("device:{}", device.source),
+            "a device of the droplet can be read and written past all limits",
+        );
     }
     if !service.device_cgroup_rules.is_empty() {
-        ask("device_cgroup_rules", "device_cgroup_rules".into(), "devices of the droplet can be read and written past all limits");
+        ask(
+            "device_cgroup_rules",
+            "device_cgroup_rules".into(),
+            "devices of the droplet can be read and written past all limits",
+        );
     }
     for capability in &service.cap_add {
         let name = capability.to_uppercase();
         let name = name.strip_prefix("CAP_").unwrap_or(&name);
         if name != "NET_BIND_SERVICE" {
-            ask("cap_add", format!("cap:{name}"), "an added capability can lead to root on the droplet");
+            ask(
+                "cap_add",
+                format!("cap:{name}"),
+                "an added capability can lead to root on the droplet",
+            );
         }
     }
     for option in &service.security_opt {
         let harmless = option.starts_with("no-new-privileges") || option.starts_with("label");
         if !harmless {
-            ask("security_opt", format!("security_opt:{option}"), "a weaker or foreign profile lifts the container's confinement");
+            ask(
+                "security_opt",
+                format!("security_opt:{option}"),
+                "a weaker or foreign profile lifts the container's confinement",
+            );
         }
     }
     if !service.cgroup_parent.is_empty() {
-        ask("cgroup_parent", "cgroup_parent".into(), "another control group lifts the droplet's limits and firewall rules");
+        ask(
+            "cgroup_parent",
+            "cgroup_parent".into(),
+            "another control group lifts the droplet's limits and firewall rules",
+        );
     }
     if !service.runtime.is_empty() && service.runtime != "runc" {
-        ask("runtime", format!("runtime:{}", service.runtime), "another runtime may confine less");
+        ask(
+            "runtime",
+            format!("runtime:{}", service.runtime),
+            "another runtime may confine less",
+        );
     }
     for source in bind_sources(project, service) {
-        if Path::new(source).file_name().is_some_and(|name| name == "docker.sock") {
-            ask("volumes", format!("bind:{source}"), "who holds the Docker socket is root on the droplet");
+        if Path::new(source)
+            .file_name()
+            .is_some_and(|name| name == "docker.sock")
+        {
+            ask(
+                "volumes",
+                format!("bind:{source}"),
+                "who holds the Docker socket is root on the droplet",
+            );
         } else if !is_below(source, &project.working_directory) {
-            ask("volumes", format!("bind:{source}"), "a folder outside of the app's project directory belongs to the droplet or to another app");
+            ask(
+                "volumes",
+                format!("bind:{source}"),
+                "a folder outside of the app's project directory belongs to the droplet or to another app",
+            );
         }
     }
     for reference in &service.volumes {
         let volume = project.volumes.get(&reference.source);
         let options = volume.map(|volume| &volume.driver_opts.0);
-        let device = options.and_then(|options| options.get("device")).filter(|device| device.starts_with('/'));
+        let device = options
+            .and_then(|options| options.get("device"))
+            .filter(|device| device.starts_with('/'));
         if let Some(device) = device.filter(|device| !is_below(device, &project.working_directory)) {
-            ask("volumes", format!("bind:{device}"), "a volume that is a folder or device of the droplet is a bind mount by another name");
+            ask(
+                "volumes",
+                format!("bind:{device}"),
+                "a volume that is a folder or device of the droplet is a bind mount by another name",
+            );
         }
     }
     asks
 }
 
 fn bind_sources<'p>(project: &'p Project, service: &'p Service) -> impl Iterator<Item = &'p str> {
-    let volumes = service.volumes.iter().filter(|volume| volume.kind == "bind").map(|v| v.source.as_str());
-    let secrets = service.secrets.iter().filter_map(|r| project.secrets.get(&r.source)).map(|s| s.file.as_str());
-    let configs = service.configs.iter().filter_map(|r| project.configs.get(&r.source)).map(|c| c.file.as_str());
-    volumes.chain(secrets).chain(configs).filter(|source| !source.is_empty())
+    let volumes = service
+        .volumes
+        .iter()
+        .filter(|volume| volume.kind == "bind")
+        .map(|v| v.source.as_str());
+    let secrets = service
+        .secrets
+        .iter()
+        .filter_map(|r| project.secrets.get(&r.source))
+        .map(|s| s.file.as_str());
+    let configs = service
+        .configs
+        .iter()
+        .filter_map(|r| project.configs.get(&r.source))
+        .map(|c| c.file.as_str());
+    volumes
+        .chain(secrets)
+        .chain(configs)
+        .filter(|source| !source.is_empty())
 }
 
 /// Lexically: paths in the model are clean and absolute.
 fn is_below(path: &str, folder: &str) -> bool {
-    path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+    path == folder
+        || path
+            .strip_prefix(folder)
+            .is_some_and(|rest| rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -190,22 +275,65 @@ mod tests {
     }
 
     fn bind(source: &str) -> Service {
-        let volume = VolumeMount { kind: "bind".into(), source: source.into(), target: "/x".into(), ..VolumeMount::default() };
-        Service { volumes: vec![volume], ..Service::default() }
+        let volume = VolumeMount {
+            kind: "bind".into(),
+            source: source.into(),
+            target: "/x".into(),
+            ..VolumeMount::default()
+        };
+        Service {
+            volumes: vec![volume],
+            ..Service::default()
+        }
     }
 
     fn rights(service: Service) -> Vec<String> {
         let project = project(service);
-        asks(&project, &project.services["web"]).into_iter().map(|ask| ask.right).collect()
+        asks(&project, &project.services["web"])
+            .into_iter()
+            .map(|ask| ask.right)
+            .collect()
     }
 
     #[test]
     fn what_leads_to_root_is_refused() {
-        assert_eq!(rights(Service { privileged: true, ..Service::default() }), ["privileged"]);
-        assert_eq!(rights(Service { pid: "host".into(), network_mode: "host".into(), ..Service::default() }), ["network_mode:host", "pid:host"]);
-        assert_eq!(rights(Service { cap_add: vec!["cap_sys_admin".into(), "NET_BIND_SERVICE".into()], ..Service::default() }), ["cap:SYS_ADMIN"]);
-        assert_eq!(rights(Service { security_opt: vec!["no-new-privileges:true".into(), "seccomp=unconfined".into()], ..Service::default() }), ["security_opt:seccomp=unconfined"]);
-        for source in ["/run/docker.sock", "/var/run/docker.sock", "/", "/etc", "/var/lib/tidegate/apps/shopper", "/var/lib/tidegate/apps/shop/../x/docker.sock"] {
+        assert_eq!(
+            rights(Service {
+                privileged: true,
+                ..Service::default()
+            }),
+            ["privileged"]
+        );
+        assert_eq!(
+            rights(Service {
+                pid: "host".into(),
+                network_mode: "host".into(),
+                ..Service::default()
+            }),
+            ["network_mode:host", "pid:host"]
+        );
+        assert_eq!(
+            rights(Service {
+                cap_add: vec!["cap_sys_admin".into(), "NET_BIND_SERVICE".into()],
+                ..Service::default()
+            }),
+            ["cap:SYS_ADMIN"]
+        );
+        assert_eq!(
+            rights(Service {
+                security_opt: vec!["no-new-privileges:true".into(), "seccomp=unconfined".into()],
+                ..Service::default()
+            }),
+            ["security_opt:seccomp=unconfined"]
+        );
+        for source in [
+            "/run/docker.sock",
+            "/var/run/docker.sock",
+            "/",
+            "/etc",
+            "/var/lib/tidegate/apps/shopper",
+            "/var/lib/tidegate/apps/shop/../x/docker.sock",
+        ] {
             assert_eq!(rights(bind(source)).len(), 1, "{source}");
         }
         assert_eq!(rights(bind("/var/lib/tidegate/apps/shop/redis.conf")), [""; 0]);
@@ -214,7 +342,13 @@ mod tests {
     #[test]
     fn a_refusal_says_where_why_and_what_to_do() {
         let app = AppName::new("shop").unwrap();
-        let refused = Policy::default().refusals(&app, &project(Service { privileged: true, ..Service::default() }));
+        let refused = Policy::default().refusals(
+            &app,
+            &project(Service {
+                privileged: true,
+                ..Service::default()
+            }),
+        );
         insta::assert_json_snapshot!(refused, @r#"
         [
           {
@@ -233,9 +367,17 @@ mod tests {
         let text = "[[allow]]\napp = 'shop'\nservice = 'web'\nrights = ['privileged', 'bind:/var/log']\n";
         let policy: Policy = toml::from_str(text).unwrap();
         let app = AppName::new("shop").unwrap();
-        let service = Service { privileged: true, ..bind("/var/log") };
+        let service = Service {
+            privileged: true,
+            ..bind("/var/log")
+        };
         assert_eq!(policy.refusals(&app, &project(service.clone())), []);
-        assert_eq!(policy.refusals(&AppName::new("other").unwrap(), &project(service)).len(), 2);
+        assert_eq!(
+            policy
+                .refusals(&AppName::new("other").unwrap(), &project(service))
+                .len(),
+            2
+        );
         assert!(toml::from_str::<Policy>("[[alow]]").is_err());
     }
 }

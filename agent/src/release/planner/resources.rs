@@ -13,7 +13,12 @@ use crate::release::{
 
 /// The images of all services.
 pub(super) fn images(wanted: Wanted<'_>, world: &World) -> Vec<PlannedImage> {
-    let names: BTreeSet<&str> = wanted.project.services.values().map(|service| service.image.as_str()).collect();
+    let names: BTreeSet<&str> = wanted
+        .project
+        .services
+        .values()
+        .map(|service| service.image.as_str())
+        .collect();
     let planned = |reference: &str| {
         let state = world.images.get(reference).cloned().unwrap_or_default();
         let action = match (&state.id, &state.named) {
@@ -21,7 +26,12 @@ pub(super) fn images(wanted: Wanted<'_>, world: &World) -> Vec<PlannedImage> {
             (Some(id), Some(named)) if id == named => ImageAction::Keep,
             (Some(_), _) => ImageAction::Tag,
         };
-        PlannedImage { reference: reference.to_owned(), digest: state.digest, former: state.named, action }
+        PlannedImage {
+            reference: reference.to_owned(),
+            digest: state.digest,
+            former: state.named,
+            action,
+        }
     };
     names.into_iter().map(planned).collect()
 }
@@ -31,10 +41,14 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedResource>, 
     let project = wanted.project;
     let (mut planned, mut refused) = (Vec::new(), Vec::new());
     for (key, network) in &project.networks {
-        let there = world.networks.iter().find(|facts| facts.name == network.name).map(|facts| Found {
-            key: facts.labels.get(labels::NETWORK).cloned(),
-            hash: facts.labels.get(labels::CONFIG_HASH).cloned(),
-        });
+        let there = world
+            .networks
+            .iter()
+            .find(|facts| facts.name == network.name)
+            .map(|facts| Found {
+                key: facts.labels.get(labels::NETWORK).cloned(),
+                hash: facts.labels.get(labels::CONFIG_HASH).cloned(),
+            });
         let asked = Asked {
             kind: ResourceKind::Network,
             key,
@@ -45,11 +59,15 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedResource>, 
         one(&asked, there, (&mut planned, &mut refused));
     }
     for (key, volume) in &project.volumes {
-        let there = world.volumes.iter().find(|facts| facts.name == volume.name).map(|facts| Found {
-            // docker compose uses a volume that is there, whoever made it.
-            key: Some(key.clone()),
-            hash: facts.labels.get(labels::CONFIG_HASH).cloned(),
-        });
+        let there = world
+            .volumes
+            .iter()
+            .find(|facts| facts.name == volume.name)
+            .map(|facts| Found {
+                // docker compose uses a volume that is there, whoever made it.
+                key: Some(key.clone()),
+                hash: facts.labels.get(labels::CONFIG_HASH).cloned(),
+            });
         let asked = Asked {
             kind: ResourceKind::Volume,
             key,
@@ -75,7 +93,11 @@ struct Asked<'a> {
     hash: String,
 }
 
-fn one(asked: &Asked<'_>, there: Option<Found>, (planned, refused): (&mut Vec<PlannedResource>, &mut Vec<Failure>)) {
+fn one(
+    asked: &Asked<'_>,
+    there: Option<Found>,
+    (planned, refused): (&mut Vec<PlannedResource>, &mut Vec<Failure>),
+) {
     let (word, plural) = match asked.kind {
         ResourceKind::Network => ("network", "networks"),
         ResourceKind::Volume => ("volume", "volumes"),
@@ -84,8 +106,13 @@ fn one(asked: &Asked<'_>, there: Option<Found>, (planned, refused): (&mut Vec<Pl
     let name = asked.name;
     let action = match there {
         None if asked.is_external => {
-            let failure = Failure::new(format!("there is no {word} {name}"), "it is declared `external`, so it has to exist");
-            refused.push(failure.at(place).hint(format!("make it on the droplet first: docker {word} create {name}")));
+            let failure = Failure::new(
+                format!("there is no {word} {name}"),
+                "it is declared `external`, so it has to exist",
+            );
+            refused.push(failure.at(place).hint(format!(
+                "make it on the droplet first: docker {word} create {name}"
+            )));
             return;
         }
         None => ResourceAction::Create,
@@ -95,19 +122,32 @@ fn one(asked: &Asked<'_>, there: Option<Found>, (planned, refused): (&mut Vec<Pl
                 format!("the {word} {name} belongs to somebody else"),
                 "its label says that it was not made for this key of this project",
             );
-            refused.push(failure.at(place).hint(format!("give it another `name`, or declare it `external` to use the {word} as it is")));
+            refused.push(failure.at(place).hint(format!(
+                "give it another `name`, or declare it `external` to use the {word} as it is"
+            )));
             return;
         }
         // One without a hash was made by an older tool: it is used as it is.
         Some(found) if found.hash.as_ref().is_some_and(|hash| *hash != asked.hash) => {
             let failure = Failure::new(
                 format!("the definition of {word} {name} changed"),
-                format!("a {word} cannot be changed; it would have to be removed, with every container on it"),
+                format!(
+                    "a {word} cannot be changed; it would have to be removed, with every container on it"
+                ),
             );
-            refused.push(failure.at(place).hint(format!("undo the change, or give the {word} a new `name`")));
+            refused.push(
+                failure
+                    .at(place)
+                    .hint(format!("undo the change, or give the {word} a new `name`")),
+            );
             return;
         }
         Some(_) => ResourceAction::Keep,
     };
-    planned.push(PlannedResource { kind: asked.kind, key: asked.key.to_owned(), name: name.to_owned(), action });
+    planned.push(PlannedResource {
+        kind: asked.kind,
+        key: asked.key.to_owned(),
+        name: name.to_owned(),
+        action,
+    });
 }

@@ -1,0 +1,228 @@
+//! What the steps of a release work with.
+
+use std::sync::Arc;
+
+use bollard::models::RestartPolicy;
+use tidegate_compose::{Project, Service, labels::Instance};
+use tokio::sync::watch;
+
+use super::{
+    DeployInput, EventKind, FILES_LABEL, Failure,
+    journal::ReleaseId,
+    plan::{NewContainer, PlannedService, ReleasePlan},
+    redact::Redactor,
+    store::ReleaseStore,
+};
+use crate::{
+    apps::AppPaths,
+    clock::Clock,
+    docker::{
+        Container, Docker, DockerError,
+        body::{self, ContainerSpec, HostPorts, RestartNow, ServiceAlias},
+    },
+    ingress::Ingress,
+};
+
+/// Everything a step needs. One per run of a release.
+pub struct Context {
+    /// Docker.
+    pub docker: Docker,
+    /// The ingress.
+    pub ingress: Ingress,
+    /// Releases.
+    pub store: ReleaseStore,
+    /// Paths.
+    pub paths: AppPaths,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Which release.
+    pub id: ReleaseId,
+    /// What it was asked with.
+    pub input: DeployInput,
+    /// The input of the release that serves now.
+    pub former: Option<DeployInput>,
+    /// The model.
+    pub project: Project,
+    /// A digest by service of the files that it is given.
+    pub files: std::collections::BTreeMap<String, String>,
+    /// The plan.
+    pub plan: ReleasePlan,
+    /// Told after every event.
+    pub changed: watch::Sender<u64>,
+    /// Takes secrets out of what commands print.
+    pub redactor: Redactor,
+}
+
+impl Context {
+    /// Adds an event to the release. Events that cannot be stored are dropped: they are for eyes only.
+    pub async fn emit(&self, kind: EventKind) {
+        match self
+            .store
+            .event(&self.id.app, self.id.release, (kind, self.clock.now()))
+            .await
+        {
+            Ok(()) => self.changed.send_modify(|count| *count = count.wrapping_add(1)),
+            Err(error) => {
+                tracing::warn!(release = %self.id.label(), %error, "an event of a release was lost")
+            }
+        }
+    }
+
+    /// How far a step is.
+    pub async fn progress(&self, step: &str, text: impl Into<String>) {
+        self.emit(EventKind::Progress {
+            step: step.to_owned(),
+            text: text.into(),
+        })
+        .await;
+    }
+
+    /// A service of the plan.
+    pub fn planned(&self, name: &str) -> Result<&PlannedService, Failure> {
+        self.plan.service(name).ok_or_else(|| lost(name))
+    }
+
+    /// A service of the model, with `service:` references as ids of the containers that are there now.
+    pub async fn service(&self, name: &str) -> Result<Service, Failure> {
+        let mut service = self.project.services.get(name).ok_or_else(|| lost(name))?.clone();
+        for mode in [&mut service.network_mode, &mut service.ipc, &mut service.pid] {
+            let Some(target) = mode.strip_prefix("service:").map(str::to_owned) else {
+                continue;
+            };
+            let planned = self.planned(&target)?;
+            let name = planned.new.first().map(|new| new.first_name().to_owned());
+            let name = name
+                .or_else(|| planned.old.first().map(|old| old.name.clone()))
+                .unwrap_or_default();
+            let container = self
+                .docker
+                .container(&name)
+                .await
+                .map_err(|e| docker_failure("a service's namespace", &e))?;
+            let id = container
+                .map(|container| container.id)
+                .ok_or_else(|| lost(&target))?;
+            *mode = format!("container:{id}");
+        }
+        Ok(service)
+    }
+
+    /// How a new container of a service is to be made.
+    pub async fn body(
+        &self,
+        service: &Service,
+        new: &NewContainer,
+        alias: ServiceAlias,
+    ) -> Result<(bollard::models::ContainerCreateBody, Vec<body::Endpoint>), Failure> {
+        let asked = |error: DockerError| docker_failure(format!("the container {}", new.name), &error);
+        let image = self.docker.image(&service.image).await.map_err(asked)?;
+        let image = image.ok_or_else(|| {
+            Failure::new(
+                format!("the image {} is gone", service.image),
+                "it was here when it was pulled",
+            )
+            .hint("deploy again")
+        })?;
+        let label = self.id.label();
+        let inherited = self.inherited(service, &image.volumes).await.map_err(asked)?;
+        let spec = ContainerSpec {
+            project: &self.project,
+            service,
+            instance: Instance::Replica(new.number),
+            name: &new.name,
+            image_id: Some(&image.id),
+            release: &label,
+            alias,
+            restart: RestartNow::HeldBack,
+            ports: HostPorts::Published,
+            api: self.docker.api_version().await.map_err(asked)?,
+            inherited: &inherited,
+        };
+        let mut made = body::container(&spec);
+        if let (Some(labels), Some(digest)) = (made.labels.as_mut(), self.files.get(&service.name)) {
+            labels.insert(FILES_LABEL.to_owned(), digest.clone());
+        }
+        Ok((made, body::endpoints(&spec)))
+    }
+
+    /// Anonymous volumes that a recreated container takes over, as docker compose does.
+    async fn inherited(
+        &self,
+        service: &Service,
+        declared: &[String],
+    ) -> Result<Vec<(String, String)>, DockerError> {
+        let Some(planned) = self.plan.service(&service.name) else {
+            return Ok(Vec::new());
+        };
+        if planned.strategy == super::plan::Strategy::BlueGreen {
+            return Ok(Vec::new());
+        }
+        let Some(old) = planned.old.first() else {
+            return Ok(Vec::new());
+        };
+        let volumes = self
+            .docker
+            .container(&old.id)
+            .await?
+            .map(|container| container.volumes)
+            .unwrap_or_default();
+        let is_anonymous = |target: &str| {
+            let own = service.volumes.iter().any(|volume| {
+                volume.target == *target && volume.source.is_empty() && volume.kind == "volume"
+            });
+            let covered = service.volumes.iter().any(|volume| volume.target == *target);
+            own || (!covered && declared.iter().any(|declared| declared == target))
+        };
+        Ok(volumes
+            .into_iter()
+            .filter(|(target, _)| is_anonymous(target))
+            .collect())
+    }
+
+    /// The containers of a service that this release made and that are there.
+    pub async fn made(&self, service: &PlannedService) -> Result<Vec<Container>, DockerError> {
+        let mut found = Vec::new();
+        for new in &service.new {
+            for name in [Some(&new.name), new.temporary.as_ref()].into_iter().flatten() {
+                let container = self.docker.container(name).await?;
+                found.extend(
+                    container
+                        .filter(|container| container.label(body::RELEASE_LABEL) == Some(&self.id.label())),
+                );
+            }
+        }
+        Ok(found)
+    }
+
+    /// The restart policy that the file asks for.
+    pub fn wanted_restart(&self, service: &str) -> RestartPolicy {
+        self.project
+            .services
+            .get(service)
+            .map(body::restart_policy)
+            .unwrap_or_default()
+    }
+}
+
+/// A name that plan and project should both have.
+fn lost(name: &str) -> Failure {
+    Failure::new(
+        format!("service {name} is not part of this release"),
+        "plan and project do not fit together",
+    )
+    .hint("deploy again; if it happens twice, it is a mistake in tidegate")
+}
+
+/// A failure that Docker caused.
+pub fn docker_failure(what: impl Into<String>, error: &DockerError) -> Failure {
+    let what = what.into();
+    let failure = Failure::caused_by(format!("{what}: Docker refused"), error);
+    match error {
+        DockerError::Unreachable { .. } | DockerError::Deadline { .. } => Failure {
+            what: format!("{what}: Docker does not answer"),
+            ..failure
+        }
+        .hint("see `systemctl status docker` on the droplet"),
+        DockerError::NotFound { .. } | DockerError::Conflict { .. } | DockerError::Refused { .. } => failure,
+    }
+}

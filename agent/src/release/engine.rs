@@ -1,0 +1,481 @@
+//! The engine: what the edge calls. Admits releases, runs one per app at a time, and finishes what a dead agent began.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use futures::Stream;
+use jiff::Timestamp;
+use tidegate_saga::Cancel;
+use tokio::sync::watch;
+
+use super::{
+    AppStatus, DeployInput, Failure, OneOff, OneOffSpec, ReleaseEvent, ReleasePlan, ReleaseRow, ReleaseState,
+    Volumes,
+    journal::ReleaseId,
+    load::{self, LoadedProject},
+    planner::{self, Wanted},
+    policy::Policy,
+    run,
+    store::ReleaseStore,
+    survey,
+};
+use crate::{
+    apps::{AppName, AppPaths, ReleaseNumber},
+    clock::Clock,
+    docker::{Container, Docker, DockerError},
+    ingress::{Ingress, IngressSettings},
+    store::{Database, DatabaseError},
+};
+
+/// Where things are.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// The state directory, `/var/lib/tidegate`.
+    pub state: PathBuf,
+    /// The droplet's policy, `/etc/tidegate/policy.toml`.
+    pub policy: PathBuf,
+    /// The image of the ingress, `caddy:2`.
+    pub ingress_image: String,
+}
+
+/// Releases on this droplet. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) docker: Docker,
+    pub(super) ingress: Ingress,
+    pub(super) store: ReleaseStore,
+    pub(super) paths: AppPaths,
+    pub(super) clock: Arc<dyn Clock>,
+    policy: PathBuf,
+    live: Mutex<BTreeMap<AppName, Live>>,
+}
+
+/// What is under way for an app.
+#[derive(Clone, Debug)]
+pub(super) struct Live {
+    /// None while it is being admitted, or removed.
+    pub(super) release: Option<ReleaseNumber>,
+    pub(super) what: &'static str,
+    pub(super) actor: String,
+    pub(super) since: Timestamp,
+    pub(super) changed: watch::Sender<u64>,
+    pub(super) cancel: Cancel,
+}
+
+/// A release that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Its app.
+    pub app: AppName,
+    /// Its number.
+    pub release: ReleaseNumber,
+    /// Whether this request began it.
+    pub joined: Joined,
+}
+
+/// Whether a request began a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// It did.
+    Began,
+    /// An earlier request with the same key had.
+    Existing,
+}
+
+/// Why the engine did not do what it was asked. Nothing was changed, unless it says so.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// What was asked for cannot be released; never empty.
+    #[error("the release was refused")]
+    Refused(Vec<Failure>),
+    /// Something is under way for the app.
+    #[error(
+        "{what} of {app} is under way, begun by {actor} at {since}; wait for it, or follow it with `tidegate deploy --attach`"
+    )]
+    Busy {
+        /// The app.
+        app: AppName,
+        /// "a release", "the removal".
+        what: &'static str,
+        /// Who began it.
+        actor: String,
+        /// When.
+        since: Timestamp,
+    },
+    /// The last release could not be undone.
+    #[error(
+        "release {release} of {app} is stuck: its undo failed; mend what it names, then restart tidegate-agent, which tries again"
+    )]
+    Stuck {
+        /// The app.
+        app: AppName,
+        /// The release.
+        release: ReleaseNumber,
+    },
+    /// No such app.
+    #[error("there is no app {0} on this droplet; `tidegate status` lists those that are")]
+    NoApp(AppName),
+    /// No such service.
+    #[error("app {app} has no service {service}; it has {known}")]
+    NoService {
+        /// The app.
+        app: AppName,
+        /// What was asked for.
+        service: String,
+        /// Those that there are, comma-joined.
+        known: String,
+    },
+    /// No such release.
+    #[error("app {app} has no release {release}")]
+    NoRelease {
+        /// The app.
+        app: AppName,
+        /// The release.
+        release: ReleaseNumber,
+    },
+    /// Docker.
+    #[error("Docker did not do its part")]
+    Docker(#[source] DockerError),
+    /// The database.
+    #[error("the agent's database did not do its part")]
+    Database(#[source] DatabaseError),
+    /// A step that belongs to no release failed.
+    #[error("{}", .0.what)]
+    Failed(#[source] Failure),
+}
+
+impl Engine {
+    /// With these parts; nothing happens yet. The database has run [`super::migrations`].
+    pub fn new(docker: Docker, database: Database, clock: Arc<dyn Clock>, settings: EngineSettings) -> Self {
+        let paths = AppPaths::new(settings.state);
+        let ingress = IngressSettings {
+            folder: paths.ingress(),
+            image: settings.ingress_image,
+        };
+        let inner = Inner {
+            ingress: Ingress::new(docker.clone(), database.clone(), ingress),
+            store: ReleaseStore::new(database),
+            docker,
+            paths,
+            clock,
+            policy: settings.policy,
+            live: Mutex::default(),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The engine's Docker.
+    pub fn docker(&self) -> &Docker {
+        &self.inner.docker
+    }
+
+    /// What a deploy would do, and why. Changes nothing.
+    ///
+    /// # Errors
+    /// Everything that stands against it.
+    pub async fn plan(&self, input: &DeployInput) -> Result<ReleasePlan, EngineError> {
+        self.prepare(input).await.map(|(_, plan)| plan)
+    }
+
+    /// Begins a release, or joins the one that an earlier request with the same key began. Follow it with [`Engine::watch`].
+    ///
+    /// # Errors
+    /// When it is refused: nothing was changed then.
+    pub async fn deploy(&self, input: DeployInput, actor: &str) -> Result<Release, EngineError> {
+        let app = input.app.clone();
+        if let Some(release) = self.earlier(&input).await? {
+            return Ok(Release {
+                app,
+                release,
+                joined: Joined::Existing,
+            });
+        }
+        let reservation = self.reserve(&app, ("a release", actor))?;
+        self.refuse_unfinished(&app).await?;
+        let (loaded, plan) = self.prepare(&input).await?;
+        let begun = self
+            .inner
+            .store
+            .begin(&input, actor, self.inner.clock.now())
+            .await;
+        let release = begun.map_err(EngineError::Database)?;
+        let id = ReleaseId {
+            app: app.clone(),
+            release,
+        };
+        if let Err(error) = input.keep(&self.inner.paths.release(&app, release)) {
+            let failure = Failure::caused_by("the release's files could not be kept", &error)
+                .hint("see that the droplet has space: `tidegate info`");
+            run::finish_unbegun(&self.inner, &id, failure.clone())
+                .await
+                .map_err(EngineError::Database)?;
+            return Err(EngineError::Refused(vec![failure]));
+        }
+        reservation.began(release);
+        tokio::spawn(run::start(
+            reservation,
+            run::Begun {
+                id,
+                input,
+                loaded,
+                plan,
+            },
+        ));
+        Ok(Release {
+            app,
+            release,
+            joined: Joined::Began,
+        })
+    }
+
+    /// Events of a release with a higher number than `after`, until its last one.
+    ///
+    /// # Errors
+    /// When there is no such release.
+    pub async fn watch(
+        &self,
+        app: &AppName,
+        release: Option<ReleaseNumber>,
+        after: u64,
+    ) -> Result<impl Stream<Item = Result<ReleaseEvent, EngineError>> + Send + use<>, EngineError> {
+        super::watch::events(self, app, (release, after)).await
+    }
+
+    /// Apps, their releases and containers; one app, or all.
+    ///
+    /// # Errors
+    /// When there is no such app, or Docker or the database fail.
+    pub async fn status(&self, app: Option<&AppName>) -> Result<Vec<AppStatus>, EngineError> {
+        super::status::of(self, app).await
+    }
+
+    /// Releases of an app, the latest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn releases(&self, app: &AppName) -> Result<Vec<ReleaseRow>, EngineError> {
+        self.inner
+            .store
+            .releases(Some(app))
+            .await
+            .map_err(EngineError::Database)
+    }
+
+    /// Takes an app off the droplet; what was removed, line by line. An app that is not there is removed already.
+    ///
+    /// # Errors
+    /// When something of it could not be removed; a repeated call goes on.
+    pub async fn remove(
+        &self,
+        app: &AppName,
+        volumes: Volumes,
+        actor: &str,
+    ) -> Result<Vec<String>, EngineError> {
+        let reservation = self.reserve(app, ("the removal", actor))?;
+        let removed = super::remove::app(&self.inner, app, volumes).await;
+        drop(reservation);
+        removed
+    }
+
+    /// Asks a running release to be taken back. True when one was running.
+    pub fn cancel(&self, app: &AppName, why: &str) -> bool {
+        let live = self
+            .inner
+            .live()
+            .get(app)
+            .filter(|live| live.release.is_some())
+            .cloned();
+        live.map(|live| live.cancel.cancel(why)).is_some()
+    }
+
+    /// Containers of an app, or of one of its services, without one-offs, in the order of their numbers.
+    ///
+    /// # Errors
+    /// When there is no such app or service.
+    pub async fn containers(
+        &self,
+        app: &AppName,
+        service: Option<&str>,
+    ) -> Result<Vec<Container>, EngineError> {
+        super::status::containers(self, app, service).await
+    }
+
+    /// Makes a one-off container of a service, of the release that serves. The caller starts, attaches and removes it.
+    ///
+    /// # Errors
+    /// When there is no such app or service, or Docker refuses.
+    pub async fn one_off(
+        &self,
+        app: &AppName,
+        service: &str,
+        spec: OneOffSpec,
+    ) -> Result<OneOff, EngineError> {
+        super::one_off::create(self, app, (service, spec)).await
+    }
+
+    /// At the agent's start: sees to the ingress, and finishes or undoes every release that a dead agent left behind, in the
+    /// background; which those are.
+    ///
+    /// # Errors
+    /// When the database fails. An ingress that does not come up is logged: the next release tries again.
+    pub async fn resume_all(&self) -> Result<Vec<ReleaseId>, EngineError> {
+        match self.inner.ingress.routes().await {
+            Ok(routes) if routes.is_empty() => {}
+            _ => {
+                if let Err(error) = self.inner.ingress.ensure().await {
+                    tracing::error!(error = super::chain(&error), "the ingress could not be set up");
+                }
+            }
+        }
+        let rows = self
+            .inner
+            .store
+            .releases(None)
+            .await
+            .map_err(EngineError::Database)?;
+        let mut resumed = Vec::new();
+        for row in rows.into_iter().filter(is_unfinished) {
+            let id = ReleaseId {
+                app: row.app.clone(),
+                release: row.number,
+            };
+            let reservation = self.reserve(&row.app, ("a release", &row.actor))?;
+            reservation.began(row.number);
+            tracing::info!(release = %id.label(), "the release was cut off; it is finished or undone now");
+            tokio::spawn(run::resume(reservation, id.clone()));
+            resumed.push(id);
+        }
+        Ok(resumed)
+    }
+
+    pub(super) async fn prepare(
+        &self,
+        input: &DeployInput,
+    ) -> Result<(LoadedProject, ReleasePlan), EngineError> {
+        let folder = self.inner.paths.project(&input.app);
+        let loaded = load::project(input, &folder).map_err(EngineError::Refused)?;
+        let policy = Policy::load(&self.inner.policy).map_err(|error| {
+            EngineError::Refused(vec![Failure::caused_by(
+                "the droplet's policy cannot be read",
+                &error,
+            )])
+        })?;
+        let refused = policy.refusals(&input.app, &loaded.project);
+        if !refused.is_empty() {
+            return Err(EngineError::Refused(refused));
+        }
+        let world = survey::world(&self.inner, &input.app, &loaded.project).await?;
+        let wanted = Wanted {
+            app: &input.app,
+            project: &loaded.project,
+            extension: &loaded.extension,
+            files: &loaded.files,
+        };
+        let mut plan = planner::plan(wanted, &world).map_err(EngineError::Refused)?;
+        plan.notes.clone_from(&loaded.notes);
+        Ok((loaded, plan))
+    }
+
+    /// The release that an earlier request with the same key began.
+    async fn earlier(&self, input: &DeployInput) -> Result<Option<ReleaseNumber>, EngineError> {
+        if input.idempotency_key.is_empty() {
+            return Ok(None);
+        }
+        let rows = self.releases(&input.app).await?;
+        Ok(rows
+            .into_iter()
+            .find(|row| row.idempotency_key == input.idempotency_key)
+            .map(|row| row.number))
+    }
+
+    async fn refuse_unfinished(&self, app: &AppName) -> Result<(), EngineError> {
+        let rows = self.releases(app).await?;
+        match rows.iter().find(|row| is_unfinished(row)) {
+            Some(row) => Err(EngineError::Stuck {
+                app: app.clone(),
+                release: row.number,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn reserve(
+        &self,
+        app: &AppName,
+        (what, actor): (&'static str, &str),
+    ) -> Result<Reservation, EngineError> {
+        let mut live = self.inner.live();
+        if let Some(other) = live.get(app) {
+            let Live {
+                what, actor, since, ..
+            } = other.clone();
+            return Err(EngineError::Busy {
+                app: app.clone(),
+                what,
+                actor,
+                since,
+            });
+        }
+        let entry = Live {
+            release: None,
+            what,
+            actor: actor.to_owned(),
+            since: self.inner.clock.now(),
+            changed: watch::Sender::new(0),
+            cancel: Cancel::new(),
+        };
+        live.insert(app.clone(), entry.clone());
+        Ok(Reservation {
+            inner: Arc::clone(&self.inner),
+            app: app.clone(),
+            live: entry,
+        })
+    }
+}
+
+/// Whether a release still has something to do.
+fn is_unfinished(row: &ReleaseRow) -> bool {
+    row.finished_at.is_none() || row.state == ReleaseState::Stuck
+}
+
+impl Inner {
+    /// What is under way.
+    pub(super) fn live(&self) -> MutexGuard<'_, BTreeMap<AppName, Live>> {
+        // Entries are inserted and removed whole, so a panic elsewhere leaves the map sound.
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An app that nobody else may change as long as this lives.
+pub(super) struct Reservation {
+    pub(super) inner: Arc<Inner>,
+    pub(super) app: AppName,
+    pub(super) live: Live,
+}
+
+impl Reservation {
+    fn began(&self, release: ReleaseNumber) {
+        if let Some(live) = self.inner.live().get_mut(&self.app) {
+            live.release = Some(release);
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.inner.live().remove(&self.app);
+        // Whoever watches looks once more and sees that it is over.
+        self.live
+            .changed
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+}

@@ -1,0 +1,197 @@
+//! From what a deploy was asked with to the project: the same model that the caller computed.
+
+use std::{collections::BTreeMap, path::Path};
+
+use sha2::{Digest as _, Sha256};
+use tidegate_compose::{
+    LoadError, LoadOptions, MemoryFiles, Project, Service, load,
+    names::join_path,
+    x_tidegate::{self, Extension},
+};
+
+use super::{DeployInput, Failure};
+use crate::docker::{archive, support};
+
+/// A project that may be planned.
+#[derive(Clone, Debug)]
+pub struct LoadedProject {
+    /// The model.
+    pub project: Project,
+    /// What it says under `x-tidegate`.
+    pub extension: Extension,
+    /// A digest by service of the files and contents that it is given.
+    pub files: BTreeMap<String, String>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+/// Loads and checks the project as it stands in `folder`, its one place on the droplet.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn project(input: &DeployInput, folder: &Path) -> Result<LoadedProject, Vec<Failure>> {
+    check_paths(input)?;
+    let folder = folder.to_string_lossy().into_owned();
+    let mut files = MemoryFiles::new();
+    for file in &input.files {
+        files.insert(&join_path(&folder, &file.path), file.content.clone());
+    }
+    let options = LoadOptions {
+        working_directory: folder.clone(),
+        project_directory: Some(folder.clone()),
+        compose_files: input.compose_files.clone(),
+        env_files: input.env_files.clone(),
+        profiles: input.profiles.clone(),
+        project_name: Some(input.app.to_string()),
+        environment: input.variables.clone(),
+        home: None,
+        ..LoadOptions::default()
+    };
+    let relative = |error: &LoadError| failure(error, &folder);
+    let loaded =
+        load(&files, &options).map_err(|errors| errors.errors.iter().map(relative).collect::<Vec<_>>())?;
+    let extension = x_tidegate::read(&loaded.project, &loaded.files)
+        .map_err(|errors| errors.errors.iter().map(relative).collect::<Vec<_>>())?;
+    check_model(input, &loaded.project)?;
+    let digests = loaded.project.services.values().map(|service| {
+        (
+            service.name.clone(),
+            given_files(&loaded.project, service, (input, &folder)),
+        )
+    });
+    Ok(LoadedProject {
+        files: digests.collect(),
+        notes: loaded
+            .warnings
+            .iter()
+            .map(|warning| warning.message.clone())
+            .collect(),
+        extension,
+        project: loaded.project,
+    })
+}
+
+fn check_paths(input: &DeployInput) -> Result<(), Vec<Failure>> {
+    let is_bad = |path: &str| {
+        path.is_empty()
+            || path.starts_with('/')
+            || path.contains('\0')
+            || path.split('/').any(|part| part == ".." || part.is_empty())
+    };
+    let bad: Vec<Failure> = input
+        .files
+        .iter()
+        .filter(|file| is_bad(&file.path))
+        .map(|file| {
+            Failure::new(
+                format!("the file {:?} cannot be part of a release", file.path),
+                "its path leaves the project directory",
+            )
+            .hint("paths are relative to the project directory, with `/`, without `..`")
+        })
+        .collect();
+    if bad.is_empty() { Ok(()) } else { Err(bad) }
+}
+
+fn check_model(input: &DeployInput, project: &Project) -> Result<(), Vec<Failure>> {
+    let own = project.model_digest();
+    if !input.model_digest.is_empty() && input.model_digest != own {
+        return Err(vec![
+            Failure::new(
+                "the agent reads the Compose files otherwise than the caller",
+                "the digests of the two models differ, so nothing was done",
+            )
+            .hint("use a tidegate of the agent's version: `tidegate info` shows it"),
+        ]);
+    }
+    let unsupported: Vec<Failure> = support::unsupported(project)
+        .into_iter()
+        .map(|found| {
+            Failure::new(
+                format!("`{}` is set and not supported", found.path),
+                "ignoring it would run something else than the file says",
+            )
+            .at(found.path)
+            .hint(found.hint)
+        })
+        .collect();
+    if unsupported.is_empty() {
+        Ok(())
+    } else {
+        Err(unsupported)
+    }
+}
+
+fn failure(error: &LoadError, folder: &str) -> Failure {
+    let own = format!("{folder}/");
+    let strip = |text: &str| text.replace(&own, "");
+    let what = if error.path.is_empty() {
+        strip(&error.message)
+    } else {
+        format!("{}: {}", error.path, strip(&error.message))
+    };
+    let place = error
+        .place
+        .as_ref()
+        .map(|place| format!("{}:{}:{}", strip(&place.file), place.line, place.column))
+        .unwrap_or_default();
+    Failure::new(
+        what,
+        format!("the Compose files are not valid ({})", error.class.name()),
+    )
+    .at(place)
+    .hint(error.hint.clone().unwrap_or_default())
+}
+
+/// A digest of the mounted files that came with the release, and of secrets and configs that have contents.
+fn given_files(project: &Project, service: &Service, (input, folder): (&DeployInput, &str)) -> String {
+    let mut sources: Vec<&str> = service
+        .volumes
+        .iter()
+        .filter(|volume| volume.kind == "bind")
+        .map(|volume| volume.source.as_str())
+        .collect();
+    sources.extend(
+        service
+            .secrets
+            .iter()
+            .filter_map(|r| project.secrets.get(&r.source))
+            .map(|s| s.file.as_str()),
+    );
+    sources.extend(
+        service
+            .configs
+            .iter()
+            .filter_map(|r| project.configs.get(&r.source))
+            .map(|c| c.file.as_str()),
+    );
+    let mut hasher = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hasher.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hasher.update(bytes);
+    };
+    let mut files: Vec<_> = input
+        .files
+        .iter()
+        .map(|file| (join_path(folder, &file.path), file))
+        .collect();
+    files.sort_by(|left, right| left.0.cmp(&right.0));
+    for (path, file) in files {
+        let below = |source: &&str| {
+            path == **source
+                || path
+                    .strip_prefix(*source)
+                    .is_some_and(|rest| rest.starts_with('/'))
+        };
+        if sources.iter().any(|source| below(&source)) {
+            part(path.as_bytes());
+            part(&file.mode.to_be_bytes());
+            part(&file.content);
+        }
+    }
+    for (_, target, content) in archive::contents(project, service) {
+        part(target.as_bytes());
+        part(content.as_bytes());
+    }
+    hex::encode(hasher.finalize())
+}

@@ -1,0 +1,305 @@
+//! Carries a planned release out, from its beginning or from where a dead agent left it, and writes down how it ended.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use tidegate_saga::{Ended, Journal as _, NodeName, Record, Retry, Runner, Value};
+
+use super::{
+    DeployInput, EventKind, Failure, Interruption, ReleasePlan, ReleaseState,
+    context::Context,
+    engine::{Inner, Reservation},
+    journal::{ReleaseId, ReleaseJournal, cut_off, failure_of},
+    load::{self, LoadedProject},
+    plan::Step,
+    redact::Redactor,
+    steps,
+    store::Ending,
+};
+use crate::{apps::ServiceName, store::DatabaseError};
+
+/// What the saga's parameters are: no secrets.
+#[derive(Serialize, Deserialize)]
+struct Params {
+    plan: ReleasePlan,
+}
+
+/// A release whose row and input are stored.
+pub(super) struct Begun {
+    pub(super) id: ReleaseId,
+    pub(super) input: DeployInput,
+    pub(super) loaded: LoadedProject,
+    pub(super) plan: ReleasePlan,
+}
+
+enum How {
+    Start(Value),
+    Resume,
+}
+
+/// Carries a new release out.
+pub(super) async fn start(reservation: Reservation, begun: Begun) {
+    let params = serde_json::to_value(Params {
+        plan: begun.plan.clone(),
+    })
+    .unwrap_or_default();
+    carry_out(&reservation, begun, How::Start(params)).await;
+}
+
+/// Ends a release that a dead agent left behind.
+pub(super) async fn resume(reservation: Reservation, id: ReleaseId) {
+    let inner = Arc::clone(&reservation.inner);
+    match recover(&inner, &id).await {
+        Ok(Recovered::Begun(begun)) => carry_out(&reservation, *begun, How::Resume).await,
+        Ok(Recovered::NeverBegun) => {
+            let (_, failure) = cut_off();
+            report(finish_unbegun(&inner, &id, failure).await, &id);
+        }
+        Err(failure) => {
+            tracing::error!(release = %id.label(), cause = failure.cause, "the release cannot be resumed");
+            let ending = Ending {
+                state: ReleaseState::Stuck,
+                failure: Some(failure),
+                interruptions: Vec::new(),
+            };
+            report(finish(&inner, &id, ending).await, &id);
+        }
+    }
+}
+
+enum Recovered {
+    Begun(Box<Begun>),
+    NeverBegun,
+}
+
+async fn recover(inner: &Inner, id: &ReleaseId) -> Result<Recovered, Failure> {
+    let what = || format!("release {} cannot be resumed", id.release);
+    let records = inner.store.records(&id.label()).await;
+    let records = records.map_err(|error| Failure::caused_by(what(), &error))?;
+    let Some(Record::SagaStarted { params, .. }) = records.first() else {
+        return Ok(Recovered::NeverBegun);
+    };
+    let params: Params =
+        serde_json::from_value(params.clone()).map_err(|error| Failure::caused_by(what(), &error))?;
+    let folder = inner.paths.release(&id.app, id.release);
+    let input = DeployInput::read(&folder).map_err(|error| Failure::caused_by(what(), &error))?;
+    let loaded = load::project(&input, &inner.paths.project(&id.app)).map_err(|failures| {
+        let cause = failures
+            .into_iter()
+            .map(|failure| failure.what)
+            .collect::<Vec<_>>()
+            .join("; ");
+        Failure::new(what(), cause)
+    })?;
+    Ok(Recovered::Begun(Box::new(Begun {
+        id: id.clone(),
+        input,
+        loaded,
+        plan: params.plan,
+    })))
+}
+
+async fn carry_out(reservation: &Reservation, begun: Begun, how: How) {
+    let inner = &reservation.inner;
+    let id = begun.id.clone();
+    let saga = match steps::saga(&begun.plan) {
+        Ok(saga) => saga,
+        Err(error) => {
+            let failure = Failure::caused_by("the plan makes no saga", &error);
+            let ending = Ending {
+                state: ReleaseState::Stuck,
+                failure: Some(failure),
+                interruptions: Vec::new(),
+            };
+            return report(finish(inner, &id, ending).await, &id);
+        }
+    };
+    let context = context(reservation, begun).await;
+    let changed = reservation.live.changed.clone();
+    let journal = ReleaseJournal::new(inner.store.clone(), Arc::clone(&inner.clock), id.clone(), changed);
+    let retry = Retry::new(
+        5,
+        Duration::from_secs(1),
+        Duration::from_secs(15),
+        rand::random::<f64>,
+    );
+    let runner = Runner::new(&saga, &context, &journal)
+        .retry(retry)
+        .cancel(reservation.live.cancel.clone());
+    let ended = match how {
+        How::Start(params) => runner.start(params).await,
+        How::Resume => runner.resume().await,
+    };
+    match ended {
+        Ok(ended) => {
+            let ending = ending(ended, &journal).await;
+            log(&id, &ending);
+            report(finish(inner, &id, ending).await, &id);
+        }
+        // The journal failed: nothing may be done that is not written down. The next start goes on.
+        Err(error) => tracing::error!(
+            release = %id.label(), error = super::chain(&error),
+            "the release stopped where it is; it goes on when the agent is started again"
+        ),
+    }
+}
+
+async fn context(reservation: &Reservation, begun: Begun) -> Context {
+    let inner = &reservation.inner;
+    let Begun {
+        id,
+        input,
+        loaded,
+        plan,
+    } = begun;
+    Context {
+        docker: inner.docker.clone(),
+        ingress: inner.ingress.clone(),
+        store: inner.store.clone(),
+        paths: inner.paths.clone(),
+        clock: Arc::clone(&inner.clock),
+        former: former(inner, &id).await,
+        redactor: Redactor::new(&loaded.project, &input.variables),
+        changed: reservation.live.changed.clone(),
+        project: loaded.project,
+        files: loaded.files,
+        id,
+        input,
+        plan,
+    }
+}
+
+/// The input of the release that served before this one, if it is still kept.
+async fn former(inner: &Inner, id: &ReleaseId) -> Option<DeployInput> {
+    let rows = inner.store.releases(Some(&id.app)).await.ok()?;
+    let served = |state| matches!(state, ReleaseState::Released | ReleaseState::Superseded);
+    let row = rows
+        .into_iter()
+        .find(|row| row.number < id.release && served(row.state))?;
+    DeployInput::read(&inner.paths.release(&id.app, row.number)).ok()
+}
+
+async fn ending(ended: Ended, journal: &ReleaseJournal) -> Ending {
+    match ended {
+        Ended::Done { outputs } => {
+            let interruptions = outputs
+                .iter()
+                .flat_map(|(node, output)| interruptions(node, output))
+                .collect();
+            Ending {
+                state: ReleaseState::Released,
+                failure: None,
+                interruptions,
+            }
+        }
+        Ended::Undone { failure } => {
+            // What was replaced and taken back was interrupted too; the journal still has what it told.
+            let records = journal.load().await.unwrap_or_default();
+            let interruptions = records.iter().flat_map(|record| match record {
+                Record::NodeSucceeded { node, output } => interruptions(node, output),
+                _ => Vec::new(),
+            });
+            Ending {
+                state: ReleaseState::Undone,
+                interruptions: interruptions.collect(),
+                failure: Some(failure_of(&failure)),
+            }
+        }
+        Ended::Stuck { node, failure, .. } => {
+            let inner = failure_of(&failure);
+            let failure = Failure::new(
+                format!("the release is stuck at `{node}`"),
+                format!("{}: {}", inner.what, inner.cause),
+            )
+            .at(inner.place)
+            .hint("mend it, then restart tidegate-agent on the droplet, which tries again")
+            .details(inner.details);
+            Ending {
+                state: ReleaseState::Stuck,
+                failure: Some(failure),
+                interruptions: Vec::new(),
+            }
+        }
+    }
+}
+
+/// What a step's output tells of interruptions.
+fn interruptions(node: &NodeName, output: &Value) -> Vec<Interruption> {
+    if let Some(service) = node.as_str().strip_prefix("replace ") {
+        let millis = output
+            .get(steps::INTERRUPTED_MS)
+            .and_then(Value::as_u64)
+            .unwrap_or(0);
+        let interrupted = Duration::from_millis(millis);
+        return vec![Interruption {
+            service: ServiceName::new(service),
+            interrupted,
+            closed_requests: 0,
+        }];
+    }
+    if node.as_str() != Step::Drain.to_string() {
+        return Vec::new();
+    }
+    let closed = output.get(steps::CLOSED).and_then(Value::as_object);
+    let of = |(service, count): (&String, &Value)| Interruption {
+        service: ServiceName::new(service),
+        interrupted: Duration::ZERO,
+        closed_requests: count.as_u64().unwrap_or(0),
+    };
+    closed.into_iter().flatten().map(of).collect()
+}
+
+/// Ends a release of which no step was begun.
+pub(super) async fn finish_unbegun(
+    inner: &Inner,
+    id: &ReleaseId,
+    failure: Failure,
+) -> Result<(), DatabaseError> {
+    let started = EventKind::Started {
+        release: id.release,
+        steps: Vec::new(),
+    };
+    inner
+        .store
+        .event(&id.app, id.release, (started, inner.clock.now()))
+        .await?;
+    let ending = Ending {
+        state: ReleaseState::Undone,
+        failure: Some(failure),
+        interruptions: Vec::new(),
+    };
+    finish(inner, id, ending).await
+}
+
+async fn finish(inner: &Inner, id: &ReleaseId, ending: Ending) -> Result<(), DatabaseError> {
+    inner
+        .store
+        .finish(&id.app, id.release, (ending, inner.clock.now()))
+        .await
+}
+
+fn log(id: &ReleaseId, ending: &Ending) {
+    let release = id.label();
+    match &ending.failure {
+        None => tracing::info!(release, "the release serves"),
+        Some(failure) if ending.state == ReleaseState::Undone => {
+            tracing::warn!(
+                release,
+                what = failure.what,
+                "the release was undone; the one before serves"
+            );
+        }
+        Some(failure) => tracing::error!(
+            release,
+            what = failure.what,
+            cause = failure.cause,
+            "the release is stuck"
+        ),
+    }
+}
+
+fn report(stored: Result<(), DatabaseError>, id: &ReleaseId) {
+    if let Err(error) = stored {
+        tracing::error!(release = %id.label(), error = super::chain(&error), "the end of the release was not stored");
+    }
+}

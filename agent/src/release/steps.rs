@@ -1,0 +1,117 @@
+//! The steps of a release as nodes of its saga. Each finds what an earlier try made by name and label, so that each may be
+//! repeated; each but the migration can be taken back.
+
+mod commit;
+mod connections;
+mod create;
+mod drain;
+mod files;
+mod gate;
+mod migrate;
+mod prepare;
+mod prune;
+mod pull;
+mod replace;
+mod switch;
+
+pub use drain::CLOSED;
+use futures::future::BoxFuture;
+pub use replace::INTERRUPTED_MS;
+use serde_json::{Value, json};
+use tidegate_saga::{GraphError, Inputs, Look, Node, NodeResult, Saga};
+
+use super::{
+    Failure,
+    context::Context,
+    journal::to_node_failure,
+    plan::{ReleasePlan, Step},
+};
+
+/// The saga of a release.
+///
+/// # Errors
+/// When the plan names a step twice, which no plan does.
+pub fn saga(plan: &ReleasePlan) -> Result<Saga<Context>, GraphError> {
+    let mut builder = Saga::builder("release");
+    let mut last: Option<String> = None;
+    for step in &plan.steps {
+        let name = step.to_string();
+        builder = builder.node(name.clone(), last.as_deref(), StepNode(step.clone()));
+        last = Some(name);
+    }
+    builder.pivot(Step::Commit.to_string()).build()
+}
+
+struct StepNode(Step);
+
+/// What a step tells at its end.
+fn summary(text: impl Into<String>) -> Value {
+    json!({ "summary": text.into() })
+}
+
+impl StepNode {
+    async fn go(&self, context: &Context, inputs: &Inputs<'_>) -> Result<Value, Failure> {
+        let name = self.0.to_string();
+        match &self.0 {
+            Step::Pull => pull::forward(context, &name).await,
+            Step::Prepare => prepare::forward(context).await,
+            Step::Create => create::forward(context).await,
+            Step::Gate(service) => gate::forward(context, service.as_str(), inputs.cancel()).await,
+            Step::Replace(service) => replace::forward(context, service.as_str(), inputs.cancel()).await,
+            Step::Migrate => migrate::forward(context, &name, inputs.cancel()).await,
+            Step::Switch => switch::forward(context).await,
+            Step::Drain => drain::forward(context, &name).await,
+            Step::Watch => gate::watch(context, inputs.cancel()).await,
+            Step::Commit => commit::forward(context).await,
+            Step::Prune => prune::forward(context).await,
+        }
+    }
+
+    async fn back(&self, context: &Context) -> Result<(), Failure> {
+        match &self.0 {
+            Step::Pull => pull::undo(context).await,
+            Step::Prepare => prepare::undo(context).await,
+            Step::Create => create::undo(context).await,
+            Step::Gate(service) => gate::undo(context, service.as_str()).await,
+            Step::Replace(service) => replace::undo(context, service.as_str()).await,
+            Step::Migrate => migrate::undo(context).await,
+            Step::Switch => switch::undo(context).await,
+            Step::Drain => drain::undo(context).await,
+            Step::Commit => commit::undo(context).await,
+            // The first only looks; the second comes after the pivot and is never taken back.
+            Step::Watch | Step::Prune => Ok(()),
+        }
+    }
+}
+
+impl Node<Context> for StepNode {
+    fn forward<'a>(
+        &'a self,
+        context: &'a Context,
+        inputs: &'a Inputs<'a>,
+    ) -> BoxFuture<'a, NodeResult<Value>> {
+        Box::pin(async move {
+            self.go(context, inputs)
+                .await
+                .map_err(|failure| to_node_failure(&failure))
+        })
+    }
+
+    fn undo<'a>(&'a self, context: &'a Context, _: &'a Inputs<'a>) -> BoxFuture<'a, NodeResult<()>> {
+        Box::pin(async move {
+            self.back(context)
+                .await
+                .map_err(|failure| to_node_failure(&failure))
+        })
+    }
+
+    fn look<'a>(&'a self, _: &'a Context, _: &'a Inputs<'a>) -> BoxFuture<'a, NodeResult<Look>> {
+        // A migration that ended well is not run again; everything else is quick when it is so already.
+        let look = if self.0 == Step::Migrate {
+            Look::Holds
+        } else {
+            Look::Again
+        };
+        Box::pin(async move { Ok(look) })
+    }
+}

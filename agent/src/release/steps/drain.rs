@@ -1,0 +1,115 @@
+//! Old containers behind the ingress end their requests and stop. Taken back by starting them again.
+
+use std::{path::Path, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{connections, replace};
+use crate::{
+    ingress::{OWN_SLOT, subnet},
+    release::{
+        Failure,
+        context::{Context, docker_failure},
+        plan::{Ends, OldContainer, PlannedService, ServiceAction, Strategy},
+    },
+};
+
+/// The key under which the step tells the requests that it cut off, by service.
+pub const CLOSED: &str = "closed_requests";
+/// How often open connections are counted.
+const LOOK: Duration = Duration::from_millis(250);
+
+pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Failure> {
+    let started = Instant::now();
+    let mut closed = serde_json::Map::new();
+    for service in context.plan.blue_green() {
+        let mut count = 0_u64;
+        for old in &service.old {
+            count = count.saturating_add(drained(context, service, (old, started)).await?);
+        }
+        if count > 0 {
+            context
+                .progress(
+                    step,
+                    format!("{count} requests to {} took longer than the drain", service.name),
+                )
+                .await;
+        }
+        closed.insert(service.name.to_string(), json!(count));
+    }
+    for service in context.plan.blue_green() {
+        for old in &service.old {
+            replace::stop_old(context, old).await?;
+        }
+    }
+    for old in &context.plan.removed {
+        replace::stop_old(context, old).await?;
+    }
+    Ok(json!({ "summary": "", CLOSED: closed }))
+}
+
+/// Waits until no request is open, or the time is up; how many are left.
+async fn drained(
+    context: &Context,
+    service: &PlannedService,
+    (old, started): (&OldContainer, Instant),
+) -> Result<u64, Failure> {
+    let Some(port) = service.ingress_port else {
+        return Ok(0);
+    };
+    let subnet = context.ingress.subnet(&context.id.app).await;
+    let subnet = subnet.map_err(|error| Failure::caused_by("the ingress's network is gone", &error))?;
+    let Some(ingress) = subnet::address(&subnet, OWN_SLOT) else {
+        return Ok(0);
+    };
+    loop {
+        let found = context
+            .docker
+            .container(&old.id)
+            .await
+            .map_err(|e| docker_failure(old.name.clone(), &e))?;
+        let Some(pid) = found.and_then(|container| container.pid) else {
+            return Ok(0);
+        };
+        let open = connections::open(Path::new("/proc"), pid, (ingress, port));
+        if open == 0 || started.elapsed() >= context.plan.drain {
+            return Ok(open);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
+    let changed = context
+        .plan
+        .services
+        .iter()
+        .filter(|service| service.action != ServiceAction::Keep);
+    for service in changed.filter(|service| service.strategy == Strategy::BlueGreen) {
+        for old in &service.old {
+            replace::start_old(context, service, old).await?;
+        }
+    }
+    for old in &context.plan.removed {
+        replace::start_old(context, &gone(context, old), old).await?;
+    }
+    Ok(())
+}
+
+/// A service that the file no longer has, for the gate.
+fn gone(context: &Context, old: &OldContainer) -> PlannedService {
+    PlannedService {
+        name: crate::apps::ServiceName::new(old.name.clone()),
+        action: ServiceAction::Keep,
+        reason: String::new(),
+        strategy: Strategy::Recreate,
+        strategy_reason: String::new(),
+        old: Vec::new(),
+        new: Vec::new(),
+        stable: Duration::ZERO,
+        timeout: context.plan.drain.max(Duration::from_secs(60)),
+        ends: Ends::Maybe,
+        ingress_port: None,
+    }
+}

@@ -1,0 +1,176 @@
+//! The project's files in their one place on the droplet. Written before new containers start, so that what they mount is
+//! there; taken back from the input of the release that serves.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Component, Path, PathBuf},
+};
+
+use crate::{
+    release::{DeployInput, Failure, SourceFile, context::Context},
+    store::atomic_replace,
+};
+
+/// Brings the project directory to this input. Files of `other` that are not in it go.
+pub(super) fn lay(
+    context: &Context,
+    input: &DeployInput,
+    other: Option<&DeployInput>,
+) -> Result<(), Failure> {
+    let folder = context.paths.project(&context.id.app);
+    write(&folder, input, other).map_err(|error| {
+        Failure::caused_by("the project's files could not be written", &error)
+            .at(folder.display().to_string())
+            .hint("see that the droplet has space: `tidegate info`")
+    })
+}
+
+/// Removes what came with a release that had no predecessor. What containers wrote there stays.
+pub(super) fn clear(context: &Context, input: &DeployInput) -> Result<(), Failure> {
+    let folder = context.paths.project(&context.id.app);
+    let removed = remove(&folder, input.files.iter()).and_then(|()| remove_empty(&folder));
+    removed.map_err(|error| Failure::caused_by("the project's files could not be removed", &error))
+}
+
+fn write(folder: &Path, input: &DeployInput, other: Option<&DeployInput>) -> io::Result<()> {
+    make_folder(folder)?;
+    for file in &input.files {
+        let path = inside(folder, &file.path)?;
+        // Environment files hold secrets; whatever mode they had on the workstation, here they are the project's alone.
+        let is_env = input.env_files.contains(&file.path)
+            || Path::new(&file.path)
+                .file_name()
+                .is_some_and(|name| name == ".env");
+        let mode = if is_env { 0o600 } else { file.mode & 0o777 };
+        if let Some(parent) = path.parent() {
+            make_folder(parent)?;
+        }
+        if is_same(&path, file, mode) {
+            continue;
+        }
+        atomic_replace(&path, &file.content, mode).map_err(io::Error::other)?;
+    }
+    let kept: BTreeSet<&str> = input.files.iter().map(|file| file.path.as_str()).collect();
+    let gone = other
+        .iter()
+        .flat_map(|other| &other.files)
+        .filter(|file| !kept.contains(file.path.as_str()));
+    remove(folder, gone)
+}
+
+fn is_same(path: &Path, file: &SourceFile, mode: u32) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    let content = fs_err::read(path).is_ok_and(|content| content == file.content);
+    content && fs_err::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o777 == mode)
+}
+
+fn remove<'f>(folder: &Path, files: impl Iterator<Item = &'f SourceFile>) -> io::Result<()> {
+    for file in files {
+        match fs_err::remove_file(inside(folder, &file.path)?) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Removes the folder and those in it, as far as they are empty.
+fn remove_empty(folder: &Path) -> io::Result<()> {
+    let entries = match fs_err::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() && !path.is_symlink() {
+            remove_empty(&path)?;
+        }
+    }
+    match fs_err::remove_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The path below the folder; one that would leave it was refused before, and is refused again. A symbolic link on the
+/// way, which a container with a bind mount could have put there, is refused too.
+fn inside(folder: &Path, relative: &str) -> io::Result<PathBuf> {
+    let mut path = folder.to_owned();
+    for component in Path::new(relative).components() {
+        let Component::Normal(name) = component else {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{relative} leaves the project directory"),
+            ));
+        };
+        if path.is_symlink() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{} is a symbolic link", path.display()),
+            ));
+        }
+        path.push(name);
+    }
+    Ok(path)
+}
+
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    // Containers run as other users and read what is mounted; the folder above keeps everybody else out.
+    builder.recursive(true).mode(0o755).create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{apps::AppName, release::GitRevision};
+
+    fn input(files: &[(&str, &str)]) -> DeployInput {
+        let file = |(path, content): &(&str, &str)| SourceFile {
+            path: (*path).into(),
+            content: content.as_bytes().to_vec(),
+            mode: 0o644,
+        };
+        DeployInput {
+            app: AppName::new("shop").unwrap(),
+            files: files.iter().map(file).collect(),
+            compose_files: vec![],
+            env_files: vec![],
+            profiles: vec![],
+            variables: std::collections::BTreeMap::new(),
+            model_digest: String::new(),
+            git: GitRevision::default(),
+            idempotency_key: String::new(),
+        }
+    }
+
+    #[test]
+    fn files_follow_the_release_and_foreign_ones_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = folder.path().join("shop");
+        let (old, new) = (input(&[("a", "1"), ("conf/b", "1")]), input(&[("a", "2")]));
+        write(&project, &old, None).unwrap();
+        fs_err::write(project.join("written-by-a-container"), "x").unwrap();
+        write(&project, &new, Some(&old)).unwrap();
+        assert_eq!(fs_err::read_to_string(project.join("a")).unwrap(), "2");
+        assert!(!project.join("conf/b").exists());
+        write(&project, &old, Some(&new)).unwrap();
+        assert_eq!(fs_err::read_to_string(project.join("conf/b")).unwrap(), "1");
+        remove(&project, old.files.iter()).unwrap();
+        remove_empty(&project).unwrap();
+        assert!(project.join("written-by-a-container").exists());
+        assert!(!project.join("conf").exists());
+    }
+
+    #[test]
+    fn no_path_leaves_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/etc", folder.path().join("link")).unwrap();
+        for path in ["../x", "/etc/x", "a/../../x", "link/x"] {
+            assert!(inside(folder.path(), path).is_err(), "{path}");
+        }
+    }
+}

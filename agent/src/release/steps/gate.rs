@@ -1,0 +1,117 @@
+//! New containers that stand beside the old ones, or have no old ones: started and gated.
+
+use serde_json::Value;
+use tidegate_saga::Cancel;
+use tokio::time::Instant;
+
+use super::summary;
+use crate::{
+    docker::{Container, ContainerState, DockerError},
+    release::{
+        Failure,
+        context::{Context, docker_failure},
+        gate,
+        plan::{PlannedService, ServiceAction, Strategy},
+    },
+};
+
+pub(super) async fn forward(context: &Context, name: &str, cancel: &Cancel) -> Result<Value, Failure> {
+    let service = context.planned(name)?;
+    start_and_pass(context, service, cancel).await?;
+    if service.strategy == Strategy::Recreate || service.old.is_empty() {
+        give_restart(context, service).await?;
+    }
+    Ok(summary(""))
+}
+
+/// Starts the service's new containers and waits until all are well.
+pub(super) async fn start_and_pass(
+    context: &Context,
+    service: &PlannedService,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    for new in &service.new {
+        start(context, service, new.first_name()).await?;
+    }
+    for new in &service.new {
+        gate::pass(context, service, new.first_name(), cancel).await?;
+    }
+    Ok(())
+}
+
+/// Starts a container, unless it runs or has ended as it should.
+pub(super) async fn start(context: &Context, service: &PlannedService, name: &str) -> Result<(), Failure> {
+    let failed = |error| start_failure(service, name, &error);
+    let container = context.docker.container(name).await.map_err(failed)?;
+    let state = container.map(|container| (container.state, container.exit_code));
+    match state {
+        Some((ContainerState::Running, _)) => Ok(()),
+        Some((ContainerState::Exited, 0)) if service.ends != crate::release::plan::Ends::Never => Ok(()),
+        _ => context.docker.start(name).await.map_err(failed),
+    }
+}
+
+fn start_failure(service: &PlannedService, name: &str, error: &DockerError) -> Failure {
+    let failure = docker_failure(format!("service {} could not be started", service.name), error).at(name);
+    let words = error.message().unwrap_or_default();
+    if words.contains("port is already allocated") || words.contains("address already in use") {
+        let cause = format!("a host port that it publishes is taken: {words}");
+        return Failure { cause, ..failure }
+            .hint("publish another port, or stop what uses it on the droplet");
+    }
+    if words.contains("executable file not found") || words.contains("no such file or directory") {
+        return failure.hint("its command or entrypoint does not exist in the image");
+    }
+    failure
+}
+
+/// Gives the new containers the restart policy that the file asks for: from now on Docker may start them by itself.
+pub(super) async fn give_restart(context: &Context, service: &PlannedService) -> Result<(), Failure> {
+    let policy = context.wanted_restart(service.name.as_str());
+    for new in &service.new {
+        let given = context.docker.set_restart(new.first_name(), policy.clone()).await;
+        given.map_err(|error| docker_failure(format!("the restart policy of {}", new.name), &error))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn undo(context: &Context, name: &str) -> Result<(), Failure> {
+    let service = context.planned(name)?;
+    stop_new(context, service).await
+}
+
+/// Stops the new containers in their own way; the undo of `create` removes them.
+pub(super) async fn stop_new(context: &Context, service: &PlannedService) -> Result<(), Failure> {
+    let failed = |error| docker_failure(format!("the new containers of {}", service.name), &error);
+    let made: Vec<Container> = context.made(service).await.map_err(failed)?;
+    for container in made {
+        context.docker.stop(&container).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Watches all new containers for as long as the file says; any that gets unwell brings the old release back.
+pub(super) async fn watch(context: &Context, cancel: &Cancel) -> Result<Value, Failure> {
+    let started = Instant::now();
+    while started.elapsed() < context.plan.watch {
+        for service in context
+            .plan
+            .services
+            .iter()
+            .filter(|service| service.action != ServiceAction::Keep)
+        {
+            let look = PlannedService {
+                stable: std::time::Duration::ZERO,
+                ..service.clone()
+            };
+            for new in &service.new {
+                gate::pass(context, &look, &new.name, cancel).await?;
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
+            why = cancel.cancelled() => return Err(Failure::new("the release was cancelled", why)),
+        }
+    }
+    Ok(summary(format!("{} s", context.plan.watch.as_secs())))
+}

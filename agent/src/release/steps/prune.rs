@@ -1,0 +1,71 @@
+//! What the release replaced goes: old containers, the migration's container, inputs of long past releases.
+
+use serde_json::Value;
+
+use super::{migrate, summary};
+use crate::{
+    docker::AnonymousVolumes,
+    release::{
+        Failure,
+        context::{Context, docker_failure},
+        plan::{ServiceAction, Strategy},
+    },
+};
+
+/// How many releases keep their source files, for a rollback.
+const KEPT: u64 = 10;
+
+pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
+    for service in context
+        .plan
+        .services
+        .iter()
+        .filter(|service| service.action != ServiceAction::Keep)
+    {
+        // A recreated container's anonymous volumes were taken over by its successor.
+        let volumes = match service.strategy {
+            Strategy::BlueGreen => AnonymousVolumes::Remove,
+            Strategy::Recreate => AnonymousVolumes::Keep,
+        };
+        for old in &service.old {
+            remove(context, (&old.id, &old.name), volumes).await?;
+        }
+    }
+    for old in &context.plan.removed {
+        remove(context, (&old.id, &old.name), AnonymousVolumes::Keep).await?;
+    }
+    migrate::remove(context).await?;
+    prune_inputs(context);
+    Ok(summary(""))
+}
+
+async fn remove(
+    context: &Context,
+    (id, name): (&str, &str),
+    volumes: AnonymousVolumes,
+) -> Result<(), Failure> {
+    let removed = context.docker.remove(id, volumes).await;
+    removed.map_err(|error| docker_failure(format!("the old container {name}"), &error))
+}
+
+/// Source files that are too old to go back to. A failure here harms nobody and is only logged.
+fn prune_inputs(context: &Context) {
+    let Some(oldest) = context.id.release.get().checked_sub(KEPT) else {
+        return;
+    };
+    let folder = context.paths.releases(&context.id.app);
+    let Ok(entries) = fs_err::read_dir(&folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let number = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u64>().ok());
+        if number.is_some_and(|number| number <= oldest)
+            && let Err(error) = fs_err::remove_dir_all(entry.path())
+        {
+            tracing::warn!(%error, "the files of an old release could not be removed");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! A service that cannot run twice: the old containers stop, the new ones start and are gated. Taken back the same way.
+
+use std::time::Duration;
+
+use bollard::models::{RestartPolicy, RestartPolicyNameEnum};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tidegate_saga::Cancel;
+
+use super::gate;
+use crate::{
+    docker::Container,
+    release::{
+        Failure,
+        context::{Context, docker_failure},
+        gate::pass,
+        plan::{OldContainer, PlannedService, Was},
+    },
+};
+
+/// The key under which the step tells the interruption, in milliseconds.
+pub const INTERRUPTED_MS: &str = "interrupted_ms";
+
+pub(super) async fn forward(context: &Context, name: &str, cancel: &Cancel) -> Result<Value, Failure> {
+    let service = context.planned(name)?;
+    for old in &service.old {
+        stop_old(context, old).await?;
+        set_aside(context, old).await?;
+    }
+    take_names(context, service).await?;
+    gate::start_and_pass(context, &named(service), cancel).await?;
+    gate::give_restart(context, &named(service)).await?;
+    let interrupted = interruption(context, service).await?;
+    Ok(json!({
+        "summary": format!("interrupted for {}.{} s", interrupted.as_secs(), interrupted.subsec_millis() / 100),
+        INTERRUPTED_MS: u64::try_from(interrupted.as_millis()).unwrap_or(u64::MAX),
+    }))
+}
+
+/// The service with its new containers under their final names.
+fn named(service: &PlannedService) -> PlannedService {
+    let mut service = service.clone();
+    for new in &mut service.new {
+        new.temporary = None;
+    }
+    service
+}
+
+/// Takes the restart policy away first, so that Docker does not bring it back, then stops it.
+pub(super) async fn stop_old(context: &Context, old: &OldContainer) -> Result<(), Failure> {
+    let failed = |error| docker_failure(format!("the old container {}", old.name), &error);
+    let Some(container) = context.docker.container(&old.id).await.map_err(failed)? else {
+        return Ok(());
+    };
+    let none = RestartPolicy {
+        name: Some(RestartPolicyNameEnum::NO),
+        maximum_retry_count: None,
+    };
+    context.docker.set_restart(&old.id, none).await.map_err(failed)?;
+    context.docker.stop(&container).await.map_err(failed)
+}
+
+/// Gives it its restart policy back and starts it, if it ran before.
+pub(super) async fn start_old(
+    context: &Context,
+    service: &PlannedService,
+    old: &OldContainer,
+) -> Result<(), Failure> {
+    let failed = |error| docker_failure(format!("the old container {}", old.name), &error);
+    let Some(container) = context.docker.container(&old.id).await.map_err(failed)? else {
+        return Err(Failure::new(
+            format!("the old container {} is gone", old.name),
+            "somebody removed it while the release ran",
+        )
+        .hint("deploy the former release again"));
+    };
+    let (word, retries) = &old.restart;
+    let name = word.parse().unwrap_or(RestartPolicyNameEnum::NO);
+    let policy = RestartPolicy {
+        name: Some(name),
+        maximum_retry_count: Some(*retries).filter(|n| *n > 0),
+    };
+    context
+        .docker
+        .set_restart(&old.id, policy)
+        .await
+        .map_err(failed)?;
+    if old.was == Was::Stopped {
+        return Ok(());
+    }
+    if !container.is_running() {
+        context.docker.start(&old.id).await.map_err(failed)?;
+    }
+    // It served before, so it only has to get well again, not to stay so for long.
+    let look = PlannedService {
+        stable: Duration::ZERO,
+        ..service.clone()
+    };
+    pass(context, &look, &old.id, &Cancel::new()).await
+}
+
+async fn set_aside(context: &Context, old: &OldContainer) -> Result<(), Failure> {
+    match &old.aside {
+        Some(aside) => rename(context, &old.id, aside).await,
+        None => Ok(()),
+    }
+}
+
+/// The new containers get their final names, now that the old ones have given them up.
+async fn take_names(context: &Context, service: &PlannedService) -> Result<(), Failure> {
+    for new in &service.new {
+        let Some(temporary) = &new.temporary else { continue };
+        let there = context
+            .docker
+            .container(temporary)
+            .await
+            .map_err(|e| docker_failure(temporary.clone(), &e))?;
+        if let Some(container) = there {
+            rename(context, &container.id, &new.name).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn rename(context: &Context, id: &str, name: &str) -> Result<(), Failure> {
+    let failed = |error| docker_failure(format!("the name {name}"), &error);
+    let current: Option<Container> = context.docker.container(id).await.map_err(failed)?;
+    match current {
+        Some(container) if container.name != name => context.docker.rename(id, name).await.map_err(failed),
+        _ => Ok(()),
+    }
+}
+
+/// From the end of the first old container until now, by Docker's own clock: true across a crash of the agent too.
+async fn interruption(context: &Context, service: &PlannedService) -> Result<Duration, Failure> {
+    let mut earliest: Option<Timestamp> = None;
+    for old in service.old.iter().filter(|old| old.was == Was::Running) {
+        let found = context
+            .docker
+            .container(&old.id)
+            .await
+            .map_err(|e| docker_failure(old.name.clone(), &e))?;
+        let ended = found.and_then(|container| container.finished_at.parse::<Timestamp>().ok());
+        earliest = [earliest, ended].into_iter().flatten().min();
+    }
+    let now = context.clock.now();
+    Ok(earliest.map_or(Duration::ZERO, |ended| now.duration_since(ended).unsigned_abs()))
+}
+
+pub(super) async fn undo(context: &Context, name: &str) -> Result<(), Failure> {
+    let service = context.planned(name)?;
+    gate::stop_new(context, service).await?;
+    let failed = |error| docker_failure(format!("the new containers of {name}"), &error);
+    for container in context.made(service).await.map_err(failed)? {
+        let new = service.new.iter().find(|new| new.name == container.name);
+        if let Some(temporary) = new.and_then(|new| new.temporary.as_ref()) {
+            rename(context, &container.id, temporary).await?;
+        }
+    }
+    for old in &service.old {
+        rename(context, &old.id, &old.name).await?;
+    }
+    for old in &service.old {
+        start_old(context, service, old).await?;
+    }
+    Ok(())
+}

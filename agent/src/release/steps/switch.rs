@@ -1,0 +1,115 @@
+//! The moment of a release: names and routes lead to the new containers. Nothing is stopped here, so it is taken back by
+//! doing the reverse.
+
+use std::{collections::BTreeMap, net::Ipv4Addr};
+
+use serde_json::Value;
+use tidegate_saga::Cancel;
+
+use super::{gate, summary};
+use crate::{
+    apps::ServiceName,
+    docker::{DockerError, body::ServiceAlias},
+    ingress::{AppRoutes, SWITCH_SEEN_AFTER, subnet},
+    release::{
+        Failure,
+        context::{Context, docker_failure},
+        gate::pass,
+        plan::PlannedService,
+    },
+};
+
+pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
+    for service in context.plan.blue_green() {
+        name(context, service, ServiceAlias::Given).await?;
+        gate::give_restart(context, service).await?;
+        // The container was off the project's network for a moment: it has to be well still.
+        let look = PlannedService {
+            stable: std::time::Duration::ZERO,
+            ..service.clone()
+        };
+        for new in &service.new {
+            pass(context, &look, new.first_name(), &Cancel::new()).await?;
+        }
+    }
+    let routes = AppRoutes {
+        routes: context.plan.routes.clone(),
+        targets: targets(context).await?,
+    };
+    let has_changed = routes != context.plan.former;
+    serve(context, &routes).await?;
+    if has_changed && !routes.routes.is_empty() {
+        tokio::time::sleep(SWITCH_SEEN_AFTER).await;
+    }
+    Ok(summary(""))
+}
+
+pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
+    serve(context, &context.plan.former).await?;
+    if !context.plan.former.routes.is_empty() {
+        tokio::time::sleep(SWITCH_SEEN_AFTER).await;
+    }
+    for service in context.plan.blue_green() {
+        name(context, service, ServiceAlias::Withheld).await?;
+    }
+    Ok(())
+}
+
+async fn serve(context: &Context, routes: &AppRoutes) -> Result<(), Failure> {
+    context
+        .ingress
+        .serve(&context.id.app, routes)
+        .await
+        .map_err(|error| {
+            Failure::caused_by("the ingress could not be switched", &error)
+                .hint("see `docker logs tidegate-ingress` on the droplet")
+        })
+}
+
+/// The addresses of the new release's services.
+async fn targets(context: &Context) -> Result<BTreeMap<ServiceName, Vec<Ipv4Addr>>, Failure> {
+    let slots = context.plan.new_slots();
+    if slots.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let subnet = context.ingress.subnet(&context.id.app).await;
+    let subnet = subnet.map_err(|error| Failure::caused_by("the ingress's network is gone", &error))?;
+    let addresses = |slots: Vec<u8>| {
+        slots
+            .into_iter()
+            .filter_map(|slot| subnet::address(&subnet, slot))
+            .collect()
+    };
+    Ok(slots
+        .into_iter()
+        .map(|(service, slots)| (service, addresses(slots)))
+        .collect())
+}
+
+/// Gives the new containers the service's name inside the project, or takes it away. Addresses and connections stay.
+async fn name(context: &Context, planned: &PlannedService, alias: ServiceAlias) -> Result<(), Failure> {
+    if planned.old.is_empty() {
+        return Ok(());
+    }
+    let service = context.service(planned.name.as_str()).await?;
+    let failed = |error: DockerError| docker_failure(format!("the name of service {}", planned.name), &error);
+    for new in &planned.new {
+        let Some(container) = context.docker.container(new.first_name()).await.map_err(failed)? else {
+            continue;
+        };
+        let (_, endpoints) = context.body(&service, new, alias).await?;
+        for endpoint in endpoints {
+            context
+                .docker
+                .detach(&endpoint.network, &container.id)
+                .await
+                .map_err(failed)?;
+            context
+                .docker
+                .attach(&endpoint.network, &container.id, endpoint.settings)
+                .await
+                .map_err(failed)?;
+        }
+    }
+    Ok(())
+}
