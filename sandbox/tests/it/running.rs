@@ -154,7 +154,7 @@ impl Api {
     }
 
     async fn address(&self, id: u64) -> Ipv4Addr {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         loop {
             let (_, answer) = self.get(&format!("/v2/droplets/{id}")).await;
             let networks = answer["droplet"]["networks"]["v4"]
@@ -176,7 +176,7 @@ impl Api {
             .post(&format!("/v2/droplets/{id}/actions"), json!({"type": kind}))
             .await;
         let action = begun["action"]["id"].as_u64().unwrap();
-        let until = Instant::now() + Duration::from_secs(240);
+        let until = Instant::now() + Duration::from_mins(4);
         loop {
             let (_, answer) = self.get(&format!("/v2/actions/{action}")).await;
             match answer["action"]["status"].as_str() {

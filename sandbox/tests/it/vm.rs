@@ -18,10 +18,10 @@ use tokio::{
 use crate::running::{Api, Sandbox};
 
 /// A cold boot takes half a minute on a quiet machine without KVM, and minutes on a busy one.
-const BOOT: Duration = Duration::from_secs(300);
+const BOOT: Duration = Duration::from_mins(5);
 
 /// A service on port 80: tells about the machine, keeps a file, and asks a neighbour.
-const USER_DATA: &str = r##"#cloud-config
+const USER_DATA: &str = r"#cloud-config
 write_files:
 - path: /opt/probe.py
   content: |
@@ -66,7 +66,7 @@ write_files:
 runcmd:
 - echo once >> /root/first_boots
 - systemctl enable --now probe.service
-"##;
+";
 
 fn can_boot() -> bool {
     let qemu = Command::new("qemu-system-x86_64")
@@ -262,7 +262,7 @@ async fn the_life_of_a_droplet() {
 }
 
 async fn gone(api: &Api, sandbox: &Sandbox, id: u64) {
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     let dir = sandbox.state().join("machines").join(id.to_string());
     while api.get(&format!("/v2/droplets/{id}")).await.0 != 404 || dir.exists() {
         assert!(Instant::now() < until, "droplet {id} does not go away");
