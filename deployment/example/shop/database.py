@@ -1,5 +1,6 @@
 """The orders table. Owns every SQL statement and the connections; knows nothing of HTTP."""
 
+import select
 import threading
 from contextlib import contextmanager
 
@@ -19,7 +20,7 @@ class Database:
     @contextmanager
     def _cursor(self):
         connection = getattr(self._local, "connection", None)
-        if connection is None or connection.closed:
+        if connection is None or connection.closed or _hung_up(connection):
             connection = psycopg2.connect(
                 self._url,
                 connect_timeout=3,
@@ -79,3 +80,9 @@ class Database:
                 (older_than_seconds, limit),
             )
             return [row["id"] for row in cursor.fetchall()]
+
+
+def _hung_up(connection):
+    """Whether the server ended an idle connection: nothing else makes such a one readable."""
+    readable, _, _ = select.select([connection], [], [], 0)
+    return bool(readable)
