@@ -10,19 +10,7 @@
 
 set -euo pipefail
 
-# The mirror this machine itself installs Debian packages from.
-debian_mirror() {
-  local mirror
-  # The dollar signs are apt's own.
-  # shellcheck disable=SC2016
-  mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' 'Component: main' |
-    awk '$2 ~ /^(bookworm|trixie|stable|oldstable)$/ { print $1; exit }')
-  if [[ -z $mirror ]]; then
-    echo "no Debian mirror among this machine's apt sources" >&2
-    return 1
-  fi
-  echo "$mirror"
-}
+common=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 begin() {
   if ((EUID != 0)); then
@@ -30,7 +18,7 @@ begin() {
     exit 1
   fi
   local packages mirror directory
-  mirror=$(debian_mirror)
+  mirror=$("$common/../../debian-mirror")
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   source=$work/source
