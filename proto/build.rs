@@ -7,15 +7,9 @@ use std::{env, path::PathBuf};
 )]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    let files = [
-        "proto/tidegate/v1/agent.proto",
-        "proto/tidegate/v1/enrolment.proto",
-    ];
+    let files = ["proto/tidegate/v1/agent.proto", "proto/tidegate/v1/enrolment.proto"];
     let descriptors = protox::compile(files, ["proto"])?;
-    std::fs::write(
-        out.join("descriptors.bin"),
-        prost::Message::encode_to_vec(&descriptors),
-    )?;
+    std::fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&descriptors))?;
     tonic_prost_build::configure().compile_fds(descriptors)?;
     for file in files {
         println!("cargo:rerun-if-changed={file}");

@@ -26,10 +26,7 @@ pub struct Head {
 
 impl Head {
     /// The head of an empty log.
-    pub const EMPTY: Self = Self {
-        number: 0,
-        hash: [0; 32],
-    };
+    pub const EMPTY: Self = Self { number: 0, hash: [0; 32] };
 }
 
 /// What is written down; number and hashes come from the chain.
@@ -100,10 +97,7 @@ pub fn seal(head: Head, record: Record) -> AuditEntry {
         nanos: record.at.subsec_nanosecond(),
     };
     let at = if at.nanos < 0 {
-        prost_types::Timestamp {
-            seconds: at.seconds - 1,
-            nanos: at.nanos + 1_000_000_000,
-        }
+        prost_types::Timestamp { seconds: at.seconds - 1, nanos: at.nanos + 1_000_000_000 }
     } else {
         at
     };
@@ -138,18 +132,13 @@ pub fn follow(head: Head, entry: &AuditEntry) -> Result<Head, ChainError> {
     let expected = head.number.saturating_add(1);
     let number = entry.number;
     if number != expected {
-        return Err(ChainError::Number {
-            expected,
-            found: number,
-        });
+        return Err(ChainError::Number { expected, found: number });
     }
     if entry.previous_hash != head.hash {
         return Err(ChainError::Link { number });
     }
-    let at = entry
-        .at
-        .filter(|at| (0..1_000_000_000).contains(&at.nanos))
-        .ok_or(ChainError::Time { number })?;
+    let at =
+        entry.at.filter(|at| (0..1_000_000_000).contains(&at.nanos)).ok_or(ChainError::Time { number })?;
     let hash = hash(entry, at);
     if entry.hash != hash {
         return Err(ChainError::Content { number });
@@ -167,25 +156,17 @@ pub fn extends(remembered: Head, found: Head, at_remembered: Option<&[u8]>) -> R
         return Ok(());
     }
     if found.number < remembered.number {
-        return Err(ChainError::Cut {
-            expected: remembered.number,
-            found: found.number,
-        });
+        return Err(ChainError::Cut { expected: remembered.number, found: found.number });
     }
     match at_remembered {
         Some(hash) if hash == remembered.hash => Ok(()),
-        _ => Err(ChainError::Link {
-            number: remembered.number,
-        }),
+        _ => Err(ChainError::Link { number: remembered.number }),
     }
 }
 
 fn hash(entry: &AuditEntry, at: prost_types::Timestamp) -> [u8; 32] {
-    let fields: BTreeMap<&str, &str> = entry
-        .fields
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-        .collect();
+    let fields: BTreeMap<&str, &str> =
+        entry.fields.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     let mut bytes = Canonical::new("tidegate audit entry v1")
         .number(entry.number)
         .bytes(&at.seconds.to_be_bytes())
@@ -198,11 +179,7 @@ fn hash(entry: &AuditEntry, at: prost_types::Timestamp) -> [u8; 32] {
     for (key, value) in fields {
         bytes = bytes.text(key).text(value);
     }
-    Sha256::new()
-        .chain_update(&entry.previous_hash)
-        .chain_update(bytes.finish())
-        .finalize()
-        .into()
+    Sha256::new().chain_update(&entry.previous_hash).chain_update(bytes.finish()).finalize().into()
 }
 
 #[cfg(test)]

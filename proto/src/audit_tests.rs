@@ -9,10 +9,7 @@ fn record(n: i64) -> Record {
         action: "deploy".to_owned(),
         subject: "shop".to_owned(),
         outcome: "succeeded".to_owned(),
-        fields: BTreeMap::from([
-            ("release".to_owned(), n.to_string()),
-            ("a".to_owned(), "b".to_owned()),
-        ]),
+        fields: BTreeMap::from([("release".to_owned(), n.to_string()), ("a".to_owned(), "b".to_owned())]),
     }
 }
 
@@ -70,11 +67,7 @@ fn every_change_is_found_at_its_entry() {
     for (what, change) in changes {
         let (mut entries, _) = log(4);
         change(&mut entries[2]);
-        assert_eq!(
-            verify(Head::EMPTY, &entries),
-            Err(ChainError::Content { number: 3 }),
-            "{what}"
-        );
+        assert_eq!(verify(Head::EMPTY, &entries), Err(ChainError::Content { number: 3 }), "{what}");
     }
 }
 
@@ -83,32 +76,17 @@ fn text_moved_between_fields_is_found() {
     let (mut entries, _) = log(1);
     entries[0].action = "deplo".to_owned();
     entries[0].subject = "yshop".to_owned();
-    assert_eq!(
-        verify(Head::EMPTY, &entries),
-        Err(ChainError::Content { number: 1 })
-    );
+    assert_eq!(verify(Head::EMPTY, &entries), Err(ChainError::Content { number: 1 }));
 }
 
 #[test]
 fn removed_reordered_and_rewritten_entries_are_found() {
     let (mut entries, _) = log(4);
     entries.remove(1);
-    assert_eq!(
-        verify(Head::EMPTY, &entries),
-        Err(ChainError::Number {
-            expected: 2,
-            found: 3
-        })
-    );
+    assert_eq!(verify(Head::EMPTY, &entries), Err(ChainError::Number { expected: 2, found: 3 }));
     let (mut entries, _) = log(4);
     entries.swap(1, 2);
-    assert_eq!(
-        verify(Head::EMPTY, &entries),
-        Err(ChainError::Number {
-            expected: 2,
-            found: 3
-        })
-    );
+    assert_eq!(verify(Head::EMPTY, &entries), Err(ChainError::Number { expected: 2, found: 3 }));
     // Rewritten with a valid hash of its own: the next one tells.
     let (mut entries, _) = log(4);
     let before = verify(Head::EMPTY, &entries[..1]).unwrap();
@@ -125,17 +103,8 @@ fn a_remembered_head_tells_a_cut_or_replaced_log() {
     let third = verify(Head::EMPTY, &entries[..3]).unwrap();
     assert!(extends(third, head, Some(&entries[2].hash)).is_ok());
     assert!(extends(Head::EMPTY, head, None).is_ok());
-    assert!(matches!(
-        extends(head, third, None),
-        Err(ChainError::Cut {
-            expected: 4,
-            found: 3
-        })
-    ));
-    assert!(matches!(
-        extends(third, head, Some(&entries[1].hash)),
-        Err(ChainError::Link { number: 3 })
-    ));
+    assert!(matches!(extends(head, third, None), Err(ChainError::Cut { expected: 4, found: 3 })));
+    assert!(matches!(extends(third, head, Some(&entries[1].hash)), Err(ChainError::Link { number: 3 })));
     assert!(extends(third, head, None).is_err());
 }
 

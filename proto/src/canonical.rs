@@ -15,8 +15,7 @@ impl Canonical {
     /// A field.
     pub(crate) fn bytes(mut self, field: &[u8]) -> Self {
         // usize is at most 64 bits on every platform Rust supports; the bound only satisfies the type.
-        self.0
-            .extend_from_slice(&u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes());
+        self.0.extend_from_slice(&u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes());
         self.0.extend_from_slice(field);
         self
     }
@@ -56,9 +55,7 @@ mod tests {
 
     #[test]
     fn a_list_is_not_its_items_written_one_by_one() {
-        let list = Canonical::new("d")
-            .list([b"a".as_slice(), b"b"].into_iter())
-            .finish();
+        let list = Canonical::new("d").list([b"a".as_slice(), b"b"].into_iter()).finish();
         let fields = Canonical::new("d").text("a").text("b").finish();
         assert_ne!(list, fields);
     }
@@ -67,12 +64,8 @@ mod tests {
     fn bytes_are_as_documented() {
         assert_eq!(
             Canonical::new("d").number(3).finish(),
-            [
-                &[0, 0, 0, 0, 0, 0, 0, 1, b'd'][..],
-                &[0, 0, 0, 0, 0, 0, 0, 8],
-                &[0, 0, 0, 0, 0, 0, 0, 3]
-            ]
-            .concat()
+            [&[0, 0, 0, 0, 0, 0, 0, 1, b'd'][..], &[0, 0, 0, 0, 0, 0, 0, 8], &[0, 0, 0, 0, 0, 0, 0, 3]]
+                .concat()
         );
     }
 }

@@ -133,17 +133,10 @@ struct Version {
 /// The grants go beyond the bounds, or one names no app.
 pub fn encode(grants: &[Grant]) -> Result<Vec<u8>, GrantsError> {
     check(grants)?;
-    let json = serde_json::to_vec(&Document {
-        version: VERSION,
-        grants: grants.to_vec(),
-    })
-    .map_err(GrantsError::Json)?;
+    let json = serde_json::to_vec(&Document { version: VERSION, grants: grants.to_vec() })
+        .map_err(GrantsError::Json)?;
     let der = utf8_string_der(&json)?;
-    if der.len() > MAX_GRANTS_BYTES {
-        Err(GrantsError::TooLarge)
-    } else {
-        Ok(der)
-    }
+    if der.len() > MAX_GRANTS_BYTES { Err(GrantsError::TooLarge) } else { Ok(der) }
 }
 
 /// Reads the value of the extension.
@@ -215,9 +208,7 @@ impl<'de> Deserialize<'de> for AppScope {
         }
         match Form::deserialize(deserializer)? {
             Form::Word(word) if word == "all" => Ok(Self::All),
-            Form::Word(_) => Err(serde::de::Error::custom(
-                "apps has to be \"all\" or a list of app names",
-            )),
+            Form::Word(_) => Err(serde::de::Error::custom("apps has to be \"all\" or a list of app names")),
             Form::List(apps) => Ok(Self::Only(apps)),
         }
     }

@@ -11,12 +11,7 @@ fn any_grant() -> impl Strategy<Value = Grant> {
         )
         .prop_map(AppScope::Only),
     ];
-    let role = prop_oneof![
-        Just(Role::Viewer),
-        Just(Role::Deployer),
-        Just(Role::Operator),
-        Just(Role::Admin)
-    ];
+    let role = prop_oneof![Just(Role::Viewer), Just(Role::Deployer), Just(Role::Operator), Just(Role::Admin)];
     ("[a-z][a-z0-9-]{0,30}", apps, role).prop_map(|(environment, apps, role)| Grant {
         environment: EnvironmentName::new(environment).unwrap(),
         apps,
@@ -49,11 +44,8 @@ fn der(json: &str) -> Vec<u8> {
 
 #[test]
 fn the_bytes_are_as_documented() {
-    let grant = Grant {
-        environment: "production".parse().unwrap(),
-        apps: AppScope::All,
-        role: Role::Deployer,
-    };
+    let grant =
+        Grant { environment: "production".parse().unwrap(), apps: AppScope::All, role: Role::Deployer };
     let json = r#"{"version":1,"grants":[{"environment":"production","apps":"all","role":"deployer"}]}"#;
     assert_eq!(encode(&[grant]).unwrap(), der(json));
 }
@@ -73,37 +65,18 @@ fn what_an_older_agent_cannot_judge_is_refused() {
     ] {
         assert!(decode(&der(json)).is_err(), "{json}");
     }
-    assert!(matches!(
-        decode(&der(r#"{"version":2,"more":1}"#)),
-        Err(GrantsError::Version { found: 2 })
-    ));
+    assert!(matches!(decode(&der(r#"{"version":2,"more":1}"#)), Err(GrantsError::Version { found: 2 })));
 }
 
 #[test]
 fn the_bounds_hold() {
-    let grant = Grant {
-        environment: "p".parse().unwrap(),
-        apps: AppScope::All,
-        role: Role::Viewer,
-    };
+    let grant = Grant { environment: "p".parse().unwrap(), apps: AppScope::All, role: Role::Viewer };
     assert!(encode(&vec![grant.clone(); MAX_GRANTS]).is_ok());
-    assert!(matches!(
-        encode(&vec![grant; MAX_GRANTS + 1]),
-        Err(GrantsError::TooLarge)
-    ));
-    let apps = (0..=MAX_APPS)
-        .map(|n| AppName::new(format!("a{n}")).unwrap())
-        .collect();
-    let wide = Grant {
-        environment: "p".parse().unwrap(),
-        apps: AppScope::Only(apps),
-        role: Role::Viewer,
-    };
+    assert!(matches!(encode(&vec![grant; MAX_GRANTS + 1]), Err(GrantsError::TooLarge)));
+    let apps = (0..=MAX_APPS).map(|n| AppName::new(format!("a{n}")).unwrap()).collect();
+    let wide = Grant { environment: "p".parse().unwrap(), apps: AppScope::Only(apps), role: Role::Viewer };
     assert!(matches!(encode(&[wide]), Err(GrantsError::TooLarge)));
-    assert!(matches!(
-        decode(&vec![b' '; MAX_GRANTS_BYTES + 1]),
-        Err(GrantsError::TooLarge)
-    ));
+    assert!(matches!(decode(&vec![b' '; MAX_GRANTS_BYTES + 1]), Err(GrantsError::TooLarge)));
 }
 
 #[test]

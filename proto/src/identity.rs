@@ -49,18 +49,12 @@ impl TrustDomain {
 
     /// The identity of an agent in this domain.
     pub fn agent(&self, droplet: DropletId) -> Identity {
-        Identity::Agent {
-            domain: self.clone(),
-            droplet,
-        }
+        Identity::Agent { domain: self.clone(), droplet }
     }
 
     /// The identity of a user in this domain.
     pub fn user(&self, name: UserName) -> Identity {
-        Identity::User {
-            domain: self.clone(),
-            name,
-        }
+        Identity::User { domain: self.clone(), name }
     }
 }
 
@@ -122,10 +116,7 @@ impl fmt::Display for Identity {
 impl FromStr for Identity {
     type Err = IdentityError;
     fn from_str(text: &str) -> Result<Self, IdentityError> {
-        let mut parts = text
-            .strip_prefix("spiffe://")
-            .ok_or_else(|| form(text))?
-            .split('/');
+        let mut parts = text.strip_prefix("spiffe://").ok_or_else(|| form(text))?.split('/');
         let (Some(domain), Some(kind), Some(name), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
@@ -154,9 +145,7 @@ impl From<Identity> for String {
 }
 
 fn form(text: &str) -> IdentityError {
-    IdentityError::Form {
-        text: text.chars().take(200).collect(),
-    }
+    IdentityError::Form { text: text.chars().take(200).collect() }
 }
 
 #[cfg(test)]

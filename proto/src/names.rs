@@ -17,11 +17,7 @@ pub struct NameError {
 impl NameError {
     fn new(kind: &'static str, text: &str, rule: &'static str) -> Self {
         // The text comes from outside: an error message must not grow with it.
-        Self {
-            kind,
-            text: text.chars().take(80).collect(),
-            rule,
-        }
+        Self { kind, text: text.chars().take(80).collect(), rule }
     }
 }
 
@@ -33,24 +29,18 @@ const INTENT_RULE: &str = "hold only small letters, digits and '-', and have 1 t
 fn is_label(text: &str) -> bool {
     text.len() <= 31
         && text.starts_with(|first: char| first.is_ascii_lowercase())
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 fn is_user(text: &str) -> bool {
     text.len() <= 63
         && text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
+        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
 }
 
 fn is_intent(text: &str) -> bool {
     (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 macro_rules! name {
@@ -142,9 +132,7 @@ impl DropletId {
     /// # Errors
     /// It is 0.
     pub fn new(id: u64) -> Result<Self, NameError> {
-        NonZeroU64::new(id)
-            .map(Self)
-            .ok_or_else(|| NameError::new("droplet id", "0", DROPLET_RULE))
+        NonZeroU64::new(id).map(Self).ok_or_else(|| NameError::new("droplet id", "0", DROPLET_RULE))
     }
 
     /// The number.
@@ -169,11 +157,7 @@ impl FromStr for DropletId {
         if !text.starts_with(|first: char| matches!(first, '1'..='9')) {
             return Err(refused());
         }
-        text.parse()
-            .ok()
-            .and_then(NonZeroU64::new)
-            .map(Self)
-            .ok_or_else(refused)
+        text.parse().ok().and_then(NonZeroU64::new).map(Self).ok_or_else(refused)
     }
 }
 

@@ -41,19 +41,11 @@ pub struct Rule {
 }
 
 const fn rule(rpc: &'static str, role: Role, scope: Scope) -> Rule {
-    Rule {
-        rpc,
-        least: LeastRole::Role(role),
-        scope,
-    }
+    Rule { rpc, least: LeastRole::Role(role), scope }
 }
 
 const fn unenrolled(rpc: &'static str) -> Rule {
-    Rule {
-        rpc,
-        least: LeastRole::Unenrolled,
-        scope: Scope::Droplet,
-    }
+    Rule { rpc, least: LeastRole::Unenrolled, scope: Scope::Droplet }
 }
 
 /// The table.
@@ -71,11 +63,7 @@ pub const RULES: &[Rule] = &[
     rule("/tidegate.v1.Agent/AuditLog", Role::Viewer, Scope::Droplet),
     rule("/tidegate.v1.Agent/Renew", Role::Admin, Scope::Droplet),
     // The list is signed: any caller may bring it.
-    rule(
-        "/tidegate.v1.Agent/InstallRevocationList",
-        Role::Viewer,
-        Scope::Any,
-    ),
+    rule("/tidegate.v1.Agent/InstallRevocationList", Role::Viewer, Scope::Any),
     unenrolled("/tidegate.v1.Enrolment/Begin"),
     unenrolled("/tidegate.v1.Enrolment/Complete"),
     rule("/grpc.health.v1.Health/Check", Role::Viewer, Scope::Any),
@@ -147,19 +135,13 @@ pub struct Call<'a> {
 /// # Errors
 /// The caller may not; the reason is for the caller's eyes.
 pub fn authorise(identity: &Identity, grants: &[Grant], call: Call<'_>) -> Result<(), Denied> {
-    let rule = find(call.rpc).ok_or_else(|| Denied::UnknownRpc {
-        rpc: call.rpc.chars().take(200).collect(),
-    })?;
+    let rule =
+        find(call.rpc).ok_or_else(|| Denied::UnknownRpc { rpc: call.rpc.chars().take(200).collect() })?;
     if matches!(identity, Identity::Agent { .. }) {
-        return Err(Denied::Agent {
-            identity: identity.to_string(),
-        });
+        return Err(Denied::Agent { identity: identity.to_string() });
     }
     if identity.domain() != call.domain {
-        return Err(Denied::OtherDomain {
-            identity: identity.to_string(),
-            domain: call.domain.to_string(),
-        });
+        return Err(Denied::OtherDomain { identity: identity.to_string(), domain: call.domain.to_string() });
     }
     let needed = match rule.least {
         LeastRole::Role(least) => least,

@@ -14,12 +14,7 @@ fn served() -> BTreeSet<String> {
         for file in &set.file {
             for service in &file.service {
                 for method in &service.method {
-                    rpcs.insert(format!(
-                        "/{}.{}/{}",
-                        file.package(),
-                        service.name(),
-                        method.name()
-                    ));
+                    rpcs.insert(format!("/{}.{}/{}", file.package(), service.name(), method.name()));
                 }
             }
         }
@@ -32,11 +27,8 @@ fn the_table_and_the_services_have_the_same_rpcs() {
     let rows: BTreeSet<String> = RULES.iter().map(|rule| rule.rpc.to_owned()).collect();
     assert_eq!(rows.len(), RULES.len(), "an RPC stands in two rows");
     assert_eq!(rows, served());
-    for known in [
-        "/tidegate.v1.Agent/Deploy",
-        "/tidegate.v1.Enrolment/Begin",
-        "/grpc.health.v1.Health/Check",
-    ] {
+    for known in ["/tidegate.v1.Agent/Deploy", "/tidegate.v1.Enrolment/Begin", "/grpc.health.v1.Health/Check"]
+    {
         assert!(rows.contains(known), "the descriptors were not read: {known}");
     }
 }
@@ -50,11 +42,7 @@ fn jane() -> Identity {
 }
 
 fn grant(role: Role, apps: AppScope) -> Grant {
-    Grant {
-        environment: "production".parse().unwrap(),
-        apps,
-        role,
-    }
+    Grant { environment: "production".parse().unwrap(), apps, role }
 }
 
 fn only(app: &str) -> AppScope {
@@ -63,15 +51,7 @@ fn only(app: &str) -> AppScope {
 
 fn judge(grants: &[Grant], app: Option<&str>, rpc: &str) -> Result<(), Denied> {
     let app: Option<AppName> = app.map(|name| name.parse().unwrap());
-    authorise(
-        &jane(),
-        grants,
-        Call {
-            domain: &domain(),
-            app: app.as_ref(),
-            rpc,
-        },
-    )
+    authorise(&jane(), grants, Call { domain: &domain(), app: app.as_ref(), rpc })
 }
 
 #[test]
@@ -79,15 +59,7 @@ fn each_role_reaches_exactly_what_the_design_says() {
     let expected = [
         (
             Role::Viewer,
-            [
-                "Info",
-                "Status",
-                "Logs",
-                "WatchRelease",
-                "AuditLog",
-                "InstallRevocationList",
-            ]
-            .as_slice(),
+            ["Info", "Status", "Logs", "WatchRelease", "AuditLog", "InstallRevocationList"].as_slice(),
         ),
         (Role::Deployer, &["Deploy", "PlanDeploy"]),
         (Role::Operator, &["ExecContainer", "Run", "RemoveApp"]),
@@ -102,14 +74,8 @@ fn each_role_reaches_exactly_what_the_design_says() {
             }
         }
     }
-    let agent_rpcs = RULES
-        .iter()
-        .filter(|rule| rule.rpc.starts_with("/tidegate.v1.Agent/"))
-        .count();
-    assert_eq!(
-        agent_rpcs,
-        expected.iter().map(|(_, methods)| methods.len()).sum::<usize>()
-    );
+    let agent_rpcs = RULES.iter().filter(|rule| rule.rpc.starts_with("/tidegate.v1.Agent/")).count();
+    assert_eq!(agent_rpcs, expected.iter().map(|(_, methods)| methods.len()).sum::<usize>());
 }
 
 #[test]
@@ -134,37 +100,20 @@ fn a_grant_for_one_app_reaches_neither_the_others_nor_the_droplet() {
 
 #[test]
 fn grants_do_not_add_up() {
-    let grants = [
-        grant(Role::Operator, only("shop")),
-        grant(Role::Viewer, AppScope::All),
-    ];
+    let grants = [grant(Role::Operator, only("shop")), grant(Role::Viewer, AppScope::All)];
     assert!(judge(&grants, Some("shop"), "/tidegate.v1.Agent/Run").is_ok());
     assert!(judge(&grants, Some("blog"), "/tidegate.v1.Agent/Run").is_err());
 }
 
 #[test]
 fn another_environment_or_fleet_is_refused() {
-    let elsewhere = Grant {
-        environment: "staging".parse().unwrap(),
-        apps: AppScope::All,
-        role: Role::Admin,
-    };
-    assert!(matches!(
-        judge(&[elsewhere], None, "/tidegate.v1.Agent/Info"),
-        Err(Denied::NotGranted { .. })
-    ));
+    let elsewhere = Grant { environment: "staging".parse().unwrap(), apps: AppScope::All, role: Role::Admin };
+    assert!(matches!(judge(&[elsewhere], None, "/tidegate.v1.Agent/Info"), Err(Denied::NotGranted { .. })));
     for other in ["shop.staging", "blog.production"] {
         let other: TrustDomain = other.parse().unwrap();
-        let call = Call {
-            domain: &other,
-            app: None,
-            rpc: "/tidegate.v1.Agent/Info",
-        };
+        let call = Call { domain: &other, app: None, rpc: "/tidegate.v1.Agent/Info" };
         let grants = [grant(Role::Admin, AppScope::All)];
-        assert!(matches!(
-            authorise(&jane(), &grants, call),
-            Err(Denied::OtherDomain { .. })
-        ));
+        assert!(matches!(authorise(&jane(), &grants, call), Err(Denied::OtherDomain { .. })));
     }
 }
 
@@ -172,11 +121,7 @@ fn another_environment_or_fleet_is_refused() {
 fn an_agent_is_refused_everything_whatever_its_grants() {
     let agent = domain().agent("7".parse().unwrap());
     for rule in RULES {
-        let call = Call {
-            domain: &domain(),
-            app: None,
-            rpc: rule.rpc,
-        };
+        let call = Call { domain: &domain(), app: None, rpc: rule.rpc };
         let denied = authorise(&agent, &[grant(Role::Admin, AppScope::All)], call);
         assert!(matches!(denied, Err(Denied::Agent { .. })), "{}", rule.rpc);
     }
@@ -187,18 +132,9 @@ fn nobody_without_a_grant_and_nothing_outside_the_table() {
     for rule in RULES {
         assert!(judge(&[], Some("shop"), rule.rpc).is_err(), "{}", rule.rpc);
     }
-    for rpc in [
-        "",
-        "/",
-        "/tidegate.v1.Agent/",
-        "/tidegate.v1.Agent/Nope",
-        "/tidegate.v1.agent/Info",
-        "Info",
-    ] {
+    for rpc in ["", "/", "/tidegate.v1.Agent/", "/tidegate.v1.Agent/Nope", "/tidegate.v1.agent/Info", "Info"]
+    {
         let all = [grant(Role::Admin, AppScope::All)];
-        assert!(
-            matches!(judge(&all, None, rpc), Err(Denied::UnknownRpc { .. })),
-            "{rpc:?}"
-        );
+        assert!(matches!(judge(&all, None, rpc), Err(Denied::UnknownRpc { .. })), "{rpc:?}");
     }
 }

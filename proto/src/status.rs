@@ -121,10 +121,7 @@ impl RichError {
             place: get("place"),
             cause: get("cause"),
             hint: get("hint"),
-            details: details
-                .debug_info()
-                .map(|debug| debug.stack_entries.clone())
-                .unwrap_or_default(),
+            details: details.debug_info().map(|debug| debug.stack_entries.clone()).unwrap_or_default(),
             ..plain
         }
         .bounded()
@@ -147,15 +144,12 @@ impl From<RichError> for Status {
     fn from(error: RichError) -> Status {
         let error = error.bounded();
         let mut details = ErrorDetails::new();
-        let metadata: HashMap<String, String> = [
-            ("place", &error.place),
-            ("cause", &error.cause),
-            ("hint", &error.hint),
-        ]
-        .into_iter()
-        .filter(|(_, text)| !text.is_empty())
-        .map(|(key, text)| (key.to_owned(), text.clone()))
-        .collect();
+        let metadata: HashMap<String, String> =
+            [("place", &error.place), ("cause", &error.cause), ("hint", &error.hint)]
+                .into_iter()
+                .filter(|(_, text)| !text.is_empty())
+                .map(|(key, text)| (key.to_owned(), text.clone()))
+                .collect();
         details.set_error_info(error.reason, ERROR_DOMAIN, metadata);
         if error.code == Code::InvalidArgument && !error.place.is_empty() {
             details.add_bad_request_violation(error.place, cut(error.cause, MAX_WHAT));

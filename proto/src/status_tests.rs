@@ -29,32 +29,19 @@ fn other_clients_see_the_field() {
 #[test]
 fn a_foreign_status_keeps_code_and_message() {
     let error = RichError::from_status(&Status::unavailable("connection reset"));
-    assert_eq!(
-        error,
-        RichError::new(Code::Unavailable, "Unavailable", "connection reset")
-    );
+    assert_eq!(error, RichError::new(Code::Unavailable, "Unavailable", "connection reset"));
     let mut details = ErrorDetails::new();
-    details.set_error_info(
-        "R",
-        "elsewhere.example",
-        HashMap::from([("hint".to_owned(), "x".to_owned())]),
-    );
+    details.set_error_info("R", "elsewhere.example", HashMap::from([("hint".to_owned(), "x".to_owned())]));
     let error = RichError::from_status(&Status::with_error_details(Code::Aborted, "m", details));
     assert_eq!(error.hint, "");
     let garbage = Status::with_details(Code::Internal, "m", vec![0xff; 40].into());
-    assert_eq!(
-        RichError::from_status(&garbage),
-        RichError::new(Code::Internal, "Internal", "m")
-    );
+    assert_eq!(RichError::from_status(&garbage), RichError::new(Code::Internal, "Internal", "m"));
 }
 
 #[test]
 fn the_last_lines_are_kept() {
     let lines: Vec<String> = (0..1000).map(|n| format!("line {n}")).collect();
-    let kept = RichError::new(Code::Internal, "R", "w")
-        .details(lines)
-        .bounded()
-        .details;
+    let kept = RichError::new(Code::Internal, "R", "w").details(lines).bounded().details;
     assert_eq!(kept.len(), 50);
     assert_eq!(kept.last().unwrap(), "line 999");
 }

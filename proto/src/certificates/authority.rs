@@ -110,9 +110,7 @@ impl Root {
         params.distinguished_name = distinguished_name(fleet, None, "tidegate root");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let made = params
-            .self_signed(&key.pair().map_err(IssueError::Key)?)
-            .map_err(IssueError::Make)?;
+        let made = params.self_signed(&key.pair().map_err(IssueError::Key)?).map_err(IssueError::Make)?;
         Self::new(made.der().clone(), key)
     }
 
@@ -122,11 +120,7 @@ impl Root {
     /// Certificate and key do not belong together, or it is no authority's certificate.
     pub fn new(certificate: CertificateDer<'static>, key: PrivateKey) -> Result<Self, IssueError> {
         let (not_after, _) = authority(&certificate, &key)?;
-        Ok(Self {
-            certificate,
-            key,
-            not_after,
-        })
+        Ok(Self { certificate, key, not_after })
     }
 
     /// The public part.
@@ -164,19 +158,15 @@ impl Issuer {
     ) -> Result<Self, IssueError> {
         let mut params = params(serial, now, ISSUER_LIFE)?;
         within(now, ISSUER_LIFE, root.not_after)?;
-        params.distinguished_name = distinguished_name(
-            &domain.fleet,
-            Some(domain.environment.as_str()),
-            "tidegate issuer",
-        );
+        params.distinguished_name =
+            distinguished_name(&domain.fleet, Some(domain.environment.as_str()), "tidegate issuer");
         params.subject_alt_names = vec![uri(&domain.uri())?];
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.use_authority_key_identifier_extension = true;
         let signer = signer(&root.certificate, &root.key)?;
-        let made = params
-            .signed_by(&key.pair().map_err(IssueError::Key)?, &signer)
-            .map_err(IssueError::Make)?;
+        let made =
+            params.signed_by(&key.pair().map_err(IssueError::Key)?, &signer).map_err(IssueError::Make)?;
         Self::new(made.der().clone(), key)
     }
 
@@ -192,13 +182,7 @@ impl Issuer {
             TrustDomain::from_uri(uri).map_err(IssueError::Domain)?
         };
         let signs_until = after(not_before, BACKDATED + ISSUER_SIGNS_FOR)?;
-        Ok(Self {
-            certificate,
-            key,
-            domain,
-            signs_until,
-            not_after,
-        })
+        Ok(Self { certificate, key, domain, signs_until, not_after })
     }
 
     /// The public part.
@@ -233,20 +217,14 @@ impl Issuer {
         now: Timestamp,
     ) -> Result<Chain, IssueError> {
         if now > self.signs_until {
-            return Err(IssueError::Retired {
-                domain: self.domain.clone(),
-                until: self.signs_until,
-            });
+            return Err(IssueError::Retired { domain: self.domain.clone(), until: self.signs_until });
         }
         let life = subject.life()?;
         within(now, life, self.not_after)?;
         let mut params = params(serial, now, life)?;
         let (identity, common_name) = subject.names(&self.domain);
-        params.distinguished_name = distinguished_name(
-            &self.domain.fleet,
-            Some(self.domain.environment.as_str()),
-            &common_name,
-        );
+        params.distinguished_name =
+            distinguished_name(&self.domain.fleet, Some(self.domain.environment.as_str()), &common_name);
         params.subject_alt_names = vec![uri(&identity)?];
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -259,10 +237,7 @@ impl Issuer {
         let signer = signer(&self.certificate, &self.key)?;
         let public_key = request.public_key().map_err(IssueError::Make)?;
         let made = params.signed_by(&public_key, &signer).map_err(IssueError::Make)?;
-        Ok(Chain {
-            leaf: made.der().clone(),
-            issuer: self.certificate.clone(),
-        })
+        Ok(Chain { leaf: made.der().clone(), issuer: self.certificate.clone() })
     }
 }
 
@@ -277,14 +252,10 @@ pub fn self_signed(
 ) -> Result<CertificateDer<'static>, IssueError> {
     let mut params = params(serial, now, ISSUER_SIGNS_FOR)?;
     params.distinguished_name = DistinguishedName::new();
-    params
-        .distinguished_name
-        .push(rcgen::DnType::CommonName, "tidegate agent, not enrolled");
+    params.distinguished_name.push(rcgen::DnType::CommonName, "tidegate agent, not enrolled");
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let made = params
-        .self_signed(&key.pair().map_err(IssueError::Key)?)
-        .map_err(IssueError::Make)?;
+    let made = params.self_signed(&key.pair().map_err(IssueError::Key)?).map_err(IssueError::Make)?;
     Ok(made.der().clone())
 }
 
@@ -293,9 +264,7 @@ fn params(serial: &Serial, now: Timestamp, life: Duration) -> Result<Certificate
     let mut params = CertificateParams::default();
     params.serial_number = Some(serial.to_rcgen());
     params.not_before = asn1_time(not_before).ok_or(IssueError::Time)?.to_datetime();
-    params.not_after = asn1_time(after(now, life)?)
-        .ok_or(IssueError::Time)?
-        .to_datetime();
+    params.not_after = asn1_time(after(now, life)?).ok_or(IssueError::Time)?.to_datetime();
     Ok(params)
 }
 
@@ -309,11 +278,7 @@ fn after(start: Timestamp, duration: Duration) -> Result<Timestamp, IssueError> 
 
 fn within(now: Timestamp, life: Duration, limit: Timestamp) -> Result<(), IssueError> {
     let wanted = after(now, life)?;
-    if wanted > limit {
-        Err(IssueError::Outlives { wanted, limit })
-    } else {
-        Ok(())
-    }
+    if wanted > limit { Err(IssueError::Outlives { wanted, limit }) } else { Ok(()) }
 }
 
 /// Checks that an authority's certificate and key belong together; tells its end and beginning.

@@ -37,12 +37,7 @@ fn lives_are_as_the_design_says() {
 fn a_ci_certificate_lives_no_longer_than_a_day() {
     let authorities = Authorities::new("production");
     let request = CertificateRequest::new(&PrivateKey::generate().unwrap()).unwrap();
-    for life in [
-        DAY + Duration::from_secs(1),
-        DAY * 90,
-        Duration::ZERO,
-        Duration::MAX,
-    ] {
+    for life in [DAY + Duration::from_secs(1), DAY * 90, Duration::ZERO, Duration::MAX] {
         let refused = authorities.issuer.issue(&request, &ci(life), &serial(9), NOW);
         assert!(matches!(refused, Err(IssueError::CiLife)), "{life:?}");
     }
@@ -60,10 +55,7 @@ fn names_come_from_the_signer_alone() {
     let der = wish.serialize_request(&key.pair().unwrap()).unwrap();
     let request = CertificateRequest::from_der(der.der()).unwrap();
     let authorities = Authorities::new("production");
-    let chain = authorities
-        .issuer
-        .issue(&request, &ci(HOUR), &serial(9), NOW)
-        .unwrap();
+    let chain = authorities.issuer.issue(&request, &ci(HOUR), &serial(9), NOW).unwrap();
     let leaf = PeerCertificate::parse(&chain.leaf).unwrap();
     assert_eq!(leaf.identity, domain("production").user("ci-7".parse().unwrap()));
     assert_eq!(leaf.grants, grants("production", Role::Deployer));
@@ -84,10 +76,7 @@ fn an_issuer_signs_for_a_year_and_never_beyond_its_own_end() {
     let agent = Subject::Agent("7".parse().unwrap());
     let issue = |at| authorities.issuer.issue(&request, &agent, &serial(9), at);
     assert!(issue(later(ISSUER_SIGNS_FOR)).is_ok());
-    assert!(matches!(
-        issue(later(ISSUER_SIGNS_FOR + DAY)),
-        Err(IssueError::Retired { .. })
-    ));
+    assert!(matches!(issue(later(ISSUER_SIGNS_FOR + DAY)), Err(IssueError::Retired { .. })));
     let late = later(DAY * 3550);
     let issuer = Issuer::make(
         &authorities.root,
@@ -109,31 +98,17 @@ fn stored_authorities_are_taken_with_their_own_key_only() {
     assert_eq!(again.signs_until(), issuer.signs_until());
     let swapped = Issuer::new(issuer.certificate().clone(), root.key().clone());
     assert!(matches!(swapped, Err(IssueError::Mismatch)));
-    assert!(matches!(
-        Root::new(root.certificate().clone(), issuer.key().clone()),
-        Err(IssueError::Mismatch)
-    ));
+    assert!(matches!(Root::new(root.certificate().clone(), issuer.key().clone()), Err(IssueError::Mismatch)));
     // A root names no environment; a leaf is no authority.
     assert!(Issuer::new(root.certificate().clone(), root.key().clone()).is_err());
     let (chain, key) = authorities.leaf(&admin("jane"), 9);
-    assert!(matches!(
-        Issuer::new(chain.leaf, key),
-        Err(IssueError::Authority(ParseError::Authority))
-    ));
+    assert!(matches!(Issuer::new(chain.leaf, key), Err(IssueError::Authority(ParseError::Authority))));
 }
 
 #[test]
 fn a_time_beyond_x509_is_refused() {
     let fleet = "shop".parse().unwrap();
-    assert!(
-        Root::make(
-            &fleet,
-            PrivateKey::generate().unwrap(),
-            &serial(1),
-            Timestamp::MAX
-        )
-        .is_err()
-    );
+    assert!(Root::make(&fleet, PrivateKey::generate().unwrap(), &serial(1), Timestamp::MAX).is_err());
     // 2050 is where X.509 changes its way to write years.
     let at: Timestamp = "2049-12-31T12:00:00Z".parse().unwrap();
     let root = Root::make(&fleet, PrivateKey::generate().unwrap(), &serial(1), at).unwrap();
@@ -145,8 +120,5 @@ fn issuers_of_one_root_differ() {
     let authorities = Authorities::new("production");
     let staging = issuer_below(&authorities.root, "staging");
     assert_eq!(staging.domain(), &domain("staging"));
-    assert_ne!(
-        staging.key().spki_digest(),
-        authorities.issuer.key().spki_digest()
-    );
+    assert_ne!(staging.key().spki_digest(), authorities.issuer.key().spki_digest());
 }

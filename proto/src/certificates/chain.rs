@@ -63,10 +63,7 @@ impl Chain {
     /// # Errors
     /// There are not exactly two, or one is too long.
     pub fn from_certificates(certificates: Vec<CertificateDer<'static>>) -> Result<Self, ChainError> {
-        if certificates
-            .iter()
-            .any(|certificate| certificate.len() > MAX_CERTIFICATE_BYTES)
-        {
+        if certificates.iter().any(|certificate| certificate.len() > MAX_CERTIFICATE_BYTES) {
             return Err(ChainError::TooLong);
         }
         let found = certificates.len();

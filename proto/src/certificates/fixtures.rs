@@ -26,11 +26,7 @@ pub(crate) fn domain(environment: &str) -> TrustDomain {
 }
 
 pub(crate) fn grants(environment: &str, role: Role) -> Vec<Grant> {
-    vec![Grant {
-        environment: environment.parse().unwrap(),
-        apps: AppScope::All,
-        role,
-    }]
+    vec![Grant { environment: environment.parse().unwrap(), apps: AppScope::All, role }]
 }
 
 pub(crate) fn admin(name: &str) -> Subject {
@@ -38,11 +34,7 @@ pub(crate) fn admin(name: &str) -> Subject {
 }
 
 pub(crate) fn user(name: &str, role: Role) -> Subject {
-    Subject::User {
-        name: name.parse().unwrap(),
-        grants: grants("production", role),
-        life: UserLife::Person,
-    }
+    Subject::User { name: name.parse().unwrap(), grants: grants("production", role), life: UserLife::Person }
 }
 
 /// A leaf that no issuer of ours would sign, and its key.
@@ -61,18 +53,8 @@ pub(crate) fn forge(
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     change(&mut params);
     let signer = authority::signer(issuer.certificate(), issuer.key()).unwrap();
-    let leaf = params
-        .signed_by(&key.pair().unwrap(), &signer)
-        .unwrap()
-        .der()
-        .clone();
-    (
-        Chain {
-            leaf,
-            issuer: issuer.certificate().clone(),
-        },
-        key,
-    )
+    let leaf = params.signed_by(&key.pair().unwrap(), &signer).unwrap().der().clone();
+    (Chain { leaf, issuer: issuer.certificate().clone() }, key)
 }
 
 /// A root and one issuer below it.
@@ -97,10 +79,7 @@ impl Authorities {
     /// The same fleet with the issuer that follows.
     pub(crate) fn with_issuer_of(&self, when: Timestamp) -> Self {
         let issuer = issuer_below_at(&self.root, self.issuer.domain().environment.as_str(), when);
-        Self {
-            root: self.root.clone(),
-            issuer,
-        }
+        Self { root: self.root.clone(), issuer }
     }
 
     pub(crate) fn roots(&self) -> RootBundle {
@@ -118,10 +97,7 @@ impl Authorities {
     pub(crate) fn leaf_at(&self, subject: &Subject, n: u8, now: Timestamp) -> (Chain, PrivateKey) {
         let key = PrivateKey::generate().unwrap();
         let request = CertificateRequest::new(&key).unwrap();
-        (
-            self.issuer.issue(&request, subject, &serial(n), now).unwrap(),
-            key,
-        )
+        (self.issuer.issue(&request, subject, &serial(n), now).unwrap(), key)
     }
 }
 
@@ -130,12 +106,5 @@ pub(crate) fn issuer_below(root: &Root, environment: &str) -> Issuer {
 }
 
 fn issuer_below_at(root: &Root, environment: &str, when: Timestamp) -> Issuer {
-    Issuer::make(
-        root,
-        &domain(environment),
-        PrivateKey::generate().unwrap(),
-        &serial(2),
-        when,
-    )
-    .unwrap()
+    Issuer::make(root, &domain(environment), PrivateKey::generate().unwrap(), &serial(2), when).unwrap()
 }

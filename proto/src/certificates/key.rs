@@ -40,10 +40,7 @@ impl PrivateKey {
     /// There is none.
     pub fn generate() -> Result<Self, KeyError> {
         let mut pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(KeyError::Generate)?;
-        let key = Self {
-            pkcs8: Zeroizing::new(pair.serialized_der().to_vec()),
-            spki: digest_of(&pair),
-        };
+        let key = Self { pkcs8: Zeroizing::new(pair.serialized_der().to_vec()), spki: digest_of(&pair) };
         pair.zeroize();
         Ok(key)
     }
@@ -57,10 +54,7 @@ impl PrivateKey {
             PrivatePkcs8KeyDer::from_pem_slice(text.expose_secret().as_bytes()).map_err(KeyError::Pem)?;
         let mut pair =
             KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_ECDSA_P256_SHA256).map_err(KeyError::Kind)?;
-        let key = Self {
-            pkcs8: Zeroizing::new(der.secret_pkcs8_der().to_vec()),
-            spki: digest_of(&pair),
-        };
+        let key = Self { pkcs8: Zeroizing::new(der.secret_pkcs8_der().to_vec()), spki: digest_of(&pair) };
         pair.zeroize();
         Ok(key)
     }
@@ -78,9 +72,7 @@ impl PrivateKey {
     /// For rcgen; the caller drops it soon.
     pub(super) fn pair(&self) -> Result<Pair, KeyError> {
         let der = PrivatePkcs8KeyDer::from(self.pkcs8.as_slice());
-        KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_ECDSA_P256_SHA256)
-            .map(Pair)
-            .map_err(KeyError::Kind)
+        KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_ECDSA_P256_SHA256).map(Pair).map_err(KeyError::Kind)
     }
 
     /// For rustls, which keeps its own copy as long as the configuration lives.
@@ -91,9 +83,7 @@ impl PrivateKey {
 
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PrivateKey")
-            .field("spki", &self.spki)
-            .finish_non_exhaustive()
+        f.debug_struct("PrivateKey").field("spki", &self.spki).finish_non_exhaustive()
     }
 }
 
@@ -237,32 +227,16 @@ mod tests {
         let key = PrivateKey::generate().unwrap();
         let shown = format!("{key:?}");
         let digits = hex::encode(key.pkcs8.as_slice());
-        assert!(
-            !shown.contains(digits.get(40..80).unwrap()) && shown.len() < 120,
-            "{shown}"
-        );
+        assert!(!shown.contains(digits.get(40..80).unwrap()) && shown.len() < 120, "{shown}");
     }
 
     #[test]
     fn other_keys_are_refused() {
-        let ed25519 = KeyPair::generate_for(&rcgen::PKCS_ED25519)
-            .unwrap()
-            .serialize_pem();
-        assert!(matches!(
-            PrivateKey::from_pem(&ed25519.into()),
-            Err(KeyError::Kind(_))
-        ));
-        let p384 = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384)
-            .unwrap()
-            .serialize_pem();
-        assert!(matches!(
-            PrivateKey::from_pem(&p384.into()),
-            Err(KeyError::Kind(_))
-        ));
-        assert!(matches!(
-            PrivateKey::from_pem(&"no key".into()),
-            Err(KeyError::Pem(_))
-        ));
+        let ed25519 = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem();
+        assert!(matches!(PrivateKey::from_pem(&ed25519.into()), Err(KeyError::Kind(_))));
+        let p384 = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap().serialize_pem();
+        assert!(matches!(PrivateKey::from_pem(&p384.into()), Err(KeyError::Kind(_))));
+        assert!(matches!(PrivateKey::from_pem(&"no key".into()), Err(KeyError::Pem(_))));
     }
 
     #[test]

@@ -116,10 +116,8 @@ pub(super) fn x509<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a
 
 /// The one URI in the alternative names; there may be nothing else among them.
 pub(super) fn only_uri<'a>(certificate: &'a X509Certificate<'_>) -> Result<&'a str, ParseError> {
-    let names = certificate
-        .subject_alternative_name()
-        .map_err(|_| ParseError::Names)?
-        .ok_or(ParseError::Names)?;
+    let names =
+        certificate.subject_alternative_name().map_err(|_| ParseError::Names)?.ok_or(ParseError::Names)?;
     match names.value.general_names.as_slice() {
         [GeneralName::URI(uri)] => Ok(uri),
         _ => Err(ParseError::Names),
@@ -127,19 +125,13 @@ pub(super) fn only_uri<'a>(certificate: &'a X509Certificate<'_>) -> Result<&'a s
 }
 
 pub(super) fn is_p256(spki: &SubjectPublicKeyInfo<'_>) -> bool {
-    let curve = spki
-        .algorithm
-        .parameters
-        .as_ref()
-        .and_then(|parameters| parameters.as_oid().ok());
+    let curve = spki.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
     spki.algorithm.algorithm == oid!(1.2.840.10045.2.1) && curve == Some(oid!(1.2.840.10045.3.1.7))
 }
 
 fn grants_of(certificate: &X509Certificate<'_>) -> Result<Vec<Grant>, ParseError> {
     let oid = grants::grants_oid();
-    let mut found = certificate
-        .iter_extensions()
-        .filter(|extension| extension.oid == oid);
+    let mut found = certificate.iter_extensions().filter(|extension| extension.oid == oid);
     let Some(extension) = found.next() else {
         return Ok(Vec::new());
     };

@@ -54,15 +54,10 @@ pub fn certificates_from_pem(text: &str) -> Result<Vec<CertificateDer<'static>>,
         .take(MAX_BLOCKS + 1)
         .collect::<Result<_, _>>()
         .map_err(PemError::Syntax)?;
-    let fits = certificates
-        .iter()
-        .all(|certificate| certificate.len() <= MAX_CERTIFICATE_BYTES);
+    let fits = certificates.iter().all(|certificate| certificate.len() <= MAX_CERTIFICATE_BYTES);
     match certificates.len() {
         1..=MAX_BLOCKS if fits => Ok(certificates),
-        found => Err(PemError::Count {
-            found,
-            wanted: "1 to 16",
-        }),
+        found => Err(PemError::Count { found, wanted: "1 to 16" }),
     }
 }
 
@@ -74,10 +69,7 @@ pub fn certificate_from_pem(text: &str) -> Result<CertificateDer<'static>, PemEr
     let mut certificates = certificates_from_pem(text)?;
     match (certificates.pop(), certificates.len()) {
         (Some(only), 0) => Ok(only),
-        (_, others) => Err(PemError::Count {
-            found: others + 1,
-            wanted: "one",
-        }),
+        (_, others) => Err(PemError::Count { found: others + 1, wanted: "one" }),
     }
 }
 

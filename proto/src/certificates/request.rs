@@ -48,9 +48,8 @@ impl CertificateRequest {
     pub fn new(key: &PrivateKey) -> Result<Self, RequestError> {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
-        let request = params
-            .serialize_request(&key.pair().map_err(RequestError::Key)?)
-            .map_err(RequestError::Make)?;
+        let request =
+            params.serialize_request(&key.pair().map_err(RequestError::Key)?).map_err(RequestError::Make)?;
         Self::from_der(request.der())
     }
 
@@ -71,10 +70,7 @@ impl CertificateRequest {
             return Err(RequestError::Kind);
         }
         request.verify_signature().map_err(|_| RequestError::Signature)?;
-        Ok(Self {
-            der: der.to_vec(),
-            spki: spki.raw.to_vec(),
-        })
+        Ok(Self { der: der.to_vec(), spki: spki.raw.to_vec() })
     }
 
     /// The bytes for the wire.
@@ -102,10 +98,7 @@ mod tests {
     fn a_request_carries_its_key() {
         let key = PrivateKey::generate().unwrap();
         let request = CertificateRequest::new(&key).unwrap();
-        assert_eq!(
-            CertificateRequest::from_der(request.der()).unwrap().spki_digest(),
-            key.spki_digest()
-        );
+        assert_eq!(CertificateRequest::from_der(request.der()).unwrap().spki_digest(), key.spki_digest());
     }
 
     #[test]
@@ -113,17 +106,10 @@ mod tests {
         let mine = CertificateRequest::new(&PrivateKey::generate().unwrap()).unwrap();
         let theirs = CertificateRequest::new(&PrivateKey::generate().unwrap()).unwrap();
         // Their key in my request: the signature is mine.
-        let at = mine
-            .der
-            .windows(mine.spki.len())
-            .position(|bytes| bytes == mine.spki)
-            .unwrap();
+        let at = mine.der.windows(mine.spki.len()).position(|bytes| bytes == mine.spki).unwrap();
         let mut forged = mine.der.clone();
         forged[at..at + theirs.spki.len()].copy_from_slice(&theirs.spki);
-        assert!(matches!(
-            CertificateRequest::from_der(&forged),
-            Err(RequestError::Signature)
-        ));
+        assert!(matches!(CertificateRequest::from_der(&forged), Err(RequestError::Signature)));
     }
 
     #[test]
@@ -131,23 +117,12 @@ mod tests {
         for algorithm in [&rcgen::PKCS_ED25519, &rcgen::PKCS_ECDSA_P384_SHA384] {
             let pair = rcgen::KeyPair::generate_for(algorithm).unwrap();
             let der = CertificateParams::default().serialize_request(&pair).unwrap();
-            assert!(matches!(
-                CertificateRequest::from_der(der.der()),
-                Err(RequestError::Kind)
-            ));
+            assert!(matches!(CertificateRequest::from_der(der.der()), Err(RequestError::Kind)));
         }
-        let mut long = CertificateRequest::new(&PrivateKey::generate().unwrap())
-            .unwrap()
-            .der;
+        let mut long = CertificateRequest::new(&PrivateKey::generate().unwrap()).unwrap().der;
         long.push(0);
-        assert!(matches!(
-            CertificateRequest::from_der(&long),
-            Err(RequestError::Syntax)
-        ));
-        assert!(matches!(
-            CertificateRequest::from_der(&vec![0x30; 20_000]),
-            Err(RequestError::Syntax)
-        ));
+        assert!(matches!(CertificateRequest::from_der(&long), Err(RequestError::Syntax)));
+        assert!(matches!(CertificateRequest::from_der(&vec![0x30; 20_000]), Err(RequestError::Syntax)));
     }
 
     #[test]

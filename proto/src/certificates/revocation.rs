@@ -87,14 +87,8 @@ impl RevocationList {
         revoked: &[Revoked],
         now: Timestamp,
     ) -> Result<Self, RevocationError> {
-        let time = |at: Timestamp| {
-            asn1_time(at)
-                .map(|at| at.to_datetime())
-                .ok_or(RevocationError::Time)
-        };
-        let next = now
-            .checked_add(authority::ROOT_LIFE)
-            .map_err(|_| RevocationError::Time)?;
+        let time = |at: Timestamp| asn1_time(at).map(|at| at.to_datetime()).ok_or(RevocationError::Time);
+        let next = now.checked_add(authority::ROOT_LIFE).map_err(|_| RevocationError::Time)?;
         let revoked_certs = revoked
             .iter()
             .map(|revoked| {
@@ -133,11 +127,7 @@ impl RevocationList {
             .iter_revoked_certificates()
             .map(|revoked| Serial::from_der(revoked.raw_serial()).map_err(|_| RevocationError::Syntax))
             .collect::<Result<_, _>>()?;
-        Ok(Self {
-            number,
-            serials,
-            der: der.to_vec(),
-        })
+        Ok(Self { number, serials, der: der.to_vec() })
     }
 
     /// Reads a list from outside: one of the issuers, which has to be the domain's and below a trusted root, signed it.
@@ -152,9 +142,7 @@ impl RevocationList {
         domain: &TrustDomain,
     ) -> Result<Self, RevocationError> {
         let parsed = parse(der)?;
-        let mut refusal = RevocationError::Signature {
-            domain: domain.clone(),
-        };
+        let mut refusal = RevocationError::Signature { domain: domain.clone() };
         for issuer in issuers {
             match verifier.verify_issuer(issuer, domain) {
                 Ok(certificate) if parsed.verify_signature(certificate.public_key()).is_ok() => {
@@ -174,10 +162,7 @@ impl RevocationList {
     pub fn check_replaces(&self, present: Option<&Self>) -> Result<(), RevocationError> {
         match present {
             Some(present) if present.number >= self.number && present != self => {
-                Err(RevocationError::Number {
-                    present: present.number,
-                    found: self.number,
-                })
+                Err(RevocationError::Number { present: present.number, found: self.number })
             }
             _ => Ok(()),
         }

@@ -2,13 +2,7 @@ use super::*;
 use crate::certificates::fixtures::{Authorities, NOW, admin, domain, issuer_below, later, serial};
 
 fn revoked(numbers: &[u8]) -> Vec<Revoked> {
-    numbers
-        .iter()
-        .map(|n| Revoked {
-            serial: serial(*n),
-            at: NOW,
-        })
-        .collect()
+    numbers.iter().map(|n| Revoked { serial: serial(*n), at: NOW }).collect()
 }
 
 fn verify(
@@ -50,22 +44,13 @@ fn who_is_not_the_environments_issuer_signs_no_list() {
     let (fleet, other) = (Authorities::new("production"), Authorities::new("production"));
     let issuer = fleet.issuer.certificate();
     let stranger = RevocationList::issue(&other.issuer, 7, &[], NOW).unwrap();
-    assert!(matches!(
-        verify(&fleet, stranger.der(), &[issuer]),
-        Err(RevocationError::Signature { .. })
-    ));
+    assert!(matches!(verify(&fleet, stranger.der(), &[issuer]), Err(RevocationError::Signature { .. })));
     let shown = verify(&fleet, stranger.der(), &[other.issuer.certificate()]);
-    assert!(matches!(
-        shown,
-        Err(RevocationError::Signer(VerifyError::Signature))
-    ));
+    assert!(matches!(shown, Err(RevocationError::Signer(VerifyError::Signature))));
     let staging = issuer_below(&fleet.root, "staging");
     let theirs = RevocationList::issue(&staging, 7, &[], NOW).unwrap();
     let crossed = verify(&fleet, theirs.der(), &[issuer, staging.certificate()]);
-    assert!(matches!(
-        crossed,
-        Err(RevocationError::Signer(VerifyError::OtherIssuer { .. }))
-    ));
+    assert!(matches!(crossed, Err(RevocationError::Signer(VerifyError::OtherIssuer { .. }))));
     let (chain, _) = fleet.leaf(&admin("jane"), 9);
     assert!(verify(&fleet, stranger.der(), &[&chain.leaf]).is_err());
     assert!(verify(&fleet, stranger.der(), &[]).is_err());
@@ -80,19 +65,12 @@ fn a_changed_list_is_refused() {
         der[position] ^= 0x01;
         // Bytes outside of what is signed may differ; what the list says may not.
         if let Ok(changed) = verify(&fleet, &der, &[fleet.issuer.certificate()]) {
-            assert_eq!(
-                (changed.number, changed.serials),
-                (7, list.serials.clone()),
-                "byte {position}"
-            );
+            assert_eq!((changed.number, changed.serials), (7, list.serials.clone()), "byte {position}");
         }
     }
     let mut longer = list.der().to_vec();
     longer.push(0);
-    assert!(matches!(
-        RevocationList::from_own_der(&longer),
-        Err(RevocationError::Syntax)
-    ));
+    assert!(matches!(RevocationList::from_own_der(&longer), Err(RevocationError::Syntax)));
     assert!(RevocationList::from_own_der(&vec![0x30; MAX_REVOCATION_LIST_BYTES + 1]).is_err());
 }
 
@@ -119,10 +97,7 @@ fn twenty_thousand_fit_into_the_bound() {
         .map(|n| {
             let mut bytes = [0; 16];
             bytes[12..].copy_from_slice(&n.to_be_bytes());
-            Revoked {
-                serial: Serial::from_random(bytes),
-                at: NOW,
-            }
+            Revoked { serial: Serial::from_random(bytes), at: NOW }
         })
         .collect();
     let list = RevocationList::issue(&fleet.issuer, 7, &many, NOW).unwrap();

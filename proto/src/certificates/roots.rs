@@ -93,18 +93,12 @@ impl RootBundle {
     /// As [`RootBundle::new`], or the message is absent.
     pub fn from_proto(message: Option<v1::RootBundle>) -> Result<Self, RootsError> {
         let message = message.ok_or(RootsError::Absent)?;
-        Self::new(
-            message.number,
-            message.roots.into_iter().map(CertificateDer::from).collect(),
-        )
+        Self::new(message.number, message.roots.into_iter().map(CertificateDer::from).collect())
     }
 
     /// For the wire or a file.
     pub fn to_proto(&self) -> v1::RootBundle {
-        v1::RootBundle {
-            number: self.number,
-            roots: self.roots.iter().map(|root| root.to_vec()).collect(),
-        }
+        v1::RootBundle { number: self.number, roots: self.roots.iter().map(|root| root.to_vec()).collect() }
     }
 
     /// Signs this bundle with the key of a root of the bundle it shall replace.
@@ -114,10 +108,7 @@ impl RootBundle {
     pub fn sign(&self, old_root: &PrivateKey) -> Result<v1::SignedRootBundle, RootsError> {
         let pair = old_root.pair().map_err(RootsError::Key)?;
         let signature = pair.sign(&self.canonical_bytes()).map_err(RootsError::Sign)?;
-        Ok(v1::SignedRootBundle {
-            bundle: Some(self.to_proto()),
-            signature,
-        })
+        Ok(v1::SignedRootBundle { bundle: Some(self.to_proto()), signature })
     }
 
     /// Checks a bundle that is to replace this one.
@@ -127,17 +118,10 @@ impl RootBundle {
     pub fn verify_update(&self, signed: v1::SignedRootBundle) -> Result<Self, RootsError> {
         let next = Self::from_proto(signed.bundle)?;
         if next.number <= self.number {
-            return Err(RootsError::Number {
-                present: self.number,
-                found: next.number,
-            });
+            return Err(RootsError::Number { present: self.number, found: next.number });
         }
         let message = next.canonical_bytes();
-        if self
-            .roots
-            .iter()
-            .any(|root| verifies(root, &message, &signed.signature))
-        {
+        if self.roots.iter().any(|root| verifies(root, &message, &signed.signature)) {
             Ok(next)
         } else {
             Err(RootsError::Signature)

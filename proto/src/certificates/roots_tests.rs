@@ -2,14 +2,7 @@ use super::*;
 use crate::certificates::fixtures::{Authorities, admin};
 
 fn bundle(number: u64, fleets: &[&Authorities]) -> RootBundle {
-    RootBundle::new(
-        number,
-        fleets
-            .iter()
-            .map(|fleet| fleet.root.certificate().clone())
-            .collect(),
-    )
-    .unwrap()
+    RootBundle::new(number, fleets.iter().map(|fleet| fleet.root.certificate().clone()).collect()).unwrap()
 }
 
 #[test]
@@ -29,10 +22,7 @@ fn an_old_root_names_the_next_ones() {
     assert_eq!(present.verify_update(signed).unwrap(), next);
     // And the new one alone may go on from there.
     let last = bundle(3, &[&new]);
-    assert_eq!(
-        next.verify_update(last.sign(new.root.key()).unwrap()).unwrap(),
-        last
-    );
+    assert_eq!(next.verify_update(last.sign(new.root.key()).unwrap()).unwrap(), last);
 }
 
 #[test]
@@ -41,21 +31,12 @@ fn nobody_else_does() {
     let present = bundle(1, &[&old]);
     let next = bundle(2, &[&new]);
     let by_new = next.sign(new.root.key()).unwrap();
-    assert!(matches!(
-        present.verify_update(by_new),
-        Err(RootsError::Signature)
-    ));
+    assert!(matches!(present.verify_update(by_new), Err(RootsError::Signature)));
     let by_issuer = next.sign(old.issuer.key()).unwrap();
-    assert!(matches!(
-        present.verify_update(by_issuer),
-        Err(RootsError::Signature)
-    ));
+    assert!(matches!(present.verify_update(by_issuer), Err(RootsError::Signature)));
     let mut unsigned = next.sign(old.root.key()).unwrap();
     unsigned.signature.clear();
-    assert!(matches!(
-        present.verify_update(unsigned),
-        Err(RootsError::Signature)
-    ));
+    assert!(matches!(present.verify_update(unsigned), Err(RootsError::Signature)));
 }
 
 #[test]
@@ -65,21 +46,10 @@ fn a_signed_bundle_cannot_be_changed() {
     let good = bundle(2, &[&old]).sign(old.root.key()).unwrap();
     let mut renumbered = good.clone();
     renumbered.bundle.as_mut().unwrap().number = 9;
-    assert!(matches!(
-        present.verify_update(renumbered),
-        Err(RootsError::Signature)
-    ));
+    assert!(matches!(present.verify_update(renumbered), Err(RootsError::Signature)));
     let mut widened = good;
-    widened
-        .bundle
-        .as_mut()
-        .unwrap()
-        .roots
-        .push(new.root.certificate().to_vec());
-    assert!(matches!(
-        present.verify_update(widened),
-        Err(RootsError::Signature)
-    ));
+    widened.bundle.as_mut().unwrap().roots.push(new.root.certificate().to_vec());
+    assert!(matches!(present.verify_update(widened), Err(RootsError::Signature)));
 }
 
 #[test]
@@ -89,10 +59,7 @@ fn numbers_only_rise() {
     for number in [0, 4, 5] {
         let signed = bundle(number, &[&old]).sign(old.root.key()).unwrap();
         assert!(
-            matches!(
-                present.verify_update(signed),
-                Err(RootsError::Number { present: 5, .. })
-            ),
+            matches!(present.verify_update(signed), Err(RootsError::Number { present: 5, .. })),
             "{number}"
         );
     }
@@ -101,19 +68,10 @@ fn numbers_only_rise() {
 #[test]
 fn only_authorities_and_not_too_many() {
     let fleet = Authorities::new("production");
-    assert!(matches!(
-        RootBundle::new(1, vec![]),
-        Err(RootsError::Count { found: 0 })
-    ));
+    assert!(matches!(RootBundle::new(1, vec![]), Err(RootsError::Count { found: 0 })));
     let many = vec![fleet.root.certificate().clone(); MAX_ROOTS + 1];
     assert!(matches!(RootBundle::new(1, many), Err(RootsError::Count { .. })));
     let (chain, _) = fleet.leaf(&admin("jane"), 9);
-    assert!(matches!(
-        RootBundle::new(1, vec![chain.leaf]),
-        Err(RootsError::NoRoot)
-    ));
-    assert!(matches!(
-        RootBundle::new(1, vec![vec![1, 2, 3].into()]),
-        Err(RootsError::NoRoot)
-    ));
+    assert!(matches!(RootBundle::new(1, vec![chain.leaf]), Err(RootsError::NoRoot)));
+    assert!(matches!(RootBundle::new(1, vec![vec![1, 2, 3].into()]), Err(RootsError::NoRoot)));
 }

@@ -48,18 +48,11 @@ impl Subject {
     pub(super) fn life(&self) -> Result<Duration, IssueError> {
         match self {
             Self::Agent(_) => Ok(AGENT_LIFE),
-            Self::User {
-                life: UserLife::Person,
-                ..
-            } => Ok(USER_LIFE),
-            Self::User {
-                life: UserLife::Ci(life),
-                ..
-            } if *life <= CI_LIFE_MAX && !life.is_zero() => Ok(*life),
-            Self::User {
-                life: UserLife::Ci(_),
-                ..
-            } => Err(IssueError::CiLife),
+            Self::User { life: UserLife::Person, .. } => Ok(USER_LIFE),
+            Self::User { life: UserLife::Ci(life), .. } if *life <= CI_LIFE_MAX && !life.is_zero() => {
+                Ok(*life)
+            }
+            Self::User { life: UserLife::Ci(_), .. } => Err(IssueError::CiLife),
         }
     }
 
@@ -72,10 +65,7 @@ impl Subject {
 
     pub(super) fn usages(&self) -> Vec<ExtendedKeyUsagePurpose> {
         match self {
-            Self::Agent(_) => vec![
-                ExtendedKeyUsagePurpose::ServerAuth,
-                ExtendedKeyUsagePurpose::ClientAuth,
-            ],
+            Self::Agent(_) => vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth],
             Self::User { .. } => vec![ExtendedKeyUsagePurpose::ClientAuth],
         }
     }

@@ -136,12 +136,7 @@ impl ChainVerifier {
         let clients = WebPkiClientVerifier::builder_with_provider(store.clone(), provider.clone())
             .build()
             .map_err(VerifyError::Verifier)?;
-        Ok(Self {
-            roots: bundle.roots().to_vec(),
-            store,
-            clients,
-            provider,
-        })
+        Ok(Self { roots: bundle.roots().to_vec(), store, clients, provider })
     }
 
     /// Judges a chain as it came over the wire: leaf, then issuer.
@@ -163,10 +158,9 @@ impl ChainVerifier {
         self.anchored(leaf, issuer, usage, now)?;
         signed_by(leaf, issuer, &peer)?;
         match revoked {
-            Some(list) if list.contains(&peer.serial) => Err(VerifyError::Revoked {
-                identity: peer.identity.to_string(),
-                serial: peer.serial,
-            }),
+            Some(list) if list.contains(&peer.serial) => {
+                Err(VerifyError::Revoked { identity: peer.identity.to_string(), serial: peer.serial })
+            }
             _ => Ok(peer),
         }
     }
@@ -187,11 +181,7 @@ impl ChainVerifier {
             let (found, wanted) = (peer.identity.to_string(), identity.to_string());
             return Err(VerifyError::OtherIdentity { found, wanted });
         }
-        if peer.spki == key {
-            Ok(peer)
-        } else {
-            Err(VerifyError::OtherKey)
-        }
+        if peer.spki == key { Ok(peer) } else { Err(VerifyError::OtherKey) }
     }
 
     /// Judges an issuer's certificate by itself, whatever its dates: what it signed in its time stays signed.
@@ -206,19 +196,12 @@ impl ChainVerifier {
         }
         let found = domain_of(&parsed)?;
         if found != *domain {
-            return Err(VerifyError::OtherIssuer {
-                identity: domain.to_string(),
-                issuer: found,
-            });
+            return Err(VerifyError::OtherIssuer { identity: domain.to_string(), issuer: found });
         }
         let signed = self.roots.iter().any(|root| {
             parse::x509(root).is_ok_and(|root| parsed.verify_signature(Some(root.public_key())).is_ok())
         });
-        if signed {
-            Ok(parsed)
-        } else {
-            Err(VerifyError::Signature)
-        }
+        if signed { Ok(parsed) } else { Err(VerifyError::Signature) }
     }
 
     fn anchored(
@@ -245,16 +228,10 @@ impl ChainVerifier {
 fn in_time(peer: &PeerCertificate, now: Timestamp) -> Result<(), VerifyError> {
     let identity = || peer.identity.to_string();
     if now > peer.not_after {
-        return Err(VerifyError::Expired {
-            identity: identity(),
-            not_after: peer.not_after,
-        });
+        return Err(VerifyError::Expired { identity: identity(), not_after: peer.not_after });
     }
     if now < peer.not_before {
-        return Err(VerifyError::NotYetValid {
-            identity: identity(),
-            not_before: peer.not_before,
-        });
+        return Err(VerifyError::NotYetValid { identity: identity(), not_before: peer.not_before });
     }
     Ok(())
 }
@@ -272,13 +249,9 @@ fn signed_by(
     }
     let domain = domain_of(&issuer)?;
     if domain != *peer.identity.domain() {
-        return Err(VerifyError::OtherIssuer {
-            identity: peer.identity.to_string(),
-            issuer: domain,
-        });
+        return Err(VerifyError::OtherIssuer { identity: peer.identity.to_string(), issuer: domain });
     }
-    leaf.verify_signature(Some(issuer.public_key()))
-        .map_err(|_| VerifyError::Signature)
+    leaf.verify_signature(Some(issuer.public_key())).map_err(|_| VerifyError::Signature)
 }
 
 fn domain_of(issuer: &X509Certificate<'_>) -> Result<TrustDomain, VerifyError> {

@@ -21,9 +21,7 @@ fn judge(
     usage: Usage,
     now: Timestamp,
 ) -> Result<PeerCertificate, VerifyError> {
-    fleet
-        .verifier()
-        .verify(&chain.to_certificates(), usage, None, now)
+    fleet.verifier().verify(&chain.to_certificates(), usage, None, now)
 }
 
 #[test]
@@ -41,17 +39,11 @@ fn a_user_is_believed_as_client_and_an_agent_as_server() {
 fn a_user_is_no_server() {
     let fleet = Authorities::new("production");
     let (user, _) = fleet.leaf(&admin("jane"), 9);
-    assert!(matches!(
-        judge(&fleet, &user, Usage::Server, NOW),
-        Err(VerifyError::Untrusted(_))
-    ));
+    assert!(matches!(judge(&fleet, &user, Usage::Server, NOW), Err(VerifyError::Untrusted(_))));
     let (nothing, _) = forge(&fleet.issuer, JANE, |leaf| {
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
     });
-    assert!(matches!(
-        judge(&fleet, &nothing, Usage::Client, NOW),
-        Err(VerifyError::Untrusted(_))
-    ));
+    assert!(matches!(judge(&fleet, &nothing, Usage::Client, NOW), Err(VerifyError::Untrusted(_))));
 }
 
 #[test]
@@ -80,25 +72,13 @@ fn a_leaf_of_an_issuers_last_day_is_good_to_its_own_end() {
 fn another_fleets_root_is_not_trusted() {
     let (fleet, other) = (Authorities::new("production"), Authorities::new("production"));
     let (stranger, _) = other.leaf(&admin("jane"), 9);
-    assert!(matches!(
-        judge(&fleet, &stranger, Usage::Client, NOW),
-        Err(VerifyError::Untrusted(_))
-    ));
+    assert!(matches!(judge(&fleet, &stranger, Usage::Client, NOW), Err(VerifyError::Untrusted(_))));
     // Their leaf with our issuer beside it.
-    let mixed = Chain {
-        leaf: stranger.leaf,
-        issuer: fleet.issuer.certificate().clone(),
-    };
-    assert!(matches!(
-        judge(&fleet, &mixed, Usage::Client, NOW),
-        Err(VerifyError::Untrusted(_))
-    ));
+    let mixed = Chain { leaf: stranger.leaf, issuer: fleet.issuer.certificate().clone() };
+    assert!(matches!(judge(&fleet, &mixed, Usage::Client, NOW), Err(VerifyError::Untrusted(_))));
     let key = PrivateKey::generate().unwrap();
     let own = self_signed(&key, &serial(1), NOW).unwrap();
-    let alone = Chain {
-        leaf: own,
-        issuer: fleet.issuer.certificate().clone(),
-    };
+    let alone = Chain { leaf: own, issuer: fleet.issuer.certificate().clone() };
     assert!(judge(&fleet, &alone, Usage::Server, NOW).is_err());
 }
 
@@ -112,10 +92,7 @@ fn an_issuer_signs_for_its_own_environment_alone() {
         matches!(refused, Err(VerifyError::OtherIssuer { ref issuer, .. }) if *issuer == domain("staging"))
     );
     // The same with production's issuer shown in place of the real one.
-    let posed = Chain {
-        leaf: crossed.leaf,
-        issuer: fleet.issuer.certificate().clone(),
-    };
+    let posed = Chain { leaf: crossed.leaf, issuer: fleet.issuer.certificate().clone() };
     assert!(judge(&fleet, &posed, Usage::Client, NOW).is_err());
 }
 
@@ -127,19 +104,9 @@ fn a_leaf_right_below_the_root_needs_the_shown_issuer_all_the_same() {
     params.subject_alt_names = vec![SanType::URI(JANE.try_into().unwrap())];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     let signer = crate::certificates::authority::signer(fleet.root.certificate(), fleet.root.key()).unwrap();
-    let leaf = params
-        .signed_by(&key.pair().unwrap(), &signer)
-        .unwrap()
-        .der()
-        .clone();
-    let chain = Chain {
-        leaf,
-        issuer: fleet.issuer.certificate().clone(),
-    };
-    assert!(matches!(
-        judge(&fleet, &chain, Usage::Client, NOW),
-        Err(VerifyError::Signature)
-    ));
+    let leaf = params.signed_by(&key.pair().unwrap(), &signer).unwrap().der().clone();
+    let chain = Chain { leaf, issuer: fleet.issuer.certificate().clone() };
+    assert!(matches!(judge(&fleet, &chain, Usage::Client, NOW), Err(VerifyError::Signature)));
 }
 
 #[test]
@@ -147,17 +114,8 @@ fn a_chain_has_exactly_two() {
     let fleet = Authorities::new("production");
     let (user, _) = fleet.leaf(&admin("jane"), 9);
     let (leaf, issuer, root) = (user.leaf, user.issuer, fleet.root.certificate().clone());
-    for chain in [
-        vec![],
-        vec![leaf.clone()],
-        vec![leaf.clone(), issuer.clone(), root],
-        vec![issuer, leaf],
-    ] {
-        assert!(
-            fleet.verifier().verify(&chain, Usage::Client, None, NOW).is_err(),
-            "{}",
-            chain.len()
-        );
+    for chain in [vec![], vec![leaf.clone()], vec![leaf.clone(), issuer.clone(), root], vec![issuer, leaf]] {
+        assert!(fleet.verifier().verify(&chain, Usage::Client, None, NOW).is_err(), "{}", chain.len());
     }
 }
 
@@ -169,12 +127,10 @@ fn odd_leaves_are_refused() {
     let grant = |value: &[u8]| CustomExtension::from_oid_content(GRANTS_OID, value.to_vec());
     let changes: [(&str, Change<'_>); 9] = [
         ("two identities", &|leaf| {
-            leaf.subject_alt_names
-                .push(uri("spiffe://shop.production/user/bob"));
+            leaf.subject_alt_names.push(uri("spiffe://shop.production/user/bob"));
         }),
         ("a host name beside", &|leaf| {
-            leaf.subject_alt_names
-                .push(SanType::DnsName("shop.example".try_into().unwrap()));
+            leaf.subject_alt_names.push(SanType::DnsName("shop.example".try_into().unwrap()));
         }),
         ("no name", &|leaf| leaf.subject_alt_names.clear()),
         ("another name", &|leaf| {
@@ -213,34 +169,21 @@ fn a_leaf_signs_nothing() {
     let pair = key.pair().unwrap();
     let signer = rcgen::Issuer::from_ca_cert_der(&user.leaf, pair).unwrap();
     let mut params = rcgen::CertificateParams::default();
-    params.subject_alt_names = vec![SanType::URI(
-        "spiffe://shop.production/agent/7".try_into().unwrap(),
-    )];
-    let leaf = params
-        .signed_by(&PrivateKey::generate().unwrap().pair().unwrap(), &signer)
-        .unwrap()
-        .der()
-        .clone();
-    let chain = Chain {
-        leaf,
-        issuer: user.leaf,
-    };
+    params.subject_alt_names = vec![SanType::URI("spiffe://shop.production/agent/7".try_into().unwrap())];
+    let leaf =
+        params.signed_by(&PrivateKey::generate().unwrap().pair().unwrap(), &signer).unwrap().der().clone();
+    let chain = Chain { leaf, issuer: user.leaf };
     assert!(judge(&fleet, &chain, Usage::Server, NOW).is_err());
 }
 
 #[test]
 fn the_revoked_are_refused_and_only_they() {
     let fleet = Authorities::new("production");
-    let revoked = [Revoked {
-        serial: serial(9),
-        at: NOW,
-    }];
+    let revoked = [Revoked { serial: serial(9), at: NOW }];
     let list = RevocationList::issue(&fleet.issuer, 1, &revoked, NOW).unwrap();
     let judge = |n| {
         let (chain, _) = fleet.leaf(&admin("jane"), n);
-        fleet
-            .verifier()
-            .verify(&chain.to_certificates(), Usage::Client, Some(&list), NOW)
+        fleet.verifier().verify(&chain.to_certificates(), Usage::Client, Some(&list), NOW)
     };
     assert!(matches!(judge(9), Err(VerifyError::Revoked { .. })));
     assert!(judge(10).is_ok());
@@ -253,18 +196,11 @@ fn an_issued_chain_is_for_this_agent_and_this_key() {
     let (chain, key) = fleet.leaf(&Subject::Agent("7".parse().unwrap()), 9);
     let judge = |identity, key| fleet.verifier().verify_issued(&chain, &identity, key, NOW);
     assert!(judge(agent("7"), key.spki_digest()).is_ok());
-    assert!(matches!(
-        judge(agent("8"), key.spki_digest()),
-        Err(VerifyError::OtherIdentity { .. })
-    ));
+    assert!(matches!(judge(agent("8"), key.spki_digest()), Err(VerifyError::OtherIdentity { .. })));
     let other = PrivateKey::generate().unwrap().spki_digest();
     assert!(matches!(judge(agent("7"), other), Err(VerifyError::OtherKey)));
     let stranger = Authorities::new("production").verifier();
-    assert!(
-        stranger
-            .verify_issued(&chain, &agent("7"), key.spki_digest(), NOW)
-            .is_err()
-    );
+    assert!(stranger.verify_issued(&chain, &agent("7"), key.spki_digest(), NOW).is_err());
 }
 
 #[test]
@@ -276,9 +212,6 @@ fn any_byte_changed_is_no_other_identity() {
         let mut leaf = chain.leaf.to_vec();
         leaf[position] ^= 0x01;
         let changed = [CertificateDer::from(leaf), chain.issuer.clone()];
-        assert!(
-            verifier.verify(&changed, Usage::Client, None, NOW).is_err(),
-            "byte {position}"
-        );
+        assert!(verifier.verify(&changed, Usage::Client, None, NOW).is_err(), "byte {position}");
     }
 }

@@ -79,21 +79,13 @@ impl EnrolmentFile {
         let json = |error| EnrolmentFileError::Json(Some(error));
         let document: Document = serde_json::from_str(text).map_err(json)?;
         if document.version != VERSION {
-            return Err(EnrolmentFileError::Version {
-                found: document.version,
-            });
+            return Err(EnrolmentFileError::Version { found: document.version });
         }
         let token = EnrolmentToken::from_text(&document.token.0).map_err(EnrolmentFileError::Token)?;
         if token.expires_at() != document.expires_at {
-            return Err(EnrolmentFileError::Expiry {
-                file: document.expires_at,
-                token: token.expires_at(),
-            });
+            return Err(EnrolmentFileError::Expiry { file: document.expires_at, token: token.expires_at() });
         }
-        Ok(Self {
-            token,
-            intent: document.intent,
-        })
+        Ok(Self { token, intent: document.intent })
     }
 
     /// The file's text.
@@ -108,9 +100,7 @@ impl EnrolmentFile {
             intent: self.intent.clone(),
         };
         let json = |error| EnrolmentFileError::Json(Some(error));
-        serde_json::to_string(&document)
-            .map(SecretString::from)
-            .map_err(json)
+        serde_json::to_string(&document).map(SecretString::from).map_err(json)
     }
 }
 
@@ -133,10 +123,7 @@ mod tests {
         let text = file().to_json().unwrap();
         let again = EnrolmentFile::from_json(&text).unwrap();
         assert_eq!(again.to_json().unwrap().expose_secret(), text.expose_secret());
-        assert!(
-            text.expose_secret()
-                .contains(r#""expires_at":"2033-05-18T03:33:20Z""#)
-        );
+        assert!(text.expose_secret().contains(r#""expires_at":"2033-05-18T03:33:20Z""#));
     }
 
     #[test]

@@ -64,9 +64,7 @@ impl Nonce {
 impl TryFrom<&[u8]> for Nonce {
     type Error = NonceError;
     fn try_from(bytes: &[u8]) -> Result<Self, NonceError> {
-        <[u8; 32]>::try_from(bytes)
-            .map(Self)
-            .map_err(|_| NonceError { found: bytes.len() })
+        <[u8; 32]>::try_from(bytes).map(Self).map_err(|_| NonceError { found: bytes.len() })
     }
 }
 
@@ -113,19 +111,12 @@ impl Transcript<'_> {
     /// # Errors
     /// It does not fit.
     pub fn verify_agent(&self, token: &EnrolmentToken, proof: &[u8]) -> Result<(), ProofError> {
-        token
-            .mac(&self.agent_bytes())
-            .verify_slice(proof)
-            .map_err(|_| ProofError::Agent)
+        token.mac(&self.agent_bytes()).verify_slice(proof).map_err(|_| ProofError::Agent)
     }
 
     /// The controller's proof.
     pub fn controller_proof(&self, token: &EnrolmentToken, handover: Handover<'_>) -> Vec<u8> {
-        token
-            .mac(&self.controller_bytes(handover))
-            .finalize()
-            .into_bytes()
-            .to_vec()
+        token.mac(&self.controller_bytes(handover)).finalize().into_bytes().to_vec()
     }
 
     /// Checks the controller's proof, in constant time.
@@ -138,10 +129,7 @@ impl Transcript<'_> {
         handover: Handover<'_>,
         proof: &[u8],
     ) -> Result<(), ProofError> {
-        token
-            .mac(&self.controller_bytes(handover))
-            .verify_slice(proof)
-            .map_err(|_| ProofError::Controller)
+        token.mac(&self.controller_bytes(handover)).verify_slice(proof).map_err(|_| ProofError::Controller)
     }
 
     fn agent_bytes(&self) -> Vec<u8> {

@@ -42,62 +42,37 @@ impl Seen {
 fn token(secret: u8) -> EnrolmentToken {
     let domain = "shop.production".parse().unwrap();
     let expires_at = Timestamp::from_second(2_000_000_000).unwrap();
-    EnrolmentToken::derive(
-        &EnrolmentSecret::new([secret; 32]),
-        &domain,
-        &"7f3a".parse().unwrap(),
-        expires_at,
-    )
-    .unwrap()
+    EnrolmentToken::derive(&EnrolmentSecret::new([secret; 32]), &domain, &"7f3a".parse().unwrap(), expires_at)
+        .unwrap()
 }
 
 #[test]
 fn each_side_believes_the_other() {
     let seen = Seen::new();
     let authorities = Authorities::new("production");
-    let (chain, _) = authorities.leaf(
-        &crate::certificates::Subject::Agent(DropletId::new(7).unwrap()),
-        9,
-    );
+    let (chain, _) = authorities.leaf(&crate::certificates::Subject::Agent(DropletId::new(7).unwrap()), 9);
     let roots = authorities.roots();
-    let handover = Handover {
-        chain: &chain,
-        roots: &roots,
-        enrolment_id: "e1",
-    };
+    let handover = Handover { chain: &chain, roots: &roots, enrolment_id: "e1" };
     let proof = seen.transcript().agent_proof(&token(1));
     assert!(seen.transcript().verify_agent(&token(1), &proof).is_ok());
     let proof = seen.transcript().controller_proof(&token(1), handover);
-    assert!(
-        seen.transcript()
-            .verify_controller(&token(1), handover, &proof)
-            .is_ok()
-    );
+    assert!(seen.transcript().verify_controller(&token(1), handover, &proof).is_ok());
 }
 
 #[test]
 fn the_bytes_never_change() {
     // Computed by another implementation: agents and controllers of two versions have to agree.
     let seen = Seen::new();
-    let transcript = Transcript {
-        certificate_request: b"request",
-        ..seen.transcript()
-    };
+    let transcript = Transcript { certificate_request: b"request", ..seen.transcript() };
     let proof = hex::encode(transcript.agent_proof(&token(1)));
-    assert_eq!(
-        proof,
-        "6ef4babdce79386adbf8a56b2614dd71c3aa607d8d2b58c442ea3a765b0a88e5"
-    );
+    assert_eq!(proof, "6ef4babdce79386adbf8a56b2614dd71c3aa607d8d2b58c442ea3a765b0a88e5");
 }
 
 #[test]
 fn a_wrong_token_or_a_cut_proof_is_refused() {
     let seen = Seen::new();
     let proof = seen.transcript().agent_proof(&token(1));
-    assert_eq!(
-        seen.transcript().verify_agent(&token(2), &proof),
-        Err(ProofError::Agent)
-    );
+    assert_eq!(seen.transcript().verify_agent(&token(2), &proof), Err(ProofError::Agent));
     assert!(seen.transcript().verify_agent(&token(1), &proof[..31]).is_err());
     assert!(seen.transcript().verify_agent(&token(1), &[]).is_err());
 }
@@ -145,34 +120,12 @@ fn the_handover_cannot_be_swapped() {
     let (ours, theirs) = (Authorities::new("production"), Authorities::new("production"));
     let ((chain, _), (their_chain, _)) = (ours.leaf(&agent, 9), theirs.leaf(&agent, 9));
     let (roots, their_roots) = (ours.roots(), theirs.roots());
-    let handover = Handover {
-        chain: &chain,
-        roots: &roots,
-        enrolment_id: "e1",
-    };
+    let handover = Handover { chain: &chain, roots: &roots, enrolment_id: "e1" };
     let proof = seen.transcript().controller_proof(&token(1), handover);
     for (what, swapped) in [
-        (
-            "chain",
-            Handover {
-                chain: &their_chain,
-                ..handover
-            },
-        ),
-        (
-            "roots",
-            Handover {
-                roots: &their_roots,
-                ..handover
-            },
-        ),
-        (
-            "id",
-            Handover {
-                enrolment_id: "e2",
-                ..handover
-            },
-        ),
+        ("chain", Handover { chain: &their_chain, ..handover }),
+        ("roots", Handover { roots: &their_roots, ..handover }),
+        ("id", Handover { enrolment_id: "e2", ..handover }),
     ] {
         let refused = seen.transcript().verify_controller(&token(1), swapped, &proof);
         assert_eq!(refused, Err(ProofError::Controller), "{what}");
@@ -184,22 +137,11 @@ fn an_agents_proof_is_no_controllers() {
     // Reflected: who sends an agent its own proof back proves nothing.
     let seen = Seen::new();
     let authorities = Authorities::new("production");
-    let (chain, _) = authorities.leaf(
-        &crate::certificates::Subject::Agent(DropletId::new(7).unwrap()),
-        9,
-    );
+    let (chain, _) = authorities.leaf(&crate::certificates::Subject::Agent(DropletId::new(7).unwrap()), 9);
     let roots = authorities.roots();
-    let handover = Handover {
-        chain: &chain,
-        roots: &roots,
-        enrolment_id: "",
-    };
+    let handover = Handover { chain: &chain, roots: &roots, enrolment_id: "" };
     let agents = seen.transcript().agent_proof(&token(1));
-    assert!(
-        seen.transcript()
-            .verify_controller(&token(1), handover, &agents)
-            .is_err()
-    );
+    assert!(seen.transcript().verify_controller(&token(1), handover, &agents).is_err());
 }
 
 #[test]

@@ -93,14 +93,8 @@ impl EnrolmentToken {
             .text(intent.as_str())
             .number(seconds)
             .finish();
-        let key = mac(secret.0.expose_secret(), &message)
-            .finalize()
-            .into_bytes()
-            .into();
-        Ok(Self {
-            key: Arc::new(SecretBox::new(Box::new(key))),
-            expires_at: whole(seconds)?,
-        })
+        let key = mac(secret.0.expose_secret(), &message).finalize().into_bytes().into();
+        Ok(Self { key: Arc::new(SecretBox::new(Box::new(key))), expires_at: whole(seconds)? })
     }
 
     /// When it runs out.
@@ -113,13 +107,7 @@ impl EnrolmentToken {
     /// # Errors
     /// Its time is over.
     pub fn check(&self, now: Timestamp) -> Result<(), TokenError> {
-        if now < self.expires_at {
-            Ok(())
-        } else {
-            Err(TokenError::Expired {
-                expires_at: self.expires_at,
-            })
-        }
+        if now < self.expires_at { Ok(()) } else { Err(TokenError::Expired { expires_at: self.expires_at }) }
     }
 
     /// The text form, for `user_data`.
@@ -133,10 +121,7 @@ impl EnrolmentToken {
     /// # Errors
     /// The text lacks the form.
     pub fn from_text(text: &SecretString) -> Result<Self, TokenError> {
-        let rest = text
-            .expose_secret()
-            .strip_prefix(PREFIX)
-            .ok_or(TokenError::Form)?;
+        let rest = text.expose_secret().strip_prefix(PREFIX).ok_or(TokenError::Form)?;
         let (seconds, digits) = rest.split_once('.').ok_or(TokenError::Form)?;
         let canonical = !seconds.starts_with('0') && seconds.bytes().all(|byte| byte.is_ascii_digit());
         if !canonical || digits.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -158,9 +143,7 @@ impl EnrolmentToken {
 
 impl fmt::Debug for EnrolmentToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EnrolmentToken")
-            .field("expires_at", &self.expires_at)
-            .finish_non_exhaustive()
+        f.debug_struct("EnrolmentToken").field("expires_at", &self.expires_at).finish_non_exhaustive()
     }
 }
 

@@ -8,13 +8,9 @@ fn secret() -> EnrolmentSecret {
 
 fn token(secret: &EnrolmentSecret, domain: &str, intent: &str, seconds: i64) -> String {
     let expires_at = Timestamp::from_second(seconds).unwrap();
-    let token = EnrolmentToken::derive(
-        secret,
-        &domain.parse().unwrap(),
-        &intent.parse().unwrap(),
-        expires_at,
-    )
-    .unwrap();
+    let token =
+        EnrolmentToken::derive(secret, &domain.parse().unwrap(), &intent.parse().unwrap(), expires_at)
+            .unwrap();
     token.to_text().expose_secret().to_owned()
 }
 
@@ -24,10 +20,7 @@ fn the_mac_is_hmac_sha_256() {
     let mut key = [0; 32];
     key[..4].copy_from_slice(b"Jefe");
     let tag = mac(&key, b"what do ya want for nothing?").finalize().into_bytes();
-    assert_eq!(
-        hex::encode(tag),
-        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
-    );
+    assert_eq!(hex::encode(tag), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
 #[test]
@@ -50,12 +43,7 @@ fn whatever_differs_the_token_differs() {
     let one = token(&secret(), "shop.production", "i1", 2_000_000_000);
     let key = one.rsplit('.').next().unwrap();
     for other in [
-        token(
-            &EnrolmentSecret::new([8; 32]),
-            "shop.production",
-            "i1",
-            2_000_000_000,
-        ),
+        token(&EnrolmentSecret::new([8; 32]), "shop.production", "i1", 2_000_000_000),
         token(&secret(), "shop.staging", "i1", 2_000_000_000),
         token(&secret(), "blog.production", "i1", 2_000_000_000),
         token(&secret(), "shop.production", "i2", 2_000_000_000),
@@ -70,17 +58,9 @@ fn it_runs_out() {
     let expires_at = Timestamp::from_second(2_000_000_000).unwrap();
     let token =
         EnrolmentToken::from_text(&token(&secret(), "shop.production", "i1", 2_000_000_000).into()).unwrap();
-    assert!(
-        token
-            .check(Timestamp::from_second(1_999_999_999).unwrap())
-            .is_ok()
-    );
+    assert!(token.check(Timestamp::from_second(1_999_999_999).unwrap()).is_ok());
     assert_eq!(token.check(expires_at), Err(TokenError::Expired { expires_at }));
-    assert!(
-        token
-            .check(Timestamp::from_second(2_000_000_001).unwrap())
-            .is_err()
-    );
+    assert!(token.check(Timestamp::from_second(2_000_000_001).unwrap()).is_err());
 }
 
 #[test]
@@ -107,24 +87,14 @@ fn other_texts_are_refused() {
 #[test]
 fn debug_output_hides_secrets() {
     let text = token(&secret(), "shop.production", "i1", 2_000_000_000);
-    let shown = format!(
-        "{:?} {:?}",
-        secret(),
-        EnrolmentToken::from_text(&text.clone().into()).unwrap()
-    );
-    assert!(
-        !shown.contains(text.rsplit('.').next().unwrap()) && !shown.contains("0707"),
-        "{shown}"
-    );
+    let shown = format!("{:?} {:?}", secret(), EnrolmentToken::from_text(&text.clone().into()).unwrap());
+    assert!(!shown.contains(text.rsplit('.').next().unwrap()) && !shown.contains("0707"), "{shown}");
 }
 
 #[test]
 fn the_secret_survives_its_text() {
     let again = EnrolmentSecret::from_text(&secret().to_text()).unwrap();
-    assert_eq!(
-        again.to_text().expose_secret(),
-        secret().to_text().expose_secret()
-    );
+    assert_eq!(again.to_text().expose_secret(), secret().to_text().expose_secret());
     assert!(EnrolmentSecret::from_text(&"07".into()).is_err());
     assert!(EnrolmentSecret::from_text(&"zz".repeat(32).into()).is_err());
 }

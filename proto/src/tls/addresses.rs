@@ -22,10 +22,7 @@ pub(super) struct Counted {
 
 impl PerAddress {
     pub(super) fn new(limit: usize) -> Self {
-        Self {
-            counts: Arc::default(),
-            limit,
-        }
+        Self { counts: Arc::default(), limit }
     }
 
     /// `None` when the address has as many under way as it may.
@@ -37,10 +34,7 @@ impl PerAddress {
             return None;
         }
         *count += 1;
-        Some(Counted {
-            counts: self.counts.clone(),
-            network,
-        })
+        Some(Counted { counts: self.counts.clone(), network })
     }
 }
 
@@ -93,9 +87,8 @@ mod tests {
     #[test]
     fn nothing_is_kept_of_who_is_gone() {
         let addresses = PerAddress::new(4);
-        let held: Vec<_> = (0..100_u8)
-            .map(|n| addresses.enter(IpAddr::from([192, 0, 2, n])).unwrap())
-            .collect();
+        let held: Vec<_> =
+            (0..100_u8).map(|n| addresses.enter(IpAddr::from([192, 0, 2, n])).unwrap()).collect();
         drop(held);
         assert!(addresses.counts.lock().unwrap().is_empty());
     }

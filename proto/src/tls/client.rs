@@ -217,14 +217,7 @@ impl Dialer {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, TlsError> {
         let chains = Box::new(ChainVerifier::new(&trust.roots).map_err(TlsError::Roots)?);
-        Self::new(
-            client,
-            AgentVerifier::Enrolled {
-                chains,
-                trust: Box::new(trust),
-            },
-            clock,
-        )
+        Self::new(client, AgentVerifier::Enrolled { chains, trust: Box::new(trust) }, clock)
     }
 
     /// Dials an agent that is not enrolled: any server certificate is taken, and only its key is told.
@@ -247,15 +240,9 @@ impl Dialer {
         let config = client_builder(clock)?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_client_auth_cert(
-                client.chain.to_certificates(),
-                PrivateKeyDer::Pkcs8(client.key.pkcs8()),
-            )
+            .with_client_auth_cert(client.chain.to_certificates(), PrivateKeyDer::Pkcs8(client.key.pkcs8()))
             .map_err(TlsError::Credentials)?;
-        Ok(Self {
-            config: finish_client(config),
-            server,
-        })
+        Ok(Self { config: finish_client(config), server })
     }
 
     /// Dials an address, within [`CONNECT_TIMEOUT`].
@@ -270,9 +257,7 @@ impl Dialer {
             tcp.set_nodelay(true).map_err(dial)?;
             self.connect_over(tcp).await
         };
-        tokio::time::timeout(CONNECT_TIMEOUT, dialled)
-            .await
-            .map_err(|_| ConnectError::Timeout { address })?
+        tokio::time::timeout(CONNECT_TIMEOUT, dialled).await.map_err(|_| ConnectError::Timeout { address })?
     }
 
     /// Shakes hands over a stream that is there already. The caller sets the deadline.
@@ -302,17 +287,9 @@ impl Dialer {
             Server::Anyone => None,
         };
         let refusal = Arc::new(OnceLock::new());
-        let stream = ClientStream {
-            stream,
-            refusal: refusal.clone(),
-        };
+        let stream = ClientStream { stream, refusal: refusal.clone() };
         let channel = channel(stream).await.map_err(ConnectError::Http2)?;
-        Ok(Connection {
-            channel,
-            server_spki,
-            server,
-            refusal,
-        })
+        Ok(Connection { channel, server_spki, server, refusal })
     }
 }
 

@@ -81,9 +81,6 @@ impl PeerInfo {
         if live.generation == self.generation && now <= self.certificate.not_after {
             return Ok(());
         }
-        live.callers
-            .judge(&self.chain.to_certificates(), now)
-            .map(drop)
-            .map_err(PeerRefused::Certificate)
+        live.callers.judge(&self.chain.to_certificates(), now).map(drop).map_err(PeerRefused::Certificate)
     }
 }

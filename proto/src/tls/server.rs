@@ -115,14 +115,7 @@ pub struct Acceptor {
 /// The agent's end, closed: until credentials are published, every connection is dropped without a word.
 pub fn server(domain: TrustDomain, clock: Arc<dyn Clock>) -> (CredentialsSwitch, Acceptor) {
     let (sender, receiver) = watch::channel(None);
-    (
-        CredentialsSwitch {
-            live: sender,
-            domain,
-            clock,
-        },
-        Acceptor { live: receiver },
-    )
+    (CredentialsSwitch { live: sender, domain, clock }, Acceptor { live: receiver })
 }
 
 impl CredentialsSwitch {
@@ -132,13 +125,9 @@ impl CredentialsSwitch {
     /// They cannot be used; what was served with before stays.
     pub fn publish(&self, credentials: ServerCredentials) -> Result<(), TlsError> {
         let (mode, certificates, key, roots, revoked) = match credentials {
-            ServerCredentials::Enrolment(enrolment) => (
-                Mode::Enrolment,
-                vec![enrolment.certificate],
-                enrolment.key,
-                enrolment.roots,
-                None,
-            ),
+            ServerCredentials::Enrolment(enrolment) => {
+                (Mode::Enrolment, vec![enrolment.certificate], enrolment.key, enrolment.roots, None)
+            }
             ServerCredentials::Enrolled(enrolled) => (
                 Mode::Enrolled,
                 enrolled.chain.to_certificates(),
@@ -152,11 +141,7 @@ impl CredentialsSwitch {
             revoked,
             domain: self.domain.clone(),
         });
-        let server_spki = certificates
-            .first()
-            .map(spki_digest)
-            .transpose()
-            .map_err(TlsError::Certificate)?;
+        let server_spki = certificates.first().map(spki_digest).transpose().map_err(TlsError::Certificate)?;
         let config = server_builder(self.clock.clone())?
             .with_client_cert_verifier(callers.clone())
             .with_single_cert(certificates, PrivateKeyDer::Pkcs8(key.pkcs8()))
@@ -165,13 +150,7 @@ impl CredentialsSwitch {
         let server_spki = server_spki.unwrap_or(key.spki_digest());
         self.live.send_modify(|live| {
             let generation = live.as_ref().map_or(1, |live| live.generation.saturating_add(1));
-            *live = Some(Arc::new(Live {
-                mode,
-                generation,
-                callers,
-                config,
-                server_spki,
-            }));
+            *live = Some(Arc::new(Live { mode, generation, callers, config, server_spki }));
         });
         Ok(())
     }
@@ -184,9 +163,7 @@ impl CredentialsSwitch {
 
 impl std::fmt::Debug for CredentialsSwitch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CredentialsSwitch")
-            .field("domain", &self.domain)
-            .finish_non_exhaustive()
+        f.debug_struct("CredentialsSwitch").field("domain", &self.domain).finish_non_exhaustive()
     }
 }
 

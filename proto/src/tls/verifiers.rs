@@ -34,16 +34,10 @@ impl CallerVerifier {
         now: Timestamp,
     ) -> Result<PeerCertificate, Error> {
         let revoked = self.revoked.as_ref();
-        let peer = self
-            .chains
-            .verify(chain, Usage::Client, revoked, now)
-            .map_err(alerted)?;
+        let peer = self.chains.verify(chain, Usage::Client, revoked, now).map_err(alerted)?;
         let found = peer.identity.clone();
         if found.domain() != &self.domain {
-            return Err(told(WrongPeer::Domain {
-                found,
-                wanted: self.domain.clone(),
-            }));
+            return Err(told(WrongPeer::Domain { found, wanted: self.domain.clone() }));
         }
         match found {
             Identity::User { .. } => Ok(peer),
@@ -95,10 +89,7 @@ impl ClientCertVerifier for CallerVerifier {
 #[derive(Debug)]
 pub(super) enum AgentVerifier {
     /// Exactly one agent is believed.
-    Enrolled {
-        chains: Box<ChainVerifier>,
-        trust: Box<AgentTrust>,
-    },
+    Enrolled { chains: Box<ChainVerifier>, trust: Box<AgentTrust> },
     /// Any certificate is taken: whose it is, the enrolment proof tells.
     Unenrolled,
 }
@@ -109,16 +100,9 @@ impl AgentVerifier {
             return Ok(());
         };
         let at = time_of_judgement(trust.expiry, chain, now);
-        let found = chains
-            .verify(chain, Usage::Server, trust.revoked.as_ref(), at)
-            .map_err(told)?
-            .identity;
+        let found = chains.verify(chain, Usage::Server, trust.revoked.as_ref(), at).map_err(told)?.identity;
         let wanted = trust.identity.clone();
-        if found == wanted {
-            Ok(())
-        } else {
-            Err(told(WrongPeer::Server { found, wanted }))
-        }
+        if found == wanted { Ok(()) } else { Err(told(WrongPeer::Server { found, wanted })) }
     }
 }
 
@@ -182,10 +166,7 @@ fn chain(
     end_entity: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
 ) -> Vec<CertificateDer<'static>> {
-    std::iter::once(end_entity)
-        .chain(intermediates)
-        .map(|der| der.clone().into_owned())
-        .collect()
+    std::iter::once(end_entity).chain(intermediates).map(|der| der.clone().into_owned()).collect()
 }
 
 fn timestamp(now: UnixTime) -> Result<Timestamp, Error> {

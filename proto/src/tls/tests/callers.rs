@@ -5,7 +5,7 @@ use rustls_pki_types::{PrivateKeyDer, ServerName};
 use tokio::{io::AsyncReadExt, net::TcpStream};
 use tokio_rustls::TlsConnector;
 
-use super::*;
+use super::{stolen::Stolen, *};
 use crate::{
     certificates::{
         USER_LIFE,
@@ -22,10 +22,7 @@ async fn an_admin_and_an_agent_know_each_other() {
     let dialer = Dialer::agent(&client(&fleet, &admin("jane")), trust(&fleet), clock(NOW)).unwrap();
     let connection = dialer.connect(served.address).await.unwrap();
     let answer = ask(&connection).await.unwrap();
-    assert_eq!(
-        answer.agent_version,
-        "spiffe://shop.production/user/jane Enrolled"
-    );
+    assert_eq!(answer.agent_version, "spiffe://shop.production/user/jane Enrolled");
     assert_eq!(answer.agent_nonce, connection.server_spki().as_bytes());
     assert_eq!(connection.server().unwrap().identity, trust(&fleet).identity);
     assert_eq!(connection.refusal(), None);
@@ -44,10 +41,7 @@ async fn any_role_gets_as_far_as_the_role_table() {
 async fn another_fleets_user_is_refused() {
     let (fleet, other) = (Authorities::new("production"), Authorities::new("production"));
     let served = Served::enrolled(&fleet).await;
-    assert_eq!(
-        refused(&served, &fleet, &client(&other, &admin("jane"))).await,
-        Some(Refusal::UnknownRoot)
-    );
+    assert_eq!(refused(&served, &fleet, &client(&other, &admin("jane"))).await, Some(Refusal::UnknownRoot));
 }
 
 #[tokio::test]
@@ -68,17 +62,10 @@ async fn another_environments_user_is_refused() {
     let fleet = Authorities::new("production");
     let served = Served::enrolled(&fleet).await;
     let staging = issuer_below(&fleet.root, "staging");
-    for identity in [
-        "spiffe://shop.staging/user/jane",
-        "spiffe://shop.production/user/jane",
-    ] {
+    for identity in ["spiffe://shop.staging/user/jane", "spiffe://shop.production/user/jane"] {
         let (chain, key) = forge(&staging, identity, |_| {});
         let who = ClientCredentials { chain, key };
-        assert_eq!(
-            refused(&served, &fleet, &who).await,
-            Some(Refusal::NotAccepted),
-            "{identity}"
-        );
+        assert_eq!(refused(&served, &fleet, &who).await, Some(Refusal::NotAccepted), "{identity}");
     }
 }
 
@@ -96,28 +83,8 @@ async fn an_agent_is_no_user() {
 async fn the_revoked_are_refused() {
     let fleet = Authorities::new("production");
     let served = Served::closed().await;
-    served
-        .switch
-        .publish(enrolled(&fleet, Some(revoking(&fleet, 1, &[20]))))
-        .unwrap();
-    assert_eq!(
-        refused(&served, &fleet, &client(&fleet, &admin("jane"))).await,
-        Some(Refusal::Revoked)
-    );
-}
-
-#[tokio::test]
-async fn a_stolen_certificate_is_worth_nothing_without_its_key() {
-    let fleet = Authorities::new("production");
-    let stolen = ClientCredentials {
-        key: PrivateKey::generate().unwrap(),
-        ..client(&fleet, &admin("jane"))
-    };
-    // rustls itself does not even send such a pair; its refusal is all there is to see from here.
-    assert!(matches!(
-        Dialer::agent(&stolen, trust(&fleet), clock(NOW)),
-        Err(TlsError::Credentials(_))
-    ));
+    served.switch.publish(enrolled(&fleet, Some(revoking(&fleet, 1, &[20])))).unwrap();
+    assert_eq!(refused(&served, &fleet, &client(&fleet, &admin("jane"))).await, Some(Refusal::Revoked));
 }
 
 /// A client of another make: reads until the server is done with it.
@@ -192,16 +159,27 @@ async fn a_chain_with_more_or_less_is_refused() {
     let who = client(&fleet, &admin("jane"));
     let (leaf, issuer) = (who.chain.leaf.clone(), who.chain.issuer.clone());
     let root = fleet.root.certificate().clone();
-    for chain in [
-        vec![leaf.clone()],
-        vec![leaf.clone(), issuer.clone(), root.clone()],
-        vec![leaf, root, issuer],
-    ] {
-        let mut config = foreign_config()
-            .with_client_auth_cert(chain, PrivateKeyDer::Pkcs8(who.key.pkcs8()))
-            .unwrap();
+    for chain in
+        [vec![leaf.clone()], vec![leaf.clone(), issuer.clone(), root.clone()], vec![leaf, root, issuer]]
+    {
+        let mut config =
+            foreign_config().with_client_auth_cert(chain, PrivateKeyDer::Pkcs8(who.key.pkcs8())).unwrap();
         config.alpn_protocols = vec![b"h2".to_vec()];
         let error = foreign(&served, config).await;
         assert_eq!(Refusal::of(&error), Some(Refusal::NotAccepted), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_stolen_certificate_is_worth_nothing_without_its_key() {
+    let fleet = Authorities::new("production");
+    let served = Served::enrolled(&fleet).await;
+    let chain = client(&fleet, &admin("jane")).chain.to_certificates();
+    let mut config = foreign_config().with_client_cert_resolver(Stolen::with_another_key(chain));
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let error = foreign(&served, config).await;
+    assert!(error.to_string().contains("DecryptError"), "{error}");
+    // Nor is it used by mistake: our own client does not take such a pair.
+    let mixed = ClientCredentials { key: PrivateKey::generate().unwrap(), ..client(&fleet, &admin("jane")) };
+    assert!(matches!(Dialer::agent(&mixed, trust(&fleet), clock(NOW)), Err(TlsError::Credentials(_))));
 }

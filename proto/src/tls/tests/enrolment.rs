@@ -16,13 +16,8 @@ const VERSION: &str = "0.1.0";
 fn token(secret: u8) -> EnrolmentToken {
     let intent: IntentId = "7f3a".parse().unwrap();
     let expires_at = later(Duration::from_hours(1));
-    EnrolmentToken::derive(
-        &EnrolmentSecret::new([secret; 32]),
-        &domain("production"),
-        &intent,
-        expires_at,
-    )
-    .unwrap()
+    EnrolmentToken::derive(&EnrolmentSecret::new([secret; 32]), &domain("production"), &intent, expires_at)
+        .unwrap()
 }
 
 fn nonce(bytes: &[u8]) -> Nonce {
@@ -63,11 +58,7 @@ struct Agent {
 impl Agent {
     fn new(key: &PrivateKey) -> Self {
         let request = CertificateRequest::new(key).unwrap();
-        Self {
-            token: token(1),
-            request,
-            begun: Mutex::new(None),
-        }
+        Self { token: token(1), request, begun: Mutex::new(None) }
     }
 }
 
@@ -97,20 +88,11 @@ impl Enrolment for Agent {
         &self,
         request: Request<CompleteEnrolmentRequest>,
     ) -> Result<Response<CompleteEnrolmentResponse>, Status> {
-        let seen = self
-            .begun
-            .lock()
-            .unwrap()
-            .clone()
-            .ok_or_else(|| Status::failed_precondition("begin"))?;
+        let seen = self.begun.lock().unwrap().clone().ok_or_else(|| Status::failed_precondition("begin"))?;
         let message = request.into_inner();
         let chain = Chain::from_ders(message.certificate_chain).unwrap();
         let roots = RootBundle::from_proto(message.roots).unwrap();
-        let handover = Handover {
-            chain: &chain,
-            roots: &roots,
-            enrolment_id: &message.enrolment_id,
-        };
+        let handover = Handover { chain: &chain, roots: &roots, enrolment_id: &message.enrolment_id };
         seen.transcript(|seen| seen.verify_controller(&self.token, handover, &message.controller_proof))
             .map(|()| Response::new(CompleteEnrolmentResponse {}))
             .map_err(|error| Status::permission_denied(error.to_string()))
@@ -129,9 +111,7 @@ impl Controller<'_> {
         let connection = dialer.connect(address).await.unwrap();
         let mut agent = EnrolmentClient::new(connection.channel());
         let controller_nonce = nonce(&[1; 32]);
-        let request = BeginEnrolmentRequest {
-            controller_nonce: controller_nonce.to_vec(),
-        };
+        let request = BeginEnrolmentRequest { controller_nonce: controller_nonce.to_vec() };
         let begun = agent.begin(request).await.unwrap().into_inner();
         let seen = Seen {
             controller_nonce,
@@ -141,17 +121,10 @@ impl Controller<'_> {
         };
         seen.transcript(|seen| seen.verify_agent(&self.token, &begun.agent_proof))?;
         let request = CertificateRequest::from_der(&begun.certificate_request).unwrap();
-        let chain = self
-            .fleet
-            .issuer
-            .issue(&request, &self::agent(begun.droplet_id), &serial(30), NOW)
-            .unwrap();
+        let chain =
+            self.fleet.issuer.issue(&request, &self::agent(begun.droplet_id), &serial(30), NOW).unwrap();
         let roots = self.fleet.roots();
-        let handover = Handover {
-            chain: &chain,
-            roots: &roots,
-            enrolment_id: "e1",
-        };
+        let handover = Handover { chain: &chain, roots: &roots, enrolment_id: "e1" };
         let controller_proof = seen.transcript(|seen| seen.controller_proof(&self.token, handover));
         let complete = CompleteEnrolmentRequest {
             certificate_chain: chain.to_ders(),
@@ -196,10 +169,7 @@ impl Enrolment for Middle {
     ) -> Result<Response<CompleteEnrolmentResponse>, Status> {
         let mut complete = request.into_inner();
         if self.change == Change::Chain {
-            complete.certificate_chain = Authorities::new("production")
-                .leaf(&agent(DROPLET), 30)
-                .0
-                .to_ders();
+            complete.certificate_chain = Authorities::new("production").leaf(&agent(DROPLET), 30).0.to_ders();
         }
         self.agent.clone().complete(complete).await
     }
@@ -213,25 +183,14 @@ async fn waiting_agent(fleet: &Authorities, key: &PrivateKey) -> Served {
 
 fn with_key(fleet: &Authorities, key: &PrivateKey) -> ServerCredentials {
     let certificate = self_signed(key, &serial(1), NOW).unwrap();
-    ServerCredentials::Enrolment(EnrolmentCredentials {
-        certificate,
-        key: key.clone(),
-        roots: fleet.roots(),
-    })
+    ServerCredentials::Enrolment(EnrolmentCredentials { certificate, key: key.clone(), roots: fleet.roots() })
 }
 
 /// The middle's port; it stole an admin's certificate and key. `key` is the one it serves with.
 async fn middle(fleet: &Authorities, agent: &Served, change: Change, key: &PrivateKey) -> Served {
     let dialer = Dialer::unenrolled(&client(fleet, &admin("thief")), clock(NOW)).unwrap();
     let channel = dialer.connect(agent.address).await.unwrap().channel();
-    let served = Served::with(
-        Middle {
-            agent: EnrolmentClient::new(channel),
-            change,
-        },
-        NOW,
-    )
-    .await;
+    let served = Served::with(Middle { agent: EnrolmentClient::new(channel), change }, NOW).await;
     served.switch.publish(with_key(fleet, key)).unwrap();
     served
 }
@@ -240,10 +199,7 @@ async fn middle(fleet: &Authorities, agent: &Served, change: Change, key: &Priva
 async fn an_agent_enrols() {
     let fleet = Authorities::new("production");
     let served = waiting_agent(&fleet, &PrivateKey::generate().unwrap()).await;
-    let controller = Controller {
-        fleet: &fleet,
-        token: token(1),
-    };
+    let controller = Controller { fleet: &fleet, token: token(1) };
     assert!(controller.enrol(served.address).await.unwrap().is_ok());
     // A lost answer is asked for again.
     assert!(controller.enrol(served.address).await.unwrap().is_ok());
@@ -253,19 +209,10 @@ async fn an_agent_enrols() {
 async fn a_wrong_token_signs_nothing() {
     let fleet = Authorities::new("production");
     let served = waiting_agent(&fleet, &PrivateKey::generate().unwrap()).await;
-    let controller = Controller {
-        fleet: &fleet,
-        token: token(2),
-    };
-    assert_eq!(
-        controller.enrol(served.address).await.unwrap_err(),
-        ProofError::Agent
-    );
+    let controller = Controller { fleet: &fleet, token: token(2) };
+    assert_eq!(controller.enrol(served.address).await.unwrap_err(), ProofError::Agent);
     // And burns nothing: the right one still works.
-    let controller = Controller {
-        fleet: &fleet,
-        token: token(1),
-    };
+    let controller = Controller { fleet: &fleet, token: token(1) };
     assert!(controller.enrol(served.address).await.unwrap().is_ok());
 }
 
@@ -273,16 +220,10 @@ async fn a_wrong_token_signs_nothing() {
 async fn who_ends_tls_in_the_middle_is_found_even_if_nothing_is_changed() {
     let fleet = Authorities::new("production");
     let agent = waiting_agent(&fleet, &PrivateKey::generate().unwrap()).await;
-    let controller = Controller {
-        fleet: &fleet,
-        token: token(1),
-    };
+    let controller = Controller { fleet: &fleet, token: token(1) };
     for change in [Change::Nothing, Change::Request] {
         let between = middle(&fleet, &agent, change, &PrivateKey::generate().unwrap()).await;
-        assert_eq!(
-            controller.enrol(between.address).await.unwrap_err(),
-            ProofError::Agent
-        );
+        assert_eq!(controller.enrol(between.address).await.unwrap_err(), ProofError::Agent);
     }
 }
 
@@ -291,15 +232,9 @@ async fn a_swapped_request_or_chain_is_found_even_by_who_has_the_servers_key() {
     let fleet = Authorities::new("production");
     let key = PrivateKey::generate().unwrap();
     let agent = waiting_agent(&fleet, &key).await;
-    let controller = Controller {
-        fleet: &fleet,
-        token: token(1),
-    };
+    let controller = Controller { fleet: &fleet, token: token(1) };
     let between = middle(&fleet, &agent, Change::Request, &key).await;
-    assert_eq!(
-        controller.enrol(between.address).await.unwrap_err(),
-        ProofError::Agent
-    );
+    assert_eq!(controller.enrol(between.address).await.unwrap_err(), ProofError::Agent);
     let between = middle(&fleet, &agent, Change::Chain, &key).await;
     let refused = controller.enrol(between.address).await.unwrap().unwrap_err();
     assert_eq!(refused.code(), tonic::Code::PermissionDenied);

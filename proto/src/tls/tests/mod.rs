@@ -4,6 +4,7 @@ mod callers;
 mod enrolment;
 mod port;
 mod servers;
+mod stolen;
 mod switching;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -37,12 +38,8 @@ impl Enrolment for Echo {
         &self,
         request: Request<BeginEnrolmentRequest>,
     ) -> Result<Response<BeginEnrolmentResponse>, Status> {
-        let peer = request
-            .extensions()
-            .get::<PeerInfo>()
-            .ok_or_else(|| Status::internal("no peer"))?;
-        peer.check(NOW)
-            .map_err(|error| Status::unauthenticated(error.to_string()))?;
+        let peer = request.extensions().get::<PeerInfo>().ok_or_else(|| Status::internal("no peer"))?;
+        peer.check(NOW).map_err(|error| Status::unauthenticated(error.to_string()))?;
         Ok(Response::new(BeginEnrolmentResponse {
             agent_version: format!("{} {:?}", peer.certificate().identity, peer.mode()),
             agent_nonce: peer.server_spki().as_bytes().to_vec(),
@@ -68,22 +65,13 @@ fn agent(droplet: u64) -> Subject {
 
 fn enrolled(fleet: &Authorities, revoked: Option<RevocationList>) -> ServerCredentials {
     let (chain, key) = fleet.leaf(&agent(7), 10);
-    ServerCredentials::Enrolled(EnrolledCredentials {
-        chain,
-        key,
-        roots: fleet.roots(),
-        revoked,
-    })
+    ServerCredentials::Enrolled(EnrolledCredentials { chain, key, roots: fleet.roots(), revoked })
 }
 
 fn unenrolled(roots: RootBundle) -> ServerCredentials {
     let key = PrivateKey::generate().unwrap();
     let certificate = self_signed(&key, &serial(1), NOW).unwrap();
-    ServerCredentials::Enrolment(EnrolmentCredentials {
-        certificate,
-        key,
-        roots,
-    })
+    ServerCredentials::Enrolment(EnrolmentCredentials { certificate, key, roots })
 }
 
 fn client(fleet: &Authorities, subject: &Subject) -> ClientCredentials {
@@ -101,13 +89,7 @@ fn trust(fleet: &Authorities) -> AgentTrust {
 }
 
 fn revoking(fleet: &Authorities, number: u64, serials: &[u8]) -> RevocationList {
-    let revoked: Vec<_> = serials
-        .iter()
-        .map(|n| Revoked {
-            serial: serial(*n),
-            at: NOW,
-        })
-        .collect();
+    let revoked: Vec<_> = serials.iter().map(|n| Revoked { serial: serial(*n), at: NOW }).collect();
     RevocationList::issue(&fleet.issuer, number, &revoked, NOW).unwrap()
 }
 
@@ -142,10 +124,7 @@ impl Served {
 async fn ask(connection: &Connection) -> Result<BeginEnrolmentResponse, Status> {
     let mut client = EnrolmentClient::new(connection.channel());
     let call = client.begin(BeginEnrolmentRequest::default());
-    Ok(tokio::time::timeout(Duration::from_secs(5), call)
-        .await
-        .expect("a call hung")?
-        .into_inner())
+    Ok(tokio::time::timeout(Duration::from_secs(5), call).await.expect("a call hung")?.into_inner())
 }
 
 /// Dials with a certificate that the server should refuse, and tells what the caller learns.

@@ -26,11 +26,7 @@ async fn open(fleet: &Authorities, limits: Limits) -> Port {
     });
     let server = tonic::transport::Server::builder().add_service(EnrolmentServer::new(Echo));
     tokio::spawn(server.serve_with_incoming(sessions));
-    Port {
-        address,
-        failures,
-        _switch: switch,
-    }
+    Port { address, failures, _switch: switch }
 }
 
 async fn call(port: &Port, fleet: &Authorities) -> Result<Connection, ConnectError> {
@@ -41,14 +37,11 @@ async fn call(port: &Port, fleet: &Authorities) -> Result<Connection, ConnectErr
 }
 
 fn limits() -> Limits {
-    Limits {
-        handshakes: 8,
-        handshakes_per_address: 4,
-        connections: 8,
-    }
+    Limits { handshakes: 8, handshakes_per_address: 4, connections: 8 }
 }
 
 #[tokio::test]
+#[cfg_attr(target_os = "macos", ignore = "only 127.0.0.1 exists there, and this needs a second address")]
 async fn one_address_cannot_hold_all_handshakes() {
     let fleet = Authorities::new("production");
     let mut port = open(&fleet, limits()).await;
@@ -69,10 +62,7 @@ async fn one_address_cannot_hold_all_handshakes() {
     // Who hangs up gives its place back.
     silent.clear();
     for _ in 0..4 {
-        assert!(matches!(
-            port.failures.recv().await,
-            Some(AcceptError::Handshake(_))
-        ));
+        assert!(matches!(port.failures.recv().await, Some(AcceptError::Handshake(_))));
     }
     assert!(call(&port, &fleet).await.is_ok());
 }
@@ -80,18 +70,8 @@ async fn one_address_cannot_hold_all_handshakes() {
 #[tokio::test]
 async fn connections_over_the_limit_are_turned_away_and_the_others_live() {
     let fleet = Authorities::new("production");
-    let mut port = open(
-        &fleet,
-        Limits {
-            connections: 2,
-            ..limits()
-        },
-    )
-    .await;
-    let (one, two) = (
-        call(&port, &fleet).await.unwrap(),
-        call(&port, &fleet).await.unwrap(),
-    );
+    let mut port = open(&fleet, Limits { connections: 2, ..limits() }).await;
+    let (one, two) = (call(&port, &fleet).await.unwrap(), call(&port, &fleet).await.unwrap());
     assert!(call(&port, &fleet).await.is_err());
     assert!(matches!(port.failures.recv().await, Some(AcceptError::Busy)));
     assert!(ask(&one).await.is_ok() && ask(&two).await.is_ok());
@@ -105,19 +85,11 @@ async fn connections_over_the_limit_are_turned_away_and_the_others_live() {
 async fn garbage_ends_nothing_but_itself() {
     let fleet = Authorities::new("production");
     let mut port = open(&fleet, limits()).await;
-    for garbage in [
-        b"GET / HTTP/1.1\r\n\r\n".as_slice(),
-        &[0x16; 2000],
-        b"\x16\x03\x01\xff\xff",
-        &[0; 64],
-    ] {
+    for garbage in [b"GET / HTTP/1.1\r\n\r\n".as_slice(), &[0x16; 2000], b"\x16\x03\x01\xff\xff", &[0; 64]] {
         let mut tcp = TcpStream::connect(port.address).await.unwrap();
         tcp.write_all(garbage).await.unwrap();
         tcp.shutdown().await.unwrap();
-        assert!(matches!(
-            port.failures.recv().await,
-            Some(AcceptError::Handshake(_))
-        ));
+        assert!(matches!(port.failures.recv().await, Some(AcceptError::Handshake(_))));
     }
     assert!(call(&port, &fleet).await.is_ok());
 }
@@ -129,10 +101,7 @@ async fn who_says_nothing_is_given_up() {
     switch.publish(enrolled(&fleet, None)).unwrap();
     let (near, _far) = tokio::io::duplex(1024);
     let begin = tokio::time::Instant::now();
-    assert!(matches!(
-        acceptor.accept(near, None).await,
-        Err(AcceptError::Timeout)
-    ));
+    assert!(matches!(acceptor.accept(near, None).await, Err(AcceptError::Timeout)));
     assert_eq!(begin.elapsed().as_secs(), HANDSHAKE_TIMEOUT.as_secs());
 }
 
@@ -144,10 +113,7 @@ async fn who_is_refused_and_does_not_hang_up_is_given_up_too() {
     let (near, mut far) = tokio::io::duplex(1024);
     far.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     let begin = tokio::time::Instant::now();
-    assert!(matches!(
-        acceptor.accept(near, None).await,
-        Err(AcceptError::Handshake(_))
-    ));
+    assert!(matches!(acceptor.accept(near, None).await, Err(AcceptError::Handshake(_))));
     assert!(begin.elapsed() < HANDSHAKE_TIMEOUT);
 }
 
@@ -158,10 +124,7 @@ async fn a_server_that_says_nothing_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let dialer = Dialer::agent(&client(&fleet, &admin("jane")), trust(&fleet), clock(NOW)).unwrap();
-    assert!(matches!(
-        dialer.connect(address).await,
-        Err(ConnectError::Timeout { .. })
-    ));
+    assert!(matches!(dialer.connect(address).await, Err(ConnectError::Timeout { .. })));
 }
 
 #[tokio::test]

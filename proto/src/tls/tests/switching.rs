@@ -30,27 +30,15 @@ async fn enrolment_turns_into_service_without_a_restart() {
     served.switch.publish(unenrolled(fleet.roots())).unwrap();
     let before = connect_unenrolled(&served, &fleet).await;
     let answer = ask(&before).await.unwrap();
-    assert_eq!(
-        answer.agent_version,
-        "spiffe://shop.production/user/jane Enrolment"
-    );
+    assert_eq!(answer.agent_version, "spiffe://shop.production/user/jane Enrolment");
     assert_eq!(answer.agent_nonce, before.server_spki().as_bytes());
-    assert!(
-        before.server().is_none(),
-        "nobody vouches for a certificate like that"
-    );
+    assert!(before.server().is_none(), "nobody vouches for a certificate like that");
 
     served.switch.publish(enrolled(&fleet, None)).unwrap();
     let after = connect(&served, &fleet).await.unwrap();
-    assert_eq!(
-        ask(&after).await.unwrap().agent_version,
-        "spiffe://shop.production/user/jane Enrolled"
-    );
+    assert_eq!(ask(&after).await.unwrap().agent_version, "spiffe://shop.production/user/jane Enrolled");
     // The connection of the enrolment is good for nothing any more.
-    assert_eq!(
-        ask(&before).await.unwrap_err().code(),
-        tonic::Code::Unauthenticated
-    );
+    assert_eq!(ask(&before).await.unwrap_err().code(), tonic::Code::Unauthenticated);
 }
 
 #[tokio::test]
@@ -59,11 +47,7 @@ async fn before_enrolment_too_only_the_fleets_users_may_call() {
     let served = Served::closed().await;
     served.switch.publish(unenrolled(fleet.roots())).unwrap();
     for who in [client(&other, &admin("jane")), client(&fleet, &agent(8))] {
-        let connection = Dialer::unenrolled(&who, clock(NOW))
-            .unwrap()
-            .connect(served.address)
-            .await
-            .unwrap();
+        let connection = Dialer::unenrolled(&who, clock(NOW)).unwrap().connect(served.address).await.unwrap();
         assert!(ask(&connection).await.is_err());
         assert!(connection.refusal().is_some());
     }
@@ -75,15 +59,9 @@ async fn a_new_list_reaches_connections_that_are_open() {
     let served = Served::enrolled(&fleet).await;
     let open = connect(&served, &fleet).await.unwrap();
     assert!(ask(&open).await.is_ok());
-    served
-        .switch
-        .publish(enrolled(&fleet, Some(revoking(&fleet, 1, &[21]))))
-        .unwrap();
+    served.switch.publish(enrolled(&fleet, Some(revoking(&fleet, 1, &[21])))).unwrap();
     assert!(ask(&open).await.is_ok(), "somebody else was revoked");
-    served
-        .switch
-        .publish(enrolled(&fleet, Some(revoking(&fleet, 2, &[20, 21]))))
-        .unwrap();
+    served.switch.publish(enrolled(&fleet, Some(revoking(&fleet, 2, &[20, 21])))).unwrap();
     assert_eq!(ask(&open).await.unwrap_err().code(), tonic::Code::Unauthenticated);
     // And no ticket of the old session opens the door again.
     let again = connect(&served, &fleet).await.unwrap();
@@ -98,16 +76,8 @@ async fn new_roots_reach_connections_that_are_open() {
     let open = connect(&served, &fleet).await.unwrap();
     assert!(ask(&open).await.is_ok());
     let (chain, key) = next.leaf(&agent(7), 10);
-    let credentials = EnrolledCredentials {
-        chain,
-        key,
-        roots: next.roots(),
-        revoked: None,
-    };
-    served
-        .switch
-        .publish(ServerCredentials::Enrolled(credentials))
-        .unwrap();
+    let credentials = EnrolledCredentials { chain, key, roots: next.roots(), revoked: None };
+    served.switch.publish(ServerCredentials::Enrolled(credentials)).unwrap();
     assert_eq!(ask(&open).await.unwrap_err().code(), tonic::Code::Unauthenticated);
     assert!(connect(&served, &fleet).await.is_err());
     assert!(ask(&connect(&served, &next).await.unwrap()).await.is_ok());
@@ -130,12 +100,7 @@ async fn credentials_that_do_not_fit_change_nothing() {
     let served = Served::enrolled(&fleet).await;
     let (chain, _) = fleet.leaf(&agent(7), 10);
     let key = PrivateKey::generate().unwrap();
-    let mixed = EnrolledCredentials {
-        chain,
-        key,
-        roots: fleet.roots(),
-        revoked: None,
-    };
+    let mixed = EnrolledCredentials { chain, key, roots: fleet.roots(), revoked: None };
     let refused = served.switch.publish(ServerCredentials::Enrolled(mixed));
     assert!(matches!(refused, Err(TlsError::Credentials(_))), "{refused:?}");
     assert!(ask(&connect(&served, &fleet).await.unwrap()).await.is_ok());
