@@ -3,7 +3,10 @@
 
 mod files;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use secrecy::SecretString;
@@ -16,7 +19,7 @@ use crate::{
     failure::{Failure, Outcome},
     fleet,
     names::{Name, Scope},
-    state::{StateDir, replace},
+    state::{StateDir, private_directory},
 };
 
 /// Arguments of `init`.
@@ -169,7 +172,9 @@ fn write_fleet_file(file: &Path, text: Option<&str>, environment: &Name) -> anyh
     fleet::load(trial.path(), environment).map_err(|error| {
         Failure::input("what was given does not make a fleet file").because(error)
     })?;
-    replace(file, text.as_bytes())?;
+    // Not private like state: it belongs into the repository. `create_new` overwrites nothing.
+    let mut new = fs_err::OpenOptions::new().write(true).create_new(true).open(file)?;
+    new.write_all(text.as_bytes())?;
     Ok(Some(file.to_owned()))
 }
 
@@ -187,15 +192,14 @@ fn make_keys(
     };
     let parent = state.fleet_dir().parent().unwrap_or(Path::new("."));
     fs_err::create_dir_all(parent)?;
-    // Temporary directories are private to the user, and stay so when they are renamed into place.
-    let holder = tempfile::Builder::new().prefix(".new-").tempdir_in(parent)?;
+    let holder = private_directory(parent)?;
     let fleet_there = state.fleet_file("root.pem").exists();
     let root = if fleet_there {
         open_root(state, scope, passphrase)?
     } else {
         new_fleet(&NewFleet { directory: holder.path(), scope, passphrase, now })?
     };
-    let environment = tempfile::Builder::new().prefix(".new-").tempdir_in(holder.path())?;
+    let environment = private_directory(holder.path())?;
     new_environment(&NewEnvironment { directory: environment.path(), scope, user: &user.0, root: &root, now })?;
     if fleet_there {
         fs_err::rename(environment.keep(), state.environment_dir())?;

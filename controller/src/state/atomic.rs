@@ -11,7 +11,7 @@ use std::{
 /// # Errors
 /// When any of the steps fails; the old file is then still there.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or_else(|| Path::new("."));
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(directory)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
@@ -21,6 +21,22 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         fs_err::File::open(directory)?.sync_all()?;
     }
     Ok(())
+}
+
+/// A new directory for its owner alone, to be filled and renamed into place; removed when it is dropped before.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn private_directory(parent: &Path) -> io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".new-");
+    #[cfg(unix)]
+    {
+        use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
+        builder.permissions(Permissions::from_mode(0o700));
+    }
+    // On Windows it inherits the rights of the user's profile, which are the user's alone.
+    builder.tempdir_in(parent)
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use atomic::replace;
+pub use atomic::{private_directory, replace};
 pub use inventory::{DropletRecord, Inventory};
 use secrecy::SecretString;
 

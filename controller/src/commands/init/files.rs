@@ -39,7 +39,7 @@ impl FleetFile {
         };
         let env_file = if env_file.is_empty() { String::new() } else { format!("env_file = {}\n", list(env_file)) };
         format!(
-            r#"fleet  = "{fleet}"                    # names and tags everything: {fleet}-production-web-1
+            r#"fleet  = {fleet_key:<27}# names and tags everything: {fleet}-production-web-1
 region = {region}
 
 [droplet.web]                       # a role: `count` droplets of one kind (default 1)
@@ -58,6 +58,7 @@ inbound = [
 compose  = {compose}
 droplets = "web"
 {env_file}"#,
+            fleet_key = quoted(fleet.as_str()),
             region = quoted(region),
             size = quoted(size),
             image = quoted(image),
