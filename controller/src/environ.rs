@@ -21,6 +21,15 @@ impl fmt::Debug for Environ {
     }
 }
 
+/// Whether `.env` counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DotEnv {
+    /// It does.
+    Read,
+    /// Other files stand in for it.
+    Replaced,
+}
+
 /// `.env` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvironError {
@@ -62,9 +71,11 @@ impl Environ {
         self.process.get(name).or_else(|| self.file.get(name)).map(String::as_str).filter(|v| !v.is_empty())
     }
 
-    /// Variables an app may use: everything but the cloud's and tidegate's own credentials.
-    pub fn for_apps(&self) -> BTreeMap<String, String> {
-        let all = self.file.iter().chain(&self.process);
+    /// Variables an app may use: everything but the cloud's and tidegate's own credentials. With env files of its own
+    /// an app does not read `.env`, as with docker compose.
+    pub fn for_apps(&self, dot_env: DotEnv) -> BTreeMap<String, String> {
+        let file = Some(&self.file).filter(|_| dot_env == DotEnv::Read).into_iter().flatten();
+        let all = file.chain(&self.process);
         all.filter(|(name, _)| may_leave(name)).map(|(n, v)| (n.clone(), v.clone())).collect()
     }
 
@@ -125,7 +136,7 @@ mod tests {
     fn credentials_of_the_cloud_stay_here() {
         let names = ["DIGITALOCEAN_TOKEN", "SPACES_KEY", "TIDEGATE_CA_PASSPHRASE", "TAG"];
         let environ = Environ::new(names.map(|n| (n.to_owned(), "x".to_owned())));
-        assert_eq!(environ.for_apps().into_keys().collect::<Vec<_>>(), ["TAG"]);
+        assert_eq!(environ.for_apps(DotEnv::Read).into_keys().collect::<Vec<_>>(), ["TAG"]);
         assert!(!format!("{environ:?}").contains("\"x\""));
     }
 

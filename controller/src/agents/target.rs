@@ -104,13 +104,14 @@ pub fn of_app(
 ) -> Result<Vec<Target>, TargetError> {
     let (name, app) = app;
     let all = of_environment(fleet, inventory, Selection::All)?;
+    let roles = fleet.roles_of(app);
     let is_of = |target: &Target| {
         let role = target.short.rsplit_once('-').map(|(role, _)| role);
-        app.droplets.iter().any(|wanted| role == Some(wanted.as_str()))
+        roles.iter().any(|wanted| role == Some(wanted.as_str()))
     };
     let targets: Vec<Target> = all.into_iter().filter(is_of).collect();
     if targets.is_empty() {
-        let roles: Vec<&str> = app.droplets.iter().map(Name::as_str).collect();
+        let roles: Vec<&str> = roles.iter().map(Name::as_str).collect();
         return Err(TargetError::NoneOfApp {
             app: name.clone(),
             roles: roles.join(", "),

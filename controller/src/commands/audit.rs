@@ -4,21 +4,17 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tidegate_proto::{
-    audit::{self, Head},
-    v1::{AuditEntry, AuditLogRequest},
-};
+use tidegate_proto::{audit::Head, v1::AuditEntry};
 
 use super::{
     context::Context,
-    reach::{Reach, Which},
+    reach::{Reach, Which, tampered},
 };
 use crate::{
-    agents::{self, Target},
-    failure::{Failure, Outcome},
+    agents::{self, AuditError, Target, advance},
+    failure::Outcome,
     output::Table,
     release::times::timestamp,
-    state::Inventory,
 };
 
 /// Arguments of `audit`.
@@ -71,64 +67,15 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     Ok(Outcome::Done)
 }
 
-/// The whole log from its first entry on, checked; the head is remembered.
+/// The whole log from its first entry on, so that what is shown is what was checked; its end is remembered.
 async fn read(reach: &Reach, target: &Target) -> anyhow::Result<Vec<AuditEntry>> {
-    let remembered = remembered(&reach.inventory, target);
     let agent = reach.connect(target).await?;
-    let mut stream = agent
-        .client()
-        .audit_log(AuditLogRequest { after: 0, limit: 0 })
-        .await
-        .map_err(|s| agent.error(&s))?
-        .into_inner();
-    let mut head = Head::EMPTY;
-    let mut at_remembered = None;
-    let mut entries = Vec::new();
-    while let Some(entry) = stream.message().await.map_err(|status| agent.error(&status))? {
-        head = audit::follow(head, &entry).map_err(|error| broken(target, error))?;
-        if head.number == remembered.number {
-            at_remembered = Some(head.hash);
-        }
-        entries.push(entry);
-    }
-    audit::extends(
-        remembered,
-        head,
-        at_remembered.as_ref().map(<[u8; 32]>::as_slice),
-    )
-    .map_err(|error| broken(target, error))?;
-    remember(reach, target, head)?;
-    Ok(entries)
-}
-
-fn remembered(inventory: &Inventory, target: &Target) -> Head {
-    let record = inventory.droplets.get(&target.name);
-    let hash = record.and_then(|record| hex::decode(&record.audit_head_hash).ok()?.try_into().ok());
-    record.zip(hash).map_or(Head::EMPTY, |(record, hash)| Head {
-        number: record.audit_head_number,
-        hash,
-    })
-}
-
-/// Under the lock and on a fresh copy: another command may have written meanwhile.
-fn remember(reach: &Reach, target: &Target, head: Head) -> anyhow::Result<()> {
-    let _lock = reach.state.lock(&reach.fleet.scope)?;
-    let mut inventory = Inventory::load(&reach.state)?;
-    if let Some(record) = inventory.droplets.get_mut(&target.name)
-        && record.audit_head_number <= head.number
-    {
-        record.audit_head_number = head.number;
-        record.audit_head_hash = hex::encode(head.hash);
-        inventory.save(&reach.state)?;
-    }
-    Ok(())
-}
-
-fn broken(target: &Target, error: audit::ChainError) -> anyhow::Error {
-    Failure::in_doubt(format!("the audit log of {} cannot be trusted", target.short))
-        .because(error)
-        .hint("somebody with root on the droplet changed it, or its disk went back in time; keep the droplet's disk for a look")
-        .into()
+    let log = match advance(&agent, Head::EMPTY, reach.seen_head(target)).await {
+        Err(AuditError::Agent(error)) => return Err(error.into()),
+        other => other.map_err(tampered)?,
+    };
+    reach.remember(target, log.head)?;
+    Ok(log.entries)
 }
 
 fn view(target: &Target, entry: AuditEntry) -> Entry {

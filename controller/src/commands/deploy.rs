@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     agents::Target,
+    environ::DotEnv,
     failure::{Failure, Outcome},
     names::Name,
     output::Printer,
@@ -42,7 +43,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
         return all(context, &reach, &name, &targets, None).await;
     }
     let revision = Revision::of(&reach.fleet.directory).await;
-    let variables = context.environ(&reach.fleet)?.for_apps();
+    let dot_env = if app.env_files.is_empty() { DotEnv::Read } else { DotEnv::Replaced };
+    let variables = context.environ(&reach.fleet)?.for_apps(dot_env);
     let bundle = gather((&name, &app), &reach.fleet.directory, &variables, &revision)?;
     for warning in &bundle.loaded.warnings {
         context.printer.note(format!("warning: {warning}"));
@@ -66,6 +68,12 @@ async fn all(
     targets: &[Target],
     bundle: Option<&Bundle>,
 ) -> anyhow::Result<Outcome> {
+    if bundle.is_some() {
+        // All of them before any is touched: an agent of another version refuses the whole deploy.
+        for target in targets {
+            reach.checked(target).await?;
+        }
+    }
     let mut released = Vec::new();
     for target in targets {
         let begin = match bundle {
@@ -169,7 +177,7 @@ async fn dry_run(
 ) -> anyhow::Result<Outcome> {
     let mut plans = Vec::new();
     for target in targets {
-        let agent = reach.connect(target).await?;
+        let (agent, _) = reach.checked(target).await?;
         let mut client = agent.client();
         let planned = agent.call(client.plan_deploy(bundle.request.clone())).await?;
         plans.push(planned_view(target, planned));

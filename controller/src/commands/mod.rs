@@ -6,6 +6,7 @@ pub mod context;
 mod deploy;
 mod down;
 mod exec;
+mod info;
 mod init;
 mod logs;
 mod plan;
@@ -14,6 +15,7 @@ mod reach;
 mod registry;
 mod remove;
 mod run;
+mod sandbox;
 mod status;
 mod up;
 
@@ -47,6 +49,10 @@ pub enum Command {
     Remove(remove::Args),
     /// Look at who did what
     Audit(audit::Args),
+    /// Show the account and what in it is ours
+    Info,
+    /// A DigitalOcean account on this machine, to try things
+    Sandbox(sandbox::Args),
 }
 
 impl Command {
@@ -66,6 +72,8 @@ impl Command {
             Self::Exec(args) => exec::run(&context, &args).await,
             Self::Run(args) => run::run(&context, &args).await,
             Self::Remove(args) => remove::run(&context, &args).await,
+            Self::Info => info::run(&context).await,
+            Self::Sandbox(args) => sandbox::run(&context, &args),
             Self::Audit(args) => audit::run(&context, &args).await,
         }
     }

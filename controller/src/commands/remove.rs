@@ -56,7 +56,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     }
     let mut all = Vec::new();
     for target in &targets {
-        let agent = reach.connect(target).await?;
+        let (agent, _) = reach.checked(target).await?;
         let mut request = Request::new(RemoveAppRequest {
             app: name.to_string(),
             volumes: args.volumes,

@@ -1,9 +1,11 @@
 //! `tidegate status`: what runs on the droplets, as their agents see it.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use serde::Serialize;
 use tidegate_proto::v1::{
-    AppStatus, ContainerStatus, ReleaseState, ReleaseSummary, StatusRequest, StatusResponse,
+    AppStatus, ContainerStatus, InfoResponse, ReleaseState, ReleaseSummary, StatusRequest, StatusResponse,
 };
 
 use super::{
@@ -11,6 +13,7 @@ use super::{
     reach::{Reach, Which},
 };
 use crate::{
+    clock::human,
     agents::{self, Target},
     failure::{Failure, Outcome},
     output::Table,
@@ -29,9 +32,26 @@ pub struct Args {
 struct DropletView {
     droplet: String,
     address: String,
+    host: Option<HostView>,
     apps: Vec<AppView>,
     /// Why the agent could not be asked.
     error: Option<String>,
+}
+
+/// The machine itself.
+#[derive(Debug, Serialize)]
+struct HostView {
+    agent_version: String,
+    os: String,
+    kernel: String,
+    docker_version: String,
+    cgroup_version: u32,
+    uptime_seconds: u64,
+    load_1: f64,
+    memory_total_bytes: u64,
+    memory_available_bytes: u64,
+    disk_total_bytes: u64,
+    disk_available_bytes: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -97,20 +117,57 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
 
 async fn view(reach: &Reach, target: &Target, app: &str) -> DropletView {
     let asked = async {
-        let agent = reach.connect(target).await?;
+        let (agent, info) = reach.checked(target).await?;
         let mut client = agent.client();
-        agent.call(client.status(StatusRequest { app: app.to_owned() })).await
+        let status = agent.call(client.status(StatusRequest { app: app.to_owned() })).await?;
+        anyhow::Ok((info, status))
     };
-    let (apps, error) = match asked.await {
-        Ok(StatusResponse { apps }) => (apps.into_iter().map(app_view).collect(), None),
-        Err(error) => (Vec::new(), Some(format!("{:#}", anyhow::Error::from(error)))),
+    let (host, apps, error) = match asked.await {
+        Ok((info, StatusResponse { apps })) => {
+            (Some(host_view(info)), apps.into_iter().map(app_view).collect(), None)
+        }
+        Err(error) => (None, Vec::new(), Some(format!("{error:#}"))),
     };
     DropletView {
         droplet: target.short.clone(),
         address: target.address.to_string(),
+        host,
         apps,
         error,
     }
+}
+
+fn host_view(info: InfoResponse) -> HostView {
+    HostView {
+        agent_version: info.agent_version,
+        os: info.os,
+        kernel: info.kernel,
+        docker_version: info.docker_version,
+        cgroup_version: info.cgroup_version,
+        uptime_seconds: info.uptime.and_then(|up| u64::try_from(up.seconds).ok()).unwrap_or_default(),
+        load_1: info.load_1,
+        memory_total_bytes: info.memory_total_bytes,
+        memory_available_bytes: info.memory_available_bytes,
+        disk_total_bytes: info.disk_total_bytes,
+        disk_available_bytes: info.disk_available_bytes,
+    }
+}
+
+/// One line about the machine.
+fn host_text(host: &HostView) -> String {
+    let gib = |bytes: u64| format!("{}.{}", bytes >> 30, ((bytes >> 20) & 1023) * 10 / 1024);
+    let docker = if host.docker_version.is_empty() { "does not answer" } else { &host.docker_version };
+    format!(
+        "  agent {}, {}, Docker {docker}, up {}, load {:.2}, {} of {} GiB memory and {} of {} GiB disk free\n",
+        host.agent_version,
+        host.os,
+        human(Duration::from_secs(host.uptime_seconds)),
+        host.load_1,
+        gib(host.memory_available_bytes),
+        gib(host.memory_total_bytes),
+        gib(host.disk_available_bytes),
+        gib(host.disk_total_bytes),
+    )
 }
 
 fn app_view(status: AppStatus) -> AppView {
@@ -174,10 +231,13 @@ fn text(views: &[DropletView]) -> String {
     let mut text = String::new();
     for view in views {
         text.push_str(&format!("{}  {}", view.droplet, view.address));
-        match (&view.error, view.apps.is_empty()) {
+        match (&view.error, &view.host) {
             (Some(error), _) => text.push_str(&format!("  cannot be asked: {error}\n")),
-            (None, true) => text.push_str("  no apps\n"),
-            (None, false) => text.push('\n'),
+            (None, Some(host)) => text.push_str(&host_text(host)),
+            (None, None) => text.push('\n'),
+        }
+        if view.error.is_none() && view.apps.is_empty() {
+            text.push_str("no apps\n");
         }
         for app in &view.apps {
             text.push_str(&app_text(app));

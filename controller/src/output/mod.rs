@@ -4,6 +4,7 @@
 mod progress;
 mod table;
 
+
 use std::{
     io::{self, IsTerminal, Write},
     time::Duration,
@@ -65,6 +66,7 @@ impl Printer {
     pub fn result(&self, value: &impl Serialize, text: impl AsRef<str>) {
         match self.format {
             Format::Json => self.json(value),
+            Format::Text if text.as_ref().trim_end().is_empty() => {}
             Format::Text => self.line(text.as_ref().trim_end()),
         }
     }

@@ -47,12 +47,19 @@ impl Step {
 
     /// It ended well.
     pub fn done(self, detail: &str) {
-        self.end("✓", detail);
+        let took = self.elapsed();
+        self.end("✓", detail, took);
+    }
+
+    /// It ended well, and somebody else took the time.
+    pub fn done_in(self, detail: &str, took: Duration) {
+        self.end("✓", detail, took);
     }
 
     /// It did not.
     pub fn failed(self, detail: &str) {
-        self.end("✗", detail);
+        let took = self.elapsed();
+        self.end("✗", detail, took);
     }
 
     /// Since it began.
@@ -60,10 +67,10 @@ impl Step {
         self.started.elapsed()
     }
 
-    fn end(self, mark: &str, detail: &str) {
+    fn end(self, mark: &str, detail: &str, took: Duration) {
         self.bar.finish_and_clear();
         let text = if detail.is_empty() { self.text } else { format!("{}  {detail}", self.text) };
-        to_stderr(&line(mark, &text, &human(self.started.elapsed())));
+        to_stderr(&line(mark, &text, &human(took)));
     }
 }
 

@@ -7,12 +7,12 @@ use std::{
 };
 
 use tidegate_compose::{
-    FileKind, FileSource as _, LoadErrors, LoadOptions, Loaded, OsFiles, SourceError, referenced,
+    FileKind, FileSource, LoadErrors, LoadOptions, Loaded, OsFiles, SourceError, referenced,
 };
 use tidegate_proto::v1::{DeployRequest, SourceFile};
 
 use super::git::Revision;
-use crate::{environ::may_leave, fleet::App, names::Name};
+use crate::{environ::may_leave, fleet::{App, FILE_NAME}, names::Name};
 
 /// Where apps lie on a droplet; part of the contract with the agent, because bind paths are hashed.
 const APPS: &str = "/var/lib/tidegate/apps";
@@ -56,6 +56,14 @@ pub enum BundleError {
         /// Which.
         path: String,
     },
+    /// A file that tidegate.toml names is not there.
+    #[error("{FILE_NAME}:{place}: there is no file {path}")]
+    Missing {
+        /// Where it is named.
+        place: crate::fleet::Place,
+        /// Its name.
+        path: String,
+    },
     /// More than a request may hold.
     #[error("the project's files are more than {} MiB or {MAX_FILES} files together", MAX_BYTES / 1024 / 1024)]
     TooMuch,
@@ -67,6 +75,7 @@ impl BundleError {
         match self {
             Self::Compose { .. } => None,
             Self::File { .. } | Self::Directory { .. } => Some("check that the file is there and readable"),
+            Self::Missing { .. } => Some("paths in tidegate.toml start in its own directory"),
             Self::Outside { .. } => Some("move it below the directory of tidegate.toml"),
             Self::TooMuch => {
                 Some("data belongs into volumes or images; only sources and small files are sent")
@@ -96,7 +105,12 @@ pub fn gather(
 ) -> Result<Bundle, BundleError> {
     let (name, app) = app;
     let project = format!("{APPS}/{name}");
-    let files = OsFiles::new(&project, directory);
+    let files = Sources::new(&project, directory);
+    for file in app.compose.iter().chain(&app.env_files) {
+        if files.kind(&format!("{project}/{}", slashes(&file.value))) != FileKind::File {
+            return Err(BundleError::Missing { place: file.place, path: file.value.clone() });
+        }
+    }
     let options = options(name, app, &project, variables);
     let (loaded, references) = referenced(&files, &options).map_err(|errors| BundleError::Compose {
         app: name.clone(),
@@ -151,8 +165,34 @@ fn wanted(
         .collect()
 }
 
+/// The project's files without the controller's own `.env`, which never leaves this machine.
+struct Sources {
+    files: OsFiles,
+    hidden: String,
+}
+
+impl Sources {
+    fn new(project: &str, directory: &Path) -> Self {
+        Self { files: OsFiles::new(project, directory), hidden: format!("{project}/.env") }
+    }
+}
+
+impl FileSource for Sources {
+    fn read(&self, path: &str) -> Result<Vec<u8>, SourceError> {
+        if path == self.hidden {
+            let why = "it holds tidegate's own credentials and never leaves this machine; give the app a file of its own";
+            return Err(SourceError::Io { path: path.to_owned(), source: std::io::Error::other(why) });
+        }
+        self.files.read(path)
+    }
+
+    fn kind(&self, path: &str) -> FileKind {
+        if path == self.hidden { FileKind::Absent } else { self.files.kind(path) }
+    }
+}
+
 /// All files below a path.
-fn collect(files: &OsFiles, path: &str, into: &mut BTreeSet<String>) -> Result<(), BundleError> {
+fn collect(files: &Sources, path: &str, into: &mut BTreeSet<String>) -> Result<(), BundleError> {
     if into.len() > MAX_FILES {
         return Err(BundleError::TooMuch);
     }
@@ -167,7 +207,7 @@ fn collect(files: &OsFiles, path: &str, into: &mut BTreeSet<String>) -> Result<(
                 path: path.to_owned(),
                 source,
             };
-            for entry in fs_err::read_dir(files.local_path(path)).map_err(failed)? {
+            for entry in fs_err::read_dir(files.files.local_path(path)).map_err(failed)? {
                 let entry = entry.map_err(failed)?;
                 // A link could lead out of the project, or in circles.
                 if entry.file_type().map_err(failed)?.is_symlink() {
@@ -186,7 +226,7 @@ fn collect(files: &OsFiles, path: &str, into: &mut BTreeSet<String>) -> Result<(
 
 fn read_all(
     app: &Name,
-    files: &OsFiles,
+    files: &Sources,
     project: &str,
     paths: &BTreeSet<String>,
 ) -> Result<Vec<SourceFile>, BundleError> {
@@ -212,10 +252,22 @@ fn read_all(
         sources.push(SourceFile {
             path: relative.to_owned(),
             content,
-            mode: 0,
+            mode: mode_of(&files.files.local_path(path)),
         });
     }
     Ok(sources)
+}
+
+/// Permission bits; where the system has none, 0: the droplet then takes 0644.
+#[cfg(unix)]
+fn mode_of(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs_err::metadata(path).map_or(0, |data| data.permissions().mode() & 0o777)
+}
+
+#[cfg(not(unix))]
+fn mode_of(_: &Path) -> u32 {
+    0
 }
 
 #[cfg(test)]
@@ -240,7 +292,8 @@ mod tests {
         fs_err::create_dir_all(directory.path().join("conf/sub")).unwrap();
         fs_err::write(directory.path().join("conf/a"), "a").unwrap();
         fs_err::write(directory.path().join("conf/sub/b"), "b").unwrap();
-        let files = OsFiles::new("/p", directory.path());
+        let files = Sources::new("/p", directory.path());
+        fs_err::write(directory.path().join(".env"), "DIGITALOCEAN_TOKEN=secret").unwrap();
         let mut paths = BTreeSet::new();
         collect(&files, "/p/conf", &mut paths).unwrap();
         assert_eq!(
@@ -249,6 +302,11 @@ mod tests {
         );
         let app = "shop".parse().unwrap();
         assert_eq!(read_all(&app, &files, "/p", &paths).unwrap().len(), 2);
+        // The whole project mounted: everything but the controller's own credentials.
+        let mut all = BTreeSet::new();
+        collect(&files, "/p", &mut all).unwrap();
+        assert_eq!(all, paths);
+        assert!(files.read("/p/.env").is_err());
         assert!(matches!(
             read_all(&app, &files, "/q", &paths),
             Err(BundleError::Outside { .. })
