@@ -36,11 +36,7 @@ pub fn private_dir(dir: &Path) -> io::Result<()> {
 
 /// The last lines of a text that say something, on one line: for errors that quote a log.
 pub fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let skipped = lines.len().saturating_sub(count);
     lines.iter().skip(skipped).copied().collect::<Vec<_>>().join("; ")
 }
@@ -63,10 +59,7 @@ pub fn remove_if_there(path: &Path) -> io::Result<()> {
 pub fn listen(socket: &Path) -> io::Result<UnixListener> {
     remove_if_there(socket)?;
     let listener = UnixListener::bind(socket).map_err(|error| {
-        io::Error::new(
-            error.kind(),
-            format!("cannot listen on {}: {error}", socket.display()),
-        )
+        io::Error::new(error.kind(), format!("cannot listen on {}: {error}", socket.display()))
     })?;
     fs_err::set_permissions(socket, Permissions::from_mode(0o600))?;
     Ok(listener)

@@ -58,20 +58,13 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     if !request.headers().contains_key(HOST) {
-        request
-            .headers_mut()
-            .insert(HOST, http::HeaderValue::from_static("localhost"));
+        request.headers_mut().insert(HOST, http::HeaderValue::from_static("localhost"));
     }
     let exchange = async {
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(HttpError::Exchange)?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(HttpError::Exchange)?;
         let connection = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(connection));
-        let (parts, body) = sender
-            .send_request(request)
-            .await
-            .map_err(HttpError::Exchange)?
-            .into_parts();
+        let (parts, body) = sender.send_request(request).await.map_err(HttpError::Exchange)?.into_parts();
         let body = Limited::new(body, MAX_ANSWER)
             .collect()
             .await
@@ -80,9 +73,7 @@ where
         drop(connection);
         Ok(Response::from_parts(parts, body))
     };
-    timeout(patience, exchange)
-        .await
-        .unwrap_or(Err(HttpError::TimedOut(patience)))
+    timeout(patience, exchange).await.unwrap_or(Err(HttpError::TimedOut(patience)))
 }
 
 /// An answer that was not expected, as an error.

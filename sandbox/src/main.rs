@@ -10,10 +10,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let result = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

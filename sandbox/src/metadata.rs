@@ -59,21 +59,15 @@ pub fn private_mac(droplet_id: u64) -> String {
 
 fn mac(kind: [u8; 2], droplet_id: u64) -> String {
     let bytes = droplet_id.to_be_bytes();
-    let digits: Vec<String> = kind
-        .iter()
-        .chain(bytes.iter().skip(4))
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digits: Vec<String> =
+        kind.iter().chain(bytes.iter().skip(4)).map(|byte| format!("{byte:02x}")).collect();
     digits.join(":")
 }
 
 /// `/metadata/v1.json`.
 pub fn v1_json(spec: &MachineSpec, net: &GuestNet) -> Value {
     let mut interfaces = Map::new();
-    interfaces.insert(
-        "public".to_owned(),
-        json!([public_interface(spec, net).json("public")]),
-    );
+    interfaces.insert("public".to_owned(), json!([public_interface(spec, net).json("public")]));
     if let Some(private) = private_interface(spec) {
         interfaces.insert("private".to_owned(), json!([private.json("private")]));
     }
@@ -134,12 +128,7 @@ fn text<T: ToString + ?Sized>(value: &T) -> Node {
 }
 
 fn dir<const N: usize>(children: [(&str, Node); N]) -> Node {
-    Node::Index(
-        children
-            .into_iter()
-            .map(|(name, node)| (name.to_owned(), node))
-            .collect(),
-    )
+    Node::Index(children.into_iter().map(|(name, node)| (name.to_owned(), node)).collect())
 }
 
 fn index(children: &[(String, Node)]) -> String {
@@ -154,17 +143,9 @@ fn index(children: &[(String, Node)]) -> String {
 }
 
 fn tree(spec: &MachineSpec, net: &GuestNet) -> Node {
-    let lines = |values: &[Ipv4Addr]| {
-        values
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("\n")
-    };
-    let mut interfaces = vec![(
-        "public".to_owned(),
-        dir([("0", public_interface(spec, net).node("public"))]),
-    )];
+    let lines = |values: &[Ipv4Addr]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let mut interfaces =
+        vec![("public".to_owned(), dir([("0", public_interface(spec, net).node("public"))]))];
     if let Some(private) = private_interface(spec) {
         interfaces.push(("private".to_owned(), dir([("0", private.node("private"))])));
     }
@@ -242,11 +223,7 @@ mod tests {
             hostname: "shop-production-web-1".to_owned(),
             address: Ipv4Addr::new(127, 0, 1, 10),
             guest_address: Ipv4Addr::new(203, 0, 113, 10),
-            vpc: Some(VpcAttachment {
-                id: "v".to_owned(),
-                address: Ipv4Addr::new(10, 20, 0, 2),
-                prefix: 20,
-            }),
+            vpc: Some(VpcAttachment { id: "v".to_owned(), address: Ipv4Addr::new(10, 20, 0, 2), prefix: 20 }),
             vcpus: 1,
             memory_mib: 1024,
             disk_gib: 25,
@@ -264,19 +241,11 @@ mod tests {
 
     #[test]
     fn the_document_has_what_cloud_init_reads() {
-        let Answer::Json(json) = get("/metadata/v1.json") else {
-            panic!("no document")
-        };
+        let Answer::Json(json) = get("/metadata/v1.json") else { panic!("no document") };
         assert_eq!(json["droplet_id"], 520_000_001);
-        assert_eq!(
-            json["interfaces"]["public"][0]["ipv4"]["ip_address"],
-            "203.0.113.10"
-        );
+        assert_eq!(json["interfaces"]["public"][0]["ipv4"]["ip_address"], "203.0.113.10");
         assert_eq!(json["interfaces"]["public"][0]["mac"], public_mac(520_000_001));
-        assert_eq!(
-            json["interfaces"]["private"][0]["ipv4"]["netmask"],
-            "255.255.240.0"
-        );
+        assert_eq!(json["interfaces"]["private"][0]["ipv4"]["netmask"], "255.255.240.0");
         assert_eq!(json["dns"]["nameservers"][0], "203.0.113.3");
         assert_eq!(json["vendor_data"], "#cloud-config\ndisable_root: false\n");
     }
@@ -301,27 +270,16 @@ mod tests {
             get("/metadata/v1/interfaces/public/0/ipv4/address"),
             Answer::Text("203.0.113.10".to_owned())
         );
-        assert_eq!(
-            get("/metadata/v1/interfaces/private/0/type"),
-            Answer::Text("private".to_owned())
-        );
-        assert_eq!(
-            get("/metadata/v1/tags/"),
-            Answer::Text("tidegate:shop:production".to_owned())
-        );
-        let Answer::Text(index) = get("/metadata/v1/") else {
-            panic!("no index")
-        };
+        assert_eq!(get("/metadata/v1/interfaces/private/0/type"), Answer::Text("private".to_owned()));
+        assert_eq!(get("/metadata/v1/tags/"), Answer::Text("tidegate:shop:production".to_owned()));
+        let Answer::Text(index) = get("/metadata/v1/") else { panic!("no index") };
         assert!(index.lines().any(|line| line == "interfaces/"), "{index}");
     }
 
     #[test]
     fn an_index_without_its_slash_redirects_and_the_unknown_is_not_found() {
         assert_eq!(get("/metadata/v1"), Answer::Redirect("/metadata/v1/".to_owned()));
-        assert_eq!(
-            get("/metadata/v1/interfaces"),
-            Answer::Redirect("/metadata/v1/interfaces/".to_owned())
-        );
+        assert_eq!(get("/metadata/v1/interfaces"), Answer::Redirect("/metadata/v1/interfaces/".to_owned()));
         for path in [
             "/",
             "/metadata/v2.json",

@@ -49,12 +49,7 @@ impl MachineDriver for NoMachines {
     }
 
     fn adopt<'a>(&'a self, spec: &'a MachineSpec) -> BoxFuture<'a, Result<MachineState, MachineError>> {
-        Box::pin(async move {
-            Ok(*self
-                .states()
-                .entry(spec.droplet_id)
-                .or_insert(MachineState::Running))
-        })
+        Box::pin(async move { Ok(*self.states().entry(spec.droplet_id).or_insert(MachineState::Running)) })
     }
 
     fn power_on<'a>(&'a self, spec: &'a MachineSpec) -> BoxFuture<'a, Result<(), MachineError>> {
@@ -87,12 +82,6 @@ impl MachineDriver for NoMachines {
     }
 
     fn state(&self, droplet_id: u64) -> BoxFuture<'_, Result<MachineState, MachineError>> {
-        Box::pin(async move {
-            Ok(self
-                .states()
-                .get(&droplet_id)
-                .copied()
-                .unwrap_or(MachineState::Absent))
-        })
+        Box::pin(async move { Ok(self.states().get(&droplet_id).copied().unwrap_or(MachineState::Absent)) })
     }
 }

@@ -48,11 +48,7 @@ impl ProcessId {
         if is_dead(state) {
             return Ok(None);
         }
-        Ok(Some(Self {
-            pid,
-            start_ticks,
-            boot_id: boot_id()?,
-        }))
+        Ok(Some(Self { pid, start_ticks, boot_id: boot_id()? }))
     }
 
     /// Whether it lives.
@@ -166,9 +162,7 @@ impl Detached<'_> {
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()?;
-        let pid = child
-            .id()
-            .ok_or_else(|| io::Error::other("a new process has no number"))?;
+        let pid = child.id().ok_or_else(|| io::Error::other("a new process has no number"))?;
         let process = ProcessId::of(pid)?;
         tokio::spawn(async move { child.wait().await });
         process.ok_or_else(|| io::Error::other(format!("{} ended at once", self.program.display())))
@@ -194,10 +188,7 @@ fn stat(pid: u32) -> io::Result<Option<(char, u64)>> {
         Some((state, start))
     });
     parsed.map(Some).ok_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("/proc/{pid}/stat is not as expected"),
-        )
+        io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/stat is not as expected"))
     })
 }
 
@@ -207,9 +198,7 @@ fn gone(error: &io::Error) -> bool {
 }
 
 fn boot_id() -> io::Result<String> {
-    Ok(fs_err::read_to_string("/proc/sys/kernel/random/boot_id")?
-        .trim()
-        .to_owned())
+    Ok(fs_err::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -217,12 +206,8 @@ mod tests {
     use super::*;
 
     fn sleeper(dir: &Path) -> ProcessId {
-        let detached = Detached {
-            program: Path::new("sleep"),
-            args: &["60".to_owned()],
-            dir,
-            log: dir.join("log"),
-        };
+        let detached =
+            Detached { program: Path::new("sleep"), args: &["60".to_owned()], dir, log: dir.join("log") };
         detached.spawn().unwrap()
     }
 
@@ -241,14 +226,8 @@ mod tests {
     async fn a_number_that_was_given_to_someone_else_is_not_signalled() {
         let dir = tempfile::tempdir().unwrap();
         let process = sleeper(dir.path());
-        let earlier = ProcessId {
-            start_ticks: process.start_ticks - 1,
-            ..process.clone()
-        };
-        let other_boot = ProcessId {
-            boot_id: "another".to_owned(),
-            ..process.clone()
-        };
+        let earlier = ProcessId { start_ticks: process.start_ticks - 1, ..process.clone() };
+        let other_boot = ProcessId { boot_id: "another".to_owned(), ..process.clone() };
         assert_eq!(earlier.life().unwrap(), Life::Ended);
         assert_eq!(other_boot.life().unwrap(), Life::EndedWithHost);
         earlier.signal(Signal::KILL).unwrap();
@@ -262,12 +241,8 @@ mod tests {
     async fn a_missing_program_is_told_by_its_log() {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("log");
-        let detached = Detached {
-            program: Path::new("no-such-program"),
-            args: &[],
-            dir: dir.path(),
-            log: log.clone(),
-        };
+        let detached =
+            Detached { program: Path::new("no-such-program"), args: &[], dir: dir.path(), log: log.clone() };
         if let Ok(process) = detached.spawn() {
             assert!(process.wait(Duration::from_secs(5)).await.unwrap());
         }

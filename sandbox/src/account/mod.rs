@@ -75,9 +75,7 @@ impl AccountOptions {
 
 impl fmt::Debug for AccountOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccountOptions")
-            .field("state_dir", &self.state_dir)
-            .finish_non_exhaustive()
+        f.debug_struct("AccountOptions").field("state_dir", &self.state_dir).finish_non_exhaustive()
     }
 }
 
@@ -126,9 +124,7 @@ struct Live {
 
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Account")
-            .field("store", &self.store)
-            .finish_non_exhaustive()
+        f.debug_struct("Account").field("store", &self.store).finish_non_exhaustive()
     }
 }
 
@@ -152,15 +148,8 @@ impl Account {
     }
 
     fn load(options: AccountOptions) -> Result<Self, LoadError> {
-        let AccountOptions {
-            state_dir,
-            driver,
-            clock,
-            mut rng,
-            settings,
-            public_net,
-            default_vpcs,
-        } = options;
+        let AccountOptions { state_dir, driver, clock, mut rng, settings, public_net, default_vpcs } =
+            options;
         let store = Store::open(&state_dir)?;
         let tokens = if let Some(tokens) = store.read(TOKENS_FILE)? {
             tokens
@@ -180,10 +169,7 @@ impl Account {
         store.replace(STATE_FILE, &state)?;
         Ok(Self {
             store,
-            live: Mutex::new(Live {
-                state: Arc::new(state),
-                rng,
-            }),
+            live: Mutex::new(Live { state: Arc::new(state), rng }),
             tokens: Mutex::new(tokens),
             turns: Mutex::default(),
             driver,
@@ -214,9 +200,7 @@ impl Account {
 
     /// The token that a request presents, with its place in the list.
     pub(crate) fn find_token(&self, presented: &str) -> Option<(usize, Grant)> {
-        lock(&self.tokens)
-            .find(presented)
-            .map(|(place, token)| (place, token.grant.clone()))
+        lock(&self.tokens).find(presented).map(|(place, token)| (place, token.grant.clone()))
     }
 
     /// A random UUID, for requests; ids of resources come from their rules.
@@ -262,11 +246,7 @@ impl Account {
         let now = self.clock.now();
         let before = Arc::clone(&live.state);
         let mut next = State::clone(&before);
-        let mut env = Env {
-            now,
-            rng: &mut live.rng,
-            public_net: self.public_net,
-        };
+        let mut env = Env { now, rng: &mut live.rng, public_net: self.public_net };
         droplets::purge(&mut next, now);
         let value = change(&mut next, &mut env)?;
         firewalls::note_changes(&before, &mut next, now);
@@ -321,9 +301,7 @@ struct Version {
 fn read_state(store: &Store) -> Result<Option<State>, LoadError> {
     match store.read::<Version>(STATE_FILE)? {
         None => Ok(None),
-        Some(Version {
-            version: LAYOUT_VERSION,
-        }) => Ok(store.read(STATE_FILE)?),
+        Some(Version { version: LAYOUT_VERSION }) => Ok(store.read(STATE_FILE)?),
         Some(Version { version }) => Err(LoadError::Layout(version)),
     }
 }
@@ -334,11 +312,7 @@ pub(crate) fn new_state(rng: &mut StdRng, now: Timestamp, default_vpcs: DefaultV
         rng.fill_bytes(&mut bytes);
         hex::encode(bytes)
     };
-    let owner = Owner {
-        uuid: hex_id(),
-        team_uuid: hex_id(),
-        email: "sandbox@example.com".to_owned(),
-    };
+    let owner = Owner { uuid: hex_id(), team_uuid: hex_id(), email: "sandbox@example.com".to_owned() };
     let mut state = State {
         version: LAYOUT_VERSION,
         owner,
@@ -352,11 +326,7 @@ pub(crate) fn new_state(rng: &mut StdRng, now: Timestamp, default_vpcs: DefaultV
         actions: BTreeMap::new(),
     };
     if default_vpcs == DefaultVpcs::EveryRegion {
-        let mut env = Env {
-            now,
-            rng,
-            public_net: Ipv4Addr::UNSPECIFIED,
-        };
+        let mut env = Env { now, rng, public_net: Ipv4Addr::UNSPECIFIED };
         vpcs::make_defaults(&mut state, &mut env);
     }
     state

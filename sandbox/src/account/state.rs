@@ -65,12 +65,7 @@ pub struct Counters {
 
 impl Default for Counters {
     fn default() -> Self {
-        Self {
-            droplet: 520_000_000,
-            action: 2_400_000_000,
-            key: 46_000_000,
-            serial: 0,
-        }
+        Self { droplet: 520_000_000, action: 2_400_000_000, key: 46_000_000, serial: 0 }
     }
 }
 

@@ -56,10 +56,7 @@ impl Store {
             .into_parts();
         rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| StoreError::InUse(dir.to_path_buf()))?;
-        Ok(Self {
-            dir: dir.to_path_buf(),
-            _lock: lock,
-        })
+        Ok(Self { dir: dir.to_path_buf(), _lock: lock })
     }
 
     /// Reads a file of the directory; `None` if there is none.
@@ -73,9 +70,7 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|source| StoreError::Malformed { path, source })
+        serde_json::from_slice(&bytes).map(Some).map_err(|source| StoreError::Malformed { path, source })
     }
 
     /// Replaces a file of the directory.
@@ -119,10 +114,7 @@ mod tests {
         store.replace("x.json", &7_u32).unwrap();
         store.replace("x.json", &8_u32).unwrap();
         assert_eq!(store.read::<u32>("x.json").unwrap(), Some(8));
-        let mode = fs_err::metadata(dir.path().join("x.json"))
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = fs_err::metadata(dir.path().join("x.json")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 

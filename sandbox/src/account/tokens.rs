@@ -62,10 +62,7 @@ pub struct Tokens {
 impl Tokens {
     /// A full token and a read-only one.
     pub fn generate(rng: &mut StdRng) -> Self {
-        let mut tokens = Self {
-            version: 1,
-            tokens: Vec::new(),
-        };
+        let mut tokens = Self { version: 1, tokens: Vec::new() };
         tokens.add(Grant::Full, rng);
         tokens.add(Grant::ReadOnly, rng);
         tokens
@@ -75,10 +72,7 @@ impl Tokens {
     pub fn add(&mut self, grant: Grant, rng: &mut StdRng) -> Token {
         let mut bytes = [0_u8; 32];
         rng.fill_bytes(&mut bytes);
-        let token = Token {
-            secret: format!("dop_v1_{}", hex::encode(bytes)).into(),
-            grant,
-        };
+        let token = Token { secret: format!("dop_v1_{}", hex::encode(bytes)).into(), grant };
         self.tokens.push(token.clone());
         token
     }
@@ -90,10 +84,7 @@ impl Tokens {
         let mut found = None;
         for (place, token) in self.tokens.iter().enumerate() {
             let known = Sha256::digest(token.secret.expose_secret().as_bytes());
-            let difference = known
-                .iter()
-                .zip(presented.iter())
-                .fold(0_u8, |all, (a, b)| all | (a ^ b));
+            let difference = known.iter().zip(presented.iter()).fold(0_u8, |all, (a, b)| all | (a ^ b));
             if difference == 0 {
                 found = Some((place, token));
             }
@@ -121,12 +112,7 @@ mod tests {
     fn only_the_exact_token_is_found() {
         let mut rng = StdRng::seed_from_u64(1);
         let tokens = Tokens::generate(&mut rng);
-        let full = tokens
-            .granting(&Grant::Full)
-            .unwrap()
-            .secret
-            .expose_secret()
-            .to_owned();
+        let full = tokens.granting(&Grant::Full).unwrap().secret.expose_secret().to_owned();
         assert_eq!(tokens.find(&full).unwrap().1.grant, Grant::Full);
         assert!(tokens.find(full.strip_suffix(|_: char| true).unwrap()).is_none());
         assert!(tokens.find("").is_none());

@@ -53,11 +53,7 @@ async fn adopt(account: &Account, spec: &MachineSpec) -> Option<(u64, MachineSta
     match timeout(ADOPT_DEADLINE, account.driver.adopt(spec)).await {
         Ok(Ok(state)) => Some((spec.droplet_id, state)),
         Ok(Err(error)) => {
-            warn!(
-                droplet = spec.droplet_id,
-                error = describe(&error),
-                "machine could not be taken up"
-            );
+            warn!(droplet = spec.droplet_id, error = describe(&error), "machine could not be taken up");
             None
         }
         Err(_elapsed) => {
@@ -92,10 +88,7 @@ async fn note_states(account: &Arc<Account>, found: Vec<(u64, MachineState)>) {
         Ok(())
     });
     if let Err(error) = noted.await {
-        warn!(
-            error = describe(&error),
-            "the machines' states could not be written down"
-        );
+        warn!(error = describe(&error), "the machines' states could not be written down");
     }
 }
 
@@ -126,10 +119,7 @@ async fn run(account: Arc<Account>, action_id: u64) {
     let turn = account.turn(action.droplet_id);
     let _mine = turn.lock().await;
     sleep(least).await;
-    let failure = perform(&account, action.kind, &spec)
-        .await
-        .err()
-        .map(|error| describe(&error));
+    let failure = perform(&account, action.kind, &spec).await.err().map(|error| describe(&error));
     if let Some(failure) = &failure {
         warn!(action = action_id, droplet = action.droplet_id, kind = ?action.kind, failure, "action failed");
     }
@@ -138,11 +128,7 @@ async fn run(account: Arc<Account>, action_id: u64) {
         Ok(())
     });
     if let Err(error) = noted.await {
-        warn!(
-            action = action_id,
-            error = describe(&error),
-            "an action's end could not be written down"
-        );
+        warn!(action = action_id, error = describe(&error), "an action's end could not be written down");
     }
 }
 
@@ -182,13 +168,11 @@ async fn in_time(
     action: &'static str,
     step: impl Future<Output = Result<(), MachineError>>,
 ) -> Result<(), MachineError> {
-    timeout(STEP_DEADLINE, step)
-        .await
-        .unwrap_or(Err(MachineError::TimedOut {
-            droplet_id,
-            action,
-            waited: STEP_DEADLINE,
-        }))
+    timeout(STEP_DEADLINE, step).await.unwrap_or(Err(MachineError::TimedOut {
+        droplet_id,
+        action,
+        waited: STEP_DEADLINE,
+    }))
 }
 
 /// An error with all its causes, for the log.

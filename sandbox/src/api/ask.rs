@@ -68,29 +68,18 @@ impl Ask {
             serde_json::from_slice(&self.0.body)
                 .map_err(|error| bad(format!("The request body is not JSON: {error}")))?
         };
-        let value = if value.is_null() {
-            Value::Object(serde_json::Map::new())
-        } else {
-            value
-        };
+        let value = if value.is_null() { Value::Object(serde_json::Map::new()) } else { value };
         if !value.is_object() {
             return Err(bad("The request body is not a JSON object".to_owned()));
         }
         serde_json::from_value(value).map_err(|error| {
-            ApiError::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                format!("The request is invalid: {error}"),
-            )
+            ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, format!("The request is invalid: {error}"))
         })
     }
 
     /// A value of the query; an empty one counts as not given.
     pub(super) fn query(&self, name: &str) -> Option<&str> {
-        self.0
-            .query
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.0.query.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// The wanted part of a list, as the answer.
@@ -115,21 +104,13 @@ impl<S: Sync> FromRequestParts<S> for Ask {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
         // Without the gate in front nobody has been authenticated.
-        parts
-            .extensions
-            .get::<Self>()
-            .cloned()
-            .ok_or_else(ApiError::unauthorized)
+        parts.extensions.get::<Self>().cloned().ok_or_else(ApiError::unauthorized)
     }
 }
 
 /// 204, with the content type that the real API sends even there.
 pub(super) fn no_content() -> Response {
-    (
-        StatusCode::NO_CONTENT,
-        [(http::header::CONTENT_TYPE, super::gate::JSON)],
-    )
-        .into_response()
+    (StatusCode::NO_CONTENT, [(http::header::CONTENT_TYPE, super::gate::JSON)]).into_response()
 }
 
 /// An object as the answer.

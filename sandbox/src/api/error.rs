@@ -40,12 +40,7 @@ impl ApiError {
             StatusCode::SERVICE_UNAVAILABLE => "service_unavailable",
             _ => "server_error",
         };
-        Self {
-            status,
-            id,
-            message: message.into(),
-            shape: Shape::Plain,
-        }
+        Self { status, id, message: message.into(), shape: Shape::Plain }
     }
 
     pub(super) fn not_found() -> Self {
@@ -57,10 +52,7 @@ impl ApiError {
     }
 
     pub(super) fn missing_scope() -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "You are not authorized to perform this operation",
-        )
+        Self::new(StatusCode::FORBIDDEN, "You are not authorized to perform this operation")
     }
 
     pub(super) fn too_many_requests() -> Self {
@@ -85,10 +77,9 @@ impl From<Refusal> for ApiError {
         match refusal {
             Refusal::NotFound => Self::new(StatusCode::NOT_FOUND, message),
             Refusal::BadRequest(_) => Self::new(StatusCode::BAD_REQUEST, message),
-            Refusal::BadTag(_) => Self {
-                shape: Shape::RootCauses,
-                ..Self::new(StatusCode::BAD_REQUEST, message)
-            },
+            Refusal::BadTag(_) => {
+                Self { shape: Shape::RootCauses, ..Self::new(StatusCode::BAD_REQUEST, message) }
+            }
             Refusal::Unprocessable(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, message),
             Refusal::Conflict(_) => Self::new(StatusCode::CONFLICT, message),
             Refusal::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, message),

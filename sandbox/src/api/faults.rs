@@ -85,18 +85,11 @@ impl Effect {
     /// What it means for the rules of droplets.
     pub(super) fn mishap(&self) -> Mishap {
         match self {
-            Self::Hide { millis } => Mishap {
-                hidden: Some(Duration::from_millis(*millis)),
-                fate: Fate::Done,
-            },
-            Self::Stuck => Mishap {
-                hidden: None,
-                fate: Fate::Stuck,
-            },
-            Self::Vanish => Mishap {
-                hidden: None,
-                fate: Fate::Vanishes,
-            },
+            Self::Hide { millis } => {
+                Mishap { hidden: Some(Duration::from_millis(*millis)), fate: Fate::Done }
+            }
+            Self::Stuck => Mishap { hidden: None, fate: Fate::Stuck },
+            Self::Vanish => Mishap { hidden: None, fate: Fate::Vanishes },
             _ => Mishap::default(),
         }
     }
@@ -126,22 +119,13 @@ pub(super) struct Faults {
 
 impl Faults {
     pub(super) fn new(rng: StdRng) -> Self {
-        Self {
-            rules: Vec::new(),
-            last_id: 0,
-            rng,
-        }
+        Self { rules: Vec::new(), last_id: 0, rng }
     }
 
     /// Adds a rule and tells its number.
     pub(super) fn add(&mut self, rule: Rule) -> u64 {
         self.last_id = self.last_id.saturating_add(1);
-        self.rules.push(Active {
-            id: self.last_id,
-            rule,
-            seen: 0,
-            hits: 0,
-        });
+        self.rules.push(Active { id: self.last_id, rule, seen: 0, hits: 0 });
         self.last_id
     }
 
@@ -161,10 +145,8 @@ impl Faults {
     pub(super) fn draw(&mut self, method: &Method, path: &str) -> Option<Effect> {
         for active in &mut self.rules {
             let rule = &active.rule;
-            let method_fits = rule
-                .method
-                .as_deref()
-                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method.as_str()));
+            let method_fits =
+                rule.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method.as_str()));
             if !method_fits || !fits(&rule.path, path) {
                 continue;
             }
@@ -225,16 +207,9 @@ mod tests {
     #[test]
     fn skip_then_count() {
         let mut faults = faults(1);
-        faults.add(Rule {
-            skip: 1,
-            count: Some(2),
-            method: Some("post".to_owned()),
-            ..rule("/v2/droplets")
-        });
+        faults.add(Rule { skip: 1, count: Some(2), method: Some("post".to_owned()), ..rule("/v2/droplets") });
         assert_eq!(faults.draw(&Method::GET, "/v2/droplets"), None);
-        let drawn: Vec<bool> = (0..5)
-            .map(|_| faults.draw(&Method::POST, "/v2/droplets").is_some())
-            .collect();
+        let drawn: Vec<bool> = (0..5).map(|_| faults.draw(&Method::POST, "/v2/droplets").is_some()).collect();
         assert_eq!(drawn, [false, true, true, false, false]);
         assert_eq!((faults.list()[0].seen, faults.list()[0].hits), (5, 2));
         assert_eq!(faults.remove(Some(1)), 1);
@@ -245,13 +220,8 @@ mod tests {
     fn the_same_seed_draws_the_same() {
         let draw = |seed| {
             let mut faults = faults(seed);
-            faults.add(Rule {
-                probability: 0.5,
-                ..rule("/v2/**")
-            });
-            (0..64)
-                .map(|_| faults.draw(&Method::GET, "/v2/x").is_some())
-                .collect::<Vec<_>>()
+            faults.add(Rule { probability: 0.5, ..rule("/v2/**") });
+            (0..64).map(|_| faults.draw(&Method::GET, "/v2/x").is_some()).collect::<Vec<_>>()
         };
         assert_eq!(draw(5), draw(5));
         assert_ne!(draw(5), draw(6));

@@ -40,8 +40,7 @@ pub(super) async fn pass(site: Arc<Site>, routes: Router, request: axum::extract
         let (parts, body) = request.into_parts();
         Passage::new(site, routes, parts).go(body).await
     });
-    work.await
-        .unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    work.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
 /// A request on its way.
@@ -64,15 +63,7 @@ impl Passage {
         let path = normal_path(&parts.uri);
         let standing = is_api(&path).then(|| site.count(place, &parts.method, &path));
         let request_id = site.account.new_uuid();
-        Self {
-            site,
-            routes,
-            request_id,
-            path,
-            parts,
-            grant,
-            standing,
-        }
+        Self { site, routes, request_id, path, parts, grant, standing }
     }
 
     async fn go(self, body: Body) -> Response {
@@ -112,11 +103,7 @@ impl Passage {
     async fn under_fault(&self, body: Result<Bytes, ApiError>, fault: Option<Effect>) -> Response {
         match &fault {
             Some(Effect::Latency { millis }) => sleep(Duration::from_millis(*millis)).await,
-            Some(Effect::Status {
-                status,
-                retry_after,
-                body,
-            }) => {
+            Some(Effect::Status { status, retry_after, body }) => {
                 return canned(*status, *retry_after, body.as_ref());
             }
             Some(Effect::ResetBefore) => return cut(),
@@ -139,10 +126,7 @@ impl Passage {
     }
 
     async fn authorised(&self, body: Result<Bytes, ApiError>, mishap: Mishap) -> Response {
-        if self
-            .standing
-            .is_some_and(|standing| standing.verdict != Verdict::Pass)
-        {
+        if self.standing.is_some_and(|standing| standing.verdict != Verdict::Pass) {
             return ApiError::too_many_requests().into_response();
         }
         let Some(grant) = self.grant.clone() else {
@@ -158,17 +142,10 @@ impl Passage {
     }
 
     async fn route(&self, body: Bytes, grant: Grant, mishap: Mishap) -> Response {
-        let query: BTreeMap<String, String> = Query::try_from_uri(&self.parts.uri)
-            .map(|Query(query)| query)
-            .unwrap_or_default();
-        let ask = Ask::new(Request {
-            grant,
-            origin: self.origin(),
-            path: self.path.clone(),
-            query,
-            body,
-            mishap,
-        });
+        let query: BTreeMap<String, String> =
+            Query::try_from_uri(&self.parts.uri).map(|Query(query)| query).unwrap_or_default();
+        let ask =
+            Ask::new(Request { grant, origin: self.origin(), path: self.path.clone(), query, body, mishap });
         let mut request = axum::extract::Request::new(Body::empty());
         *request.method_mut() = self.parts.method.clone();
         match self.path.parse() {
@@ -185,11 +162,7 @@ impl Passage {
         if let Some(origin) = &self.site.account.state().settings.link_origin {
             return origin.clone();
         }
-        let host = self
-            .parts
-            .headers
-            .get(header::HOST)
-            .and_then(|host| host.to_str().ok());
+        let host = self.parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
         format!("http://{}", host.unwrap_or("localhost"))
     }
 
@@ -201,10 +174,7 @@ impl Passage {
             response.headers_mut().remove(header::CONTENT_LENGTH);
         }
         let headers = response.headers_mut();
-        if headers
-            .get(header::CONTENT_TYPE)
-            .is_some_and(|kind| kind == "application/json")
-        {
+        if headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
             headers.insert(header::CONTENT_TYPE, JSON);
         }
         if let Ok(id) = HeaderValue::from_str(&self.request_id) {
@@ -232,33 +202,19 @@ impl Site {
 /// The path without trailing slashes, which some clients send.
 fn normal_path(uri: &Uri) -> String {
     let path = uri.path().trim_end_matches('/');
-    if path.is_empty() {
-        "/".to_owned()
-    } else {
-        path.to_owned()
-    }
+    if path.is_empty() { "/".to_owned() } else { path.to_owned() }
 }
 
 async fn read(body: Body) -> Result<Bytes, ApiError> {
     match timeout(BODY_DEADLINE, to_bytes(body, LONGEST_BODY)).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "The request body is too large",
-        )),
-        Err(_elapsed) => Err(ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "The request body did not come in time",
-        )),
+        Ok(Err(_)) => Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large")),
+        Err(_elapsed) => Err(ApiError::new(StatusCode::BAD_REQUEST, "The request body did not come in time")),
     }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .split_once(' ')?;
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
@@ -297,9 +253,7 @@ fn canned(status: u16, retry_after: Option<u64>, body: Option<&Value>) -> Respon
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
     if status == StatusCode::TOO_MANY_REQUESTS {
-        response
-            .headers_mut()
-            .insert("ratelimit-remaining", HeaderValue::from_static("0"));
+        response.headers_mut().insert("ratelimit-remaining", HeaderValue::from_static("0"));
     }
     response
 }

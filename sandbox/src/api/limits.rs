@@ -93,12 +93,7 @@ impl Limits {
         };
         let oldest = windows.requests.front().copied().unwrap_or(now);
         let reset = oldest.saturating_add(HOUR).unwrap_or(Timestamp::MAX).as_second();
-        Standing {
-            verdict,
-            limit: settings.hourly_limit,
-            remaining,
-            reset,
-        }
+        Standing { verdict, limit: settings.hourly_limit, remaining, reset }
     }
 }
 
@@ -137,24 +132,14 @@ mod tests {
     }
 
     fn settings() -> Settings {
-        Settings {
-            hourly_limit: 5,
-            burst_limit: 3,
-            key_list_limit: 1,
-            ..Settings::default()
-        }
+        Settings { hourly_limit: 5, burst_limit: 3, key_list_limit: 1, ..Settings::default() }
     }
 
     #[test]
     fn a_burst_is_stopped_and_told_when_to_come_back() {
         let mut limits = Limits::default();
         for second in 0..3 {
-            assert_eq!(
-                limits
-                    .count(Some(0), Kind::Other, after(second), &settings())
-                    .verdict,
-                Verdict::Pass
-            );
+            assert_eq!(limits.count(Some(0), Kind::Other, after(second), &settings()).verdict, Verdict::Pass);
         }
         let stopped = limits.count(Some(0), Kind::Other, after(10), &settings());
         assert_eq!(stopped.verdict, Verdict::TooFast(Duration::from_secs(50)));
@@ -164,10 +149,7 @@ mod tests {
             Verdict::Pass,
             "other token"
         );
-        assert_eq!(
-            limits.count(Some(0), Kind::Other, after(60), &settings()).verdict,
-            Verdict::Pass
-        );
+        assert_eq!(limits.count(Some(0), Kind::Other, after(60), &settings()).verdict, Verdict::Pass);
     }
 
     #[test]
@@ -179,32 +161,17 @@ mod tests {
             assert_eq!(standing.remaining, 4 - u32::try_from(minute).unwrap());
             assert_eq!(standing.reset, after(3600).as_second());
         }
-        assert_eq!(
-            limits.count(None, Kind::Other, after(400), &settings()).verdict,
-            Verdict::HourUsedUp
-        );
-        assert_eq!(
-            limits.count(None, Kind::Other, after(3600), &settings()).verdict,
-            Verdict::Pass
-        );
-        assert_eq!(
-            limits.count(None, Kind::Other, after(3601), &settings()).verdict,
-            Verdict::HourUsedUp
-        );
+        assert_eq!(limits.count(None, Kind::Other, after(400), &settings()).verdict, Verdict::HourUsedUp);
+        assert_eq!(limits.count(None, Kind::Other, after(3600), &settings()).verdict, Verdict::Pass);
+        assert_eq!(limits.count(None, Kind::Other, after(3601), &settings()).verdict, Verdict::HourUsedUp);
     }
 
     #[test]
     fn listing_keys_has_its_own_limit() {
         let mut limits = Limits::default();
-        assert_eq!(
-            limits.count(None, Kind::KeyList, start(), &settings()).verdict,
-            Verdict::Pass
-        );
+        assert_eq!(limits.count(None, Kind::KeyList, start(), &settings()).verdict, Verdict::Pass);
         let stopped = limits.count(None, Kind::KeyList, after(1), &settings());
         assert_eq!(stopped.verdict, Verdict::TooFast(Duration::from_secs(59)));
-        assert_eq!(
-            limits.count(None, Kind::Other, after(1), &settings()).verdict,
-            Verdict::Pass
-        );
+        assert_eq!(limits.count(None, Kind::Other, after(1), &settings()).verdict, Verdict::Pass);
     }
 }

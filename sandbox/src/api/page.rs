@@ -16,12 +16,8 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn from_query(query: &BTreeMap<String, String>) -> Self {
-        let positive = |name: &str| {
-            query
-                .get(name)
-                .and_then(|text| text.parse().ok())
-                .filter(|number| *number > 0)
-        };
+        let positive =
+            |name: &str| query.get(name).and_then(|text| text.parse().ok()).filter(|number| *number > 0);
         Self {
             number: positive("page").unwrap_or(1),
             size: positive("per_page").unwrap_or(PER_PAGE).min(MOST_PER_PAGE),
@@ -60,17 +56,11 @@ impl Page {
             link("next", self.number + 1);
             link("last", last);
         }
-        if pages.is_empty() {
-            json!({})
-        } else {
-            json!({"pages": pages})
-        }
+        if pages.is_empty() { json!({}) } else { json!({"pages": pages}) }
     }
 
     fn link(self, number: usize, url: &str, query: &BTreeMap<String, String>) -> String {
-        let kept = query
-            .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "page" | "per_page"));
+        let kept = query.iter().filter(|(name, _)| !matches!(name.as_str(), "page" | "per_page"));
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("page", &number.to_string())
             .append_pair("per_page", &self.size.to_string())
@@ -85,10 +75,7 @@ mod tests {
     use super::*;
 
     fn query(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     fn answer(pairs: &[(&str, &str)], total: usize) -> Value {
@@ -129,19 +116,7 @@ mod tests {
 
     #[test]
     fn sizes_are_bounded() {
-        assert_eq!(
-            answer(&[("per_page", "500")], 300)["things"]
-                .as_array()
-                .unwrap()
-                .len(),
-            200
-        );
-        assert_eq!(
-            answer(&[("per_page", "0"), ("page", "-1")], 30)["things"]
-                .as_array()
-                .unwrap()
-                .len(),
-            20
-        );
+        assert_eq!(answer(&[("per_page", "500")], 300)["things"].as_array().unwrap().len(), 200);
+        assert_eq!(answer(&[("per_page", "0"), ("page", "-1")], 30)["things"].as_array().unwrap().len(), 20);
     }
 }

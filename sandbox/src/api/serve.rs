@@ -91,10 +91,7 @@ async fn usable(accepted: io::Result<(TcpStream, SocketAddr)>) -> Option<(TcpStr
 
 async fn connection(stream: TcpStream, routes: Router, stopping: CancellationToken) {
     let cut = Arc::new(AtomicBool::new(false));
-    let io = TokioIo::new(Cuttable {
-        stream,
-        cut: Arc::clone(&cut),
-    });
+    let io = TokioIo::new(Cuttable { stream, cut: Arc::clone(&cut) });
     let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
         let (routes, cut) = (routes.clone(), Arc::clone(&cut));
         async move {
@@ -107,9 +104,7 @@ async fn connection(stream: TcpStream, routes: Router, stopping: CancellationTok
         }
     });
     let mut server = http1::Builder::new();
-    server
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_DEADLINE);
+    server.timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE);
     let mut serving = pin!(server.serve_connection(io, service));
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,

@@ -38,11 +38,8 @@ fn disk_info(gib: u32) -> Value {
 }
 
 pub(super) fn size(size: &Size) -> Value {
-    let regions: Vec<&str> = catalog::regions()
-        .iter()
-        .map(|region| region.slug)
-        .filter(|slug| size.is_offered_in(slug))
-        .collect();
+    let regions: Vec<&str> =
+        catalog::regions().iter().map(|region| region.slug).filter(|slug| size.is_offered_in(slug)).collect();
     json!({
         "slug": size.slug,
         "memory": size.memory_mib,
@@ -111,10 +108,7 @@ pub(super) fn tag(state: &State, tag: &Tag, origin: &str) -> Value {
     let carriers = |droplet: &&Droplet| droplet.tags.contains(&tag.name);
     let count = droplets::alive(state).filter(carriers).count();
     let mut droplets = Map::from_iter([("count".to_owned(), json!(count))]);
-    let last = tag
-        .last_droplet
-        .and_then(|id| state.droplets.get(&id))
-        .filter(carriers);
+    let last = tag.last_droplet.and_then(|id| state.droplets.get(&id)).filter(carriers);
     if let Some(droplet) = last {
         let uri = format!("{origin}/v2/droplets/{}", droplet.machine.droplet_id);
         droplets.insert("last_tagged_uri".to_owned(), uri.into());

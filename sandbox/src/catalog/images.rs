@@ -50,18 +50,9 @@ pub(super) const IMAGES: [Image; 9] = [
     system(194_667_010, "ubuntu-22-04-x64", ("Ubuntu", "22.04 (LTS) x64")),
     system(195_933_014, "ubuntu-24-04-x64", ("Ubuntu", "24.04 (LTS) x64")),
     system(214_502_117, "ubuntu-26-04-x64", ("Ubuntu", "26.04 (LTS) x64")),
-    Image {
-        min_disk_gib: 10,
-        ..system(189_061_400, "centos-stream-9-x64", ("CentOS", "9 Stream x64"))
-    },
-    Image {
-        min_disk_gib: 10,
-        ..system(196_410_733, "rockylinux-9-x64", ("Rocky Linux", "9 x64"))
-    },
-    Image {
-        min_disk_gib: 15,
-        ..system(198_112_508, "fedora-42-x64", ("Fedora", "42 x64"))
-    },
+    Image { min_disk_gib: 10, ..system(189_061_400, "centos-stream-9-x64", ("CentOS", "9 Stream x64")) },
+    Image { min_disk_gib: 10, ..system(196_410_733, "rockylinux-9-x64", ("Rocky Linux", "9 x64")) },
+    Image { min_disk_gib: 15, ..system(198_112_508, "fedora-42-x64", ("Fedora", "42 x64")) },
     Image {
         kind: ImageKind::Application,
         min_disk_gib: 25,

@@ -17,14 +17,8 @@ pub struct Region {
 }
 
 /// What every region can do, as the API names it.
-pub const REGION_FEATURES: [&str; 6] = [
-    "backups",
-    "ipv6",
-    "metadata",
-    "install_agent",
-    "storage",
-    "image_transfer",
-];
+pub const REGION_FEATURES: [&str; 6] =
+    ["backups", "ipv6", "metadata", "install_agent", "storage", "image_transfer"];
 
 const fn region(slug: &'static str, name: &'static str) -> Region {
     Region { slug, name }
@@ -50,9 +44,7 @@ pub fn regions() -> &'static [Region] {
 
 /// The region of this slug, in any case.
 pub fn region_by_slug(slug: &str) -> Option<&'static Region> {
-    REGIONS
-        .iter()
-        .find(|region| region.slug.eq_ignore_ascii_case(slug))
+    REGIONS.iter().find(|region| region.slug.eq_ignore_ascii_case(slug))
 }
 
 /// All sizes, smallest first.
@@ -62,9 +54,7 @@ pub fn sizes() -> &'static [Size] {
 
 /// The size of this slug, in any case.
 pub fn size_by_slug(slug: &str) -> Option<&'static Size> {
-    sizes::SIZES
-        .iter()
-        .find(|size| size.slug.eq_ignore_ascii_case(slug))
+    sizes::SIZES.iter().find(|size| size.slug.eq_ignore_ascii_case(slug))
 }
 
 /// All images.
@@ -74,9 +64,7 @@ pub fn images() -> &'static [Image] {
 
 /// The image of this slug.
 pub fn image_by_slug(slug: &str) -> Option<&'static Image> {
-    images::IMAGES
-        .iter()
-        .find(|image| image.slug.eq_ignore_ascii_case(slug))
+    images::IMAGES.iter().find(|image| image.slug.eq_ignore_ascii_case(slug))
 }
 
 /// The image of this id.

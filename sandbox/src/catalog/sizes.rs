@@ -66,9 +66,6 @@ pub(super) const SIZES: [Size; 9] = [
         ..basic("c-2", (2, 4096, 25), (4.0, 42.0, 0.0625))
     },
     basic("s-4vcpu-8gb", (4, 8192, 160), (5.0, 48.0, 0.071_43)),
-    Size {
-        description: "General Purpose",
-        ..basic("g-2vcpu-8gb", (2, 8192, 25), (4.0, 63.0, 0.093_75))
-    },
+    Size { description: "General Purpose", ..basic("g-2vcpu-8gb", (2, 8192, 25), (4.0, 63.0, 0.093_75)) },
     basic("s-8vcpu-16gb", (8, 16384, 320), (6.0, 96.0, 0.142_86)),
 ];

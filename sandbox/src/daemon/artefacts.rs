@@ -50,10 +50,7 @@ pub fn keep_agent(dir: &Path, program: &Path) -> io::Result<String> {
     if !about.is_file() || about.len() > MAX_AGENT {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            format!(
-                "{} is not the agent's program (a file of at most 512 MiB)",
-                program.display()
-            ),
+            format!("{} is not the agent's program (a file of at most 512 MiB)", program.display()),
         ));
     }
     private_dir(dir)?;
@@ -61,9 +58,7 @@ pub fn keep_agent(dir: &Path, program: &Path) -> io::Result<String> {
     let sha256 = hex::encode(Sha256::digest(&bytes));
     let before = agent_sha256(dir)?;
     replace_file(dir, &file_name(&sha256), &bytes)?;
-    let about = serde_json::to_vec(&About {
-        sha256: sha256.clone(),
-    })?;
+    let about = serde_json::to_vec(&About { sha256: sha256.clone() })?;
     replace_file(dir, ABOUT, &about)?;
     if let Some(before) = before.filter(|before| *before != sha256) {
         crate::files::remove_if_there(&dir.join(file_name(&before)))?;
@@ -77,9 +72,7 @@ pub fn keep_agent(dir: &Path, program: &Path) -> io::Result<String> {
 /// When it cannot be read.
 pub fn agent_sha256(dir: &Path) -> io::Result<Option<String>> {
     match fs_err::read(dir.join(ABOUT)) {
-        Ok(bytes) => Ok(serde_json::from_slice::<About>(&bytes)
-            .ok()
-            .map(|about| about.sha256)),
+        Ok(bytes) => Ok(serde_json::from_slice::<About>(&bytes).ok().map(|about| about.sha256)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -91,9 +84,7 @@ fn file_name(sha256: &str) -> String {
 
 /// The server.
 pub fn router(dir: PathBuf) -> Router {
-    Router::new()
-        .route("/tidegate-agent", get(agent))
-        .with_state(Arc::new(dir))
+    Router::new().route("/tidegate-agent", get(agent)).with_state(Arc::new(dir))
 }
 
 async fn agent(State(dir): State<Arc<PathBuf>>) -> Response {
@@ -115,11 +106,7 @@ async fn agent(State(dir): State<Arc<PathBuf>>) -> Response {
                 (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
                 (header::CONTENT_LENGTH, length.to_string()),
             ];
-            (
-                headers,
-                Body::from_stream(ReaderStream::with_capacity(file, 64 * 1024)),
-            )
-                .into_response()
+            (headers, Body::from_stream(ReaderStream::with_capacity(file, 64 * 1024))).into_response()
         }
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }

@@ -82,10 +82,7 @@ async fn start(paths: &Paths, args: &ServeArgs, out: &mut (dyn Write + Send)) ->
         }
         if !process.is_alive()? {
             let said = last_lines(&fs_err::read_to_string(paths.log())?, 5);
-            bail!(
-                "the sandbox did not start: {said} (all of it is in {})",
-                paths.log().display()
-            );
+            bail!("the sandbox did not start: {said} (all of it is in {})", paths.log().display());
         }
         if Instant::now() > deadline {
             bail!(
@@ -104,12 +101,8 @@ fn serve_arguments(paths: &Paths, args: &ServeArgs) -> anyhow::Result<Vec<String
         name.into_string()
             .map_err(|name| anyhow::anyhow!("{} is not UTF-8; choose another directory", name.display()))
     };
-    let mut list = vec![
-        "--state-dir".to_owned(),
-        text(&paths.state)?,
-        "--recipes".to_owned(),
-        text(&paths.recipes)?,
-    ];
+    let mut list =
+        vec!["--state-dir".to_owned(), text(&paths.state)?, "--recipes".to_owned(), text(&paths.recipes)?];
     // Only a chosen cache is passed on: recipes of containers have a default of their own.
     if let Some(cache) = &paths.chosen_cache {
         list.extend(["--cache-dir".to_owned(), text(cache)?]);
@@ -144,32 +137,15 @@ async fn status(paths: &Paths, args: JsonArgs, out: &mut (dyn Write + Send)) -> 
 
 async fn stop(paths: &Paths, args: StopArgs, out: &mut (dyn Write + Send)) -> anyhow::Result<()> {
     let patience = Duration::from_secs(args.patience);
-    let body = serde_json::to_vec(&StopRequest {
-        patience_secs: args.patience,
-    })?;
-    let request = Request::post("/stop")
-        .header(CONTENT_TYPE, "application/json")
-        .body(Body::from(body))?;
+    let body = serde_json::to_vec(&StopRequest { patience_secs: args.patience })?;
+    let request = Request::post("/stop").header(CONTENT_TYPE, "application/json").body(Body::from(body))?;
     let daemon = DaemonFile::read(paths);
-    if ask::<Value>(&paths.control_socket(), request, ANSWER)
-        .await?
-        .is_some()
-    {
-        let process = daemon
-            .context("the daemon answers, but its daemon.json is not readable")?
-            .process;
+    if ask::<Value>(&paths.control_socket(), request, ANSWER).await?.is_some() {
+        let process = daemon.context("the daemon answers, but its daemon.json is not readable")?.process;
         if !process.wait(patience + END).await? {
-            bail!(
-                "the sandbox (process {}) still runs; {} says why",
-                process.pid,
-                paths.log().display()
-            );
+            bail!("the sandbox (process {}) still runs; {} says why", process.pid, paths.log().display());
         }
-        writeln!(
-            out,
-            "The sandbox is stopped; its state is kept in {}.",
-            paths.state.display()
-        )?;
+        writeln!(out, "The sandbox is stopped; its state is kept in {}.", paths.state.display())?;
         return Ok(());
     }
     if !paths.state.is_dir() {
@@ -180,10 +156,7 @@ async fn stop(paths: &Paths, args: StopArgs, out: &mut (dyn Write + Send)) -> an
     let _lock = hold(paths)?;
     idle_driver(paths)?.sleep_all(patience).await?;
     registry::stop_left_over(&paths.registry()).await?;
-    writeln!(
-        out,
-        "The sandbox did not run; machines that its last daemon left are stopped."
-    )?;
+    writeln!(out, "The sandbox did not run; machines that its last daemon left are stopped.")?;
     Ok(())
 }
 
@@ -200,12 +173,8 @@ async fn reset(paths: &Paths, args: ResetArgs, out: &mut (dyn Write + Send)) -> 
     }
     let daemon = DaemonFile::read(paths);
     let body = serde_json::to_vec(&StopRequest { patience_secs: 0 })?;
-    let request = Request::post("/stop")
-        .header(CONTENT_TYPE, "application/json")
-        .body(Body::from(body))?;
-    if ask::<Value>(&paths.control_socket(), request, ANSWER)
-        .await?
-        .is_some()
+    let request = Request::post("/stop").header(CONTENT_TYPE, "application/json").body(Body::from(body))?;
+    if ask::<Value>(&paths.control_socket(), request, ANSWER).await?.is_some()
         && let Some(daemon) = daemon
         && !daemon.process.wait(END).await?
     {
@@ -220,21 +189,14 @@ async fn reset(paths: &Paths, args: ResetArgs, out: &mut (dyn Write + Send)) -> 
     registry::stop_left_over(&paths.registry()).await?;
     drop(lock);
     fs_err::remove_dir_all(&paths.state)?;
-    writeln!(
-        out,
-        "The sandbox is empty: droplets and account are gone, images are kept."
-    )?;
+    writeln!(out, "The sandbox is empty: droplets and account are gone, images are kept.")?;
     Ok(())
 }
 
 /// A driver that stops and removes machines, but starts none.
 fn idle_driver(paths: &Paths) -> anyhow::Result<QemuDriver> {
-    let host = Host {
-        accel: Accel::Tcg,
-        cpus: 1,
-        registry_port: 0,
-        artefacts_socket: paths.artefacts_socket(),
-    };
+    let host =
+        Host { accel: Accel::Tcg, cpus: 1, registry_port: 0, artefacts_socket: paths.artefacts_socket() };
     Ok(QemuDriver::new(paths.machines(), base_of(paths), host)?)
 }
 
@@ -244,23 +206,12 @@ async fn images(paths: &Paths, args: ImagesArgs, out: &mut (dyn Write + Send)) -
     }
     let recipes = containers_of(paths);
     let known = recipes.recipes()?;
-    if let Some(unknown) = args
-        .only
-        .iter()
-        .find(|name| *name != "base" && !known.contains(name))
-    {
-        bail!(
-            "there is no recipe `{unknown}`; there are base, {}",
-            known.join(", ")
-        );
+    if let Some(unknown) = args.only.iter().find(|name| *name != "base" && !known.contains(name)) {
+        bail!("there is no recipe `{unknown}`; there are base, {}", known.join(", "));
     }
     let wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|only| only == name);
     if wanted("base") {
-        let rebuild = if args.rebuild {
-            Rebuild::Always
-        } else {
-            Rebuild::IfMissing
-        };
+        let rebuild = if args.rebuild { Rebuild::Always } else { Rebuild::IfMissing };
         build_base(paths, rebuild, out).await?;
     }
     for name in known.iter().filter(|name| wanted(name)) {
@@ -268,12 +219,7 @@ async fn images(paths: &Paths, args: ImagesArgs, out: &mut (dyn Write + Send)) -
         write!(out, "container image {name} ... ")?;
         out.flush()?;
         let built = recipes.build(name).await?;
-        writeln!(
-            out,
-            "{} ({:.1} s)",
-            built.tags.join(", "),
-            begun.elapsed().as_secs_f32()
-        )?;
+        writeln!(out, "{} ({:.1} s)", built.tags.join(", "), begun.elapsed().as_secs_f32())?;
     }
     let request = Request::post("/images").body(Body::empty())?;
     if let Some(PushedImages { pushed }) = ask(&paths.control_socket(), request, PUSH).await?
@@ -290,16 +236,9 @@ async fn build_base(paths: &Paths, rebuild: Rebuild, out: &mut (dyn Write + Send
         return Ok(());
     }
     let begun = Instant::now();
-    write!(
-        out,
-        "machine image {} (Debian packages; about a minute) ... ",
-        SLUGS.join(", ")
-    )?;
+    write!(out, "machine image {} (Debian packages; about a minute) ... ", SLUGS.join(", "))?;
     out.flush()?;
-    images
-        .build(rebuild)
-        .await
-        .context("`script/setup-sandbox` installs what is needed for it")?;
+    images.build(rebuild).await.context("`script/setup-sandbox` installs what is needed for it")?;
     writeln!(out, "built in {:.1} s", begun.elapsed().as_secs_f32())?;
     Ok(())
 }
@@ -332,31 +271,14 @@ fn list_images(paths: &Paths, args: JsonArgs, out: &mut (dyn Write + Send)) -> a
         return Ok(());
     }
     for image in &list {
-        let text = |key: &str| {
-            image
-                .get(key)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let text = |key: &str| image.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let names: Vec<&str> = image
             .get("names")
             .and_then(Value::as_array)
             .map(|names| names.iter().filter_map(Value::as_str).collect())
             .unwrap_or_default();
-        let state = if image.get("built") == Some(&Value::Bool(true)) {
-            "built"
-        } else {
-            "not built"
-        };
-        writeln!(
-            out,
-            "{:<10} {:<12} {:<10} {}",
-            text("kind"),
-            text("recipe"),
-            state,
-            names.join(", ")
-        )?;
+        let state = if image.get("built") == Some(&Value::Bool(true)) { "built" } else { "not built" };
+        writeln!(out, "{:<10} {:<12} {:<10} {}", text("kind"), text("recipe"), state, names.join(", "))?;
     }
     Ok(())
 }

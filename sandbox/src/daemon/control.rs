@@ -83,9 +83,7 @@ async fn status(State(control): State<Control>) -> Response {
 }
 
 async fn stop(State(control): State<Control>, Json(request): Json<StopRequest>) -> StatusCode {
-    control
-        .orders
-        .send_replace(Order::Stop(Duration::from_secs(request.patience_secs)));
+    control.orders.send_replace(Order::Stop(Duration::from_secs(request.patience_secs)));
     StatusCode::ACCEPTED
 }
 
@@ -93,11 +91,7 @@ async fn images(State(control): State<Control>) -> Response {
     let Some(registry) = &control.registry else {
         return answer::<_, anyhow::Error>(Ok(PushedImages { pushed: Vec::new() }));
     };
-    answer(
-        push_images(registry, &control.containers)
-            .await
-            .map(|pushed| PushedImages { pushed }),
-    )
+    answer(push_images(registry, &control.containers).await.map(|pushed| PushedImages { pushed }))
 }
 
 fn answer<T: Serialize, E: Into<anyhow::Error>>(result: Result<T, E>) -> Response {
@@ -124,12 +118,6 @@ pub async fn ask<T: DeserializeOwned>(
     if !answer.status().is_success() {
         return Err(refused(&what, &answer));
     }
-    let body = if answer.body().is_empty() {
-        b"null"
-    } else {
-        answer.body().as_ref()
-    };
-    serde_json::from_slice(body)
-        .map(Some)
-        .map_err(|error| HttpError::Body(error.to_string()))
+    let body = if answer.body().is_empty() { b"null" } else { answer.body().as_ref() };
+    serde_json::from_slice(body).map(Some).map_err(|error| HttpError::Body(error.to_string()))
 }

@@ -207,12 +207,7 @@ impl Paths {
             Some(dir) => std::path::absolute(dir).map_err(OptionsError::Io)?,
             None => PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/images")),
         };
-        Ok(Self {
-            state,
-            cache,
-            chosen_cache,
-            recipes,
-        })
+        Ok(Self { state, cache, chosen_cache, recipes })
     }
 
     /// The account's state.
@@ -267,9 +262,7 @@ mod tests {
 
     fn serve(args: &[&str]) -> ServeArgs {
         let cli = Cli::try_parse_from(["tidegate-sandbox", "serve"].iter().chain(args)).unwrap();
-        let Command::Serve(serve) = cli.command else {
-            panic!("another command")
-        };
+        let Command::Serve(serve) = cli.command else { panic!("another command") };
         serve
     }
 
@@ -282,9 +275,7 @@ mod tests {
     #[test]
     fn what_would_face_a_network_is_refused() {
         serve(&[]).check().unwrap();
-        serve(&["--listen", "127.0.0.2:0", "--public-net", "127.0.77.0"])
-            .check()
-            .unwrap();
+        serve(&["--listen", "127.0.0.2:0", "--public-net", "127.0.77.0"]).check().unwrap();
         assert!(serve(&["--listen", "0.0.0.0:8765"]).check().is_err());
         for net in ["10.0.0.0", "127.0.1.1", "127.0.0.0"] {
             assert!(serve(&["--public-net", net]).check().is_err(), "{net}");
@@ -297,16 +288,10 @@ mod tests {
         if cli.state_dir.is_none() {
             let paths = Paths::new(&cli, Some(Path::new("/home/u"))).unwrap();
             assert_eq!(paths.state, Path::new("/home/u/.local/state/tidegate-sandbox"));
-            assert!(matches!(
-                Paths::new(&cli, None),
-                Err(OptionsError::NoHome("--state-dir"))
-            ));
+            assert!(matches!(Paths::new(&cli, None), Err(OptionsError::NoHome("--state-dir"))));
         }
         let long = format!("/{}", "x".repeat(80));
         let cli = Cli::try_parse_from(["tidegate-sandbox", "--state-dir", &long, "status"]).unwrap();
-        assert!(matches!(
-            Paths::new(&cli, None),
-            Err(OptionsError::StateDirTooLong(_))
-        ));
+        assert!(matches!(Paths::new(&cli, None), Err(OptionsError::StateDirTooLong(_))));
     }
 }

@@ -70,12 +70,7 @@ impl DaemonFile {
 pub fn hold(paths: &Paths) -> anyhow::Result<File> {
     private_dir(&paths.state)?;
     let mut options = fs_err::OpenOptions::new();
-    let (lock, _path) = options
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(paths.lock())?
-        .into_parts();
+    let (lock, _path) = options.write(true).create(true).truncate(false).open(paths.lock())?.into_parts();
     if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
         let holder = DaemonFile::read(paths)
             .map(|file| format!(" (process {})", file.process.pid))
@@ -96,10 +91,7 @@ pub async fn serve(paths: Paths, args: ServeArgs, out: &mut (dyn Write + Send)) 
     args.check()?;
     let _lock = hold(&paths)?;
     let listener = TcpListener::bind(args.listen).await.with_context(|| {
-        format!(
-            "cannot listen on {}: another program may use it; choose another with --listen",
-            args.listen
-        )
+        format!("cannot listen on {}: another program may use it; choose another with --listen", args.listen)
     })?;
     let api_url = format!("http://{}", listener.local_addr()?);
     if let Some(program) = &args.agent {
@@ -114,10 +106,7 @@ pub async fn serve(paths: Paths, args: ServeArgs, out: &mut (dyn Write + Send)) 
             api_url: api_url.clone(),
             driver: args.driver.as_str(),
             accelerator: machines.accelerator(),
-            registry: machines
-                .registry
-                .as_ref()
-                .map(|registry| registry.address().to_string()),
+            registry: machines.registry.as_ref().map(|registry| registry.address().to_string()),
         },
         account: Arc::clone(&account),
         registry: machines.registry.clone(),
@@ -131,10 +120,7 @@ pub async fn serve(paths: Paths, args: ServeArgs, out: &mut (dyn Write + Send)) 
         push_in_background(machines.registry.clone(), containers_of(&paths)),
     ];
     write_down(&paths, &api_url)?;
-    writeln!(
-        out,
-        "The sandbox's API is at {api_url}; control-c ends it and leaves the droplets running."
-    )?;
+    writeln!(out, "The sandbox's API is at {api_url}; control-c ends it and leaves the droplets running.")?;
     out.flush()?;
 
     let order = run(Arc::clone(&account), listener, ordered).await?;
@@ -163,10 +149,7 @@ async fn open_account(
 
 fn write_down(paths: &Paths, api_url: &str) -> anyhow::Result<()> {
     let process = ProcessId::of(std::process::id())?.context("this process is not in /proc")?;
-    let file = serde_json::to_vec(&DaemonFile {
-        process,
-        api_url: api_url.to_owned(),
-    })?;
+    let file = serde_json::to_vec(&DaemonFile { process, api_url: api_url.to_owned() })?;
     Ok(replace_file(&paths.state, DAEMON_FILE, &file)?)
 }
 
@@ -211,11 +194,7 @@ fn serve_socket(socket: &std::path::Path, app: axum::Router) -> io::Result<Abort
 
 /// The images of containers.
 pub fn containers_of(paths: &Paths) -> ContainerImages {
-    ContainerImages::new(
-        &paths.recipes,
-        Cache::new(paths.cache.clone()),
-        paths.chosen_cache.clone(),
-    )
+    ContainerImages::new(&paths.recipes, Cache::new(paths.cache.clone()), paths.chosen_cache.clone())
 }
 
 /// The machine images.
@@ -262,11 +241,7 @@ impl Machines {
     async fn start(paths: &Paths, args: &ServeArgs) -> anyhow::Result<Self> {
         let accel = accelerator()?;
         if args.driver == DriverName::None {
-            return Ok(Self {
-                qemu: None,
-                accel,
-                registry: None,
-            });
+            return Ok(Self { qemu: None, accel, registry: None });
         }
         let registry =
             Registry::start(&paths.registry(), &paths.registry_storage(), args.registry_port).await?;
@@ -278,11 +253,7 @@ impl Machines {
             artefacts_socket: paths.artefacts_socket(),
         };
         let driver = QemuDriver::new(paths.machines(), base_of(paths), host)?;
-        Ok(Self {
-            qemu: Some(Arc::new(driver)),
-            accel,
-            registry: Some(registry),
-        })
+        Ok(Self { qemu: Some(Arc::new(driver)), accel, registry: Some(registry) })
     }
 
     fn driver(&self) -> Arc<dyn MachineDriver> {
@@ -301,10 +272,7 @@ impl Machines {
 
     async fn end(&self, order: Order) -> anyhow::Result<()> {
         if let (Order::Stop(patience), Some(driver)) = (order, &self.qemu) {
-            driver
-                .sleep_all(patience)
-                .await
-                .context("a machine could not be stopped")?;
+            driver.sleep_all(patience).await.context("a machine could not be stopped")?;
         }
         if let Some(registry) = &self.registry {
             registry.stop().await.context("the registry does not end")?;
@@ -320,11 +288,6 @@ fn accelerator() -> io::Result<Accel> {
         .lines()
         .filter_map(|line| line.strip_prefix("flags"))
         .any(|line| line.split_whitespace().any(|flag| flag == "vmx" || flag == "svm"));
-    let usable = offered
-        && fs_err::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open("/dev/kvm")
-            .is_ok();
+    let usable = offered && fs_err::OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok();
     Ok(if usable { Accel::Kvm } else { Accel::Tcg })
 }

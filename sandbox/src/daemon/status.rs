@@ -95,20 +95,13 @@ impl Status {
     /// # Errors
     /// When its files cannot be read.
     pub fn of(paths: &Paths, running: &Running, account: &Account) -> io::Result<Self> {
-        let token = |grant| {
-            account
-                .token(&grant)
-                .map(|token| token.secret.expose_secret().to_owned())
-        };
+        let token = |grant| account.token(&grant).map(|token| token.secret.expose_secret().to_owned());
         let machines = running.accelerator.is_some();
         Ok(Self {
             running: true,
             pid: Some(std::process::id()),
             api_url: Some(running.api_url.clone()),
-            tokens: Some(Tokens {
-                full: token(Grant::Full),
-                read_only: token(Grant::ReadOnly),
-            }),
+            tokens: Some(Tokens { full: token(Grant::Full), read_only: token(Grant::ReadOnly) }),
             driver: Some(running.driver.to_owned()),
             accelerator: running.accelerator.map(str::to_owned),
             registry: running.registry.clone(),
@@ -148,10 +141,9 @@ impl Status {
                 droplet.console_log.display()
             ));
         }
-        if let (Some(url), Some(token)) = (
-            &self.api_url,
-            self.tokens.as_ref().and_then(|tokens| tokens.full.as_ref()),
-        ) {
+        if let (Some(url), Some(token)) =
+            (&self.api_url, self.tokens.as_ref().and_then(|tokens| tokens.full.as_ref()))
+        {
             lines.push("Use it:".to_owned());
             lines.push(format!("  export DIGITALOCEAN_API_URL={url}"));
             lines.push(format!("  export DIGITALOCEAN_TOKEN={token}"));

@@ -35,12 +35,7 @@ pub fn meet_fate(state: &mut State, action_id: u64, fate: Fate, now: Timestamp) 
                 action.stuck = true;
             }
         }
-        Fate::Vanishes => finish(
-            state,
-            action_id,
-            Some("it was lost after it was accepted".to_owned()),
-            now,
-        ),
+        Fate::Vanishes => finish(state, action_id, Some("it was lost after it was accepted".to_owned()), now),
     }
 }
 
@@ -49,11 +44,7 @@ pub fn finish(state: &mut State, action_id: u64, failure: Option<String>, now: T
     let Some(action) = state.actions.get_mut(&action_id) else {
         return;
     };
-    action.status = if failure.is_some() {
-        ActionStatus::Errored
-    } else {
-        ActionStatus::Completed
-    };
+    action.status = if failure.is_some() { ActionStatus::Errored } else { ActionStatus::Completed };
     action.completed_at = Some(now);
     action.failure = failure;
     if action.status == ActionStatus::Errored {
@@ -76,10 +67,7 @@ pub fn finish(state: &mut State, action_id: u64, failure: Option<String>, now: T
 
 /// Actions that are still to be done, oldest first; those held by a fault are not.
 pub fn unfinished(state: &State) -> impl Iterator<Item = &Action> {
-    state
-        .actions
-        .values()
-        .filter(|action| action.status == ActionStatus::InProgress && !action.stuck)
+    state.actions.values().filter(|action| action.status == ActionStatus::InProgress && !action.stuck)
 }
 
 /// The action that a droplet is busy with.

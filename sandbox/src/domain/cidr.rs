@@ -21,10 +21,7 @@ impl Cidr {
     pub fn containing(address: Ipv4Addr, prefix: u8) -> Self {
         let prefix = prefix.min(32);
         let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
-        Self {
-            network: u32::from(address) & mask,
-            prefix,
-        }
+        Self { network: u32::from(address) & mask, prefix }
     }
 
     /// Its length in bits.
@@ -71,17 +68,9 @@ impl FromStr for Cidr {
     fn from_str(text: &str) -> Result<Self, NotACidr> {
         let (address, prefix) = text.split_once('/').ok_or(NotACidr)?;
         let address: Ipv4Addr = address.parse().map_err(|_| NotACidr)?;
-        let prefix: u8 = prefix
-            .parse()
-            .ok()
-            .filter(|prefix| *prefix <= 32)
-            .ok_or(NotACidr)?;
+        let prefix: u8 = prefix.parse().ok().filter(|prefix| *prefix <= 32).ok_or(NotACidr)?;
         let range = Self::containing(address, prefix);
-        if range.network() == address {
-            Ok(range)
-        } else {
-            Err(NotACidr)
-        }
+        if range.network() == address { Ok(range) } else { Err(NotACidr) }
     }
 }
 
@@ -99,9 +88,7 @@ impl Serialize for Cidr {
 
 impl<'de> Deserialize<'de> for Cidr {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

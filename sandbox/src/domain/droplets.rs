@@ -103,14 +103,9 @@ pub fn create(
     let plan = plan(state, env, request)?;
     let limit = usize::try_from(state.settings.droplet_limit).unwrap_or(usize::MAX);
     if alive(state).count().saturating_add(names.len()) > limit {
-        return Err(Refusal::unprocessable(
-            "creating this/these droplet(s) will exceed your droplet limit",
-        ));
+        return Err(Refusal::unprocessable("creating this/these droplet(s) will exceed your droplet limit"));
     }
-    names
-        .into_iter()
-        .map(|name| create_one(state, env, &plan, name, mishap))
-        .collect()
+    names.into_iter().map(|name| create_one(state, env, &plan, name, mishap)).collect()
 }
 
 fn create_one(
@@ -144,14 +139,8 @@ fn create_one(
     };
     let lags = &state.settings.lags;
     let hidden = match mishap.hidden {
-        Some(window) => Hidden {
-            not_found: window,
-            not_listed: window,
-        },
-        None => Hidden {
-            not_found: lags.create_not_found,
-            not_listed: lags.create_not_listed,
-        },
+        Some(window) => Hidden { not_found: window, not_listed: window },
+        None => Hidden { not_found: lags.create_not_found, not_listed: lags.create_not_listed },
     };
     let droplet = Droplet {
         machine,
@@ -180,11 +169,7 @@ fn enter(state: &mut State, env: &Env<'_>, plan: &Plan, droplet: Droplet, fate: 
     }
     let shown = state.droplets.get(&id).cloned().unwrap_or(droplet);
     // As on the real account: user data that is not ASCII is accepted, and the droplet never seen.
-    let fate = if plan.user_data.is_ascii() {
-        fate
-    } else {
-        Fate::Vanishes
-    };
+    let fate = if plan.user_data.is_ascii() { fate } else { Fate::Vanishes };
     actions::meet_fate(state, action.id, fate, env.now);
     if fate == Fate::Vanishes {
         state.droplets.remove(&id);
@@ -234,36 +219,22 @@ fn plan(state: &mut State, env: &mut Env<'_>, request: CreateRequest) -> Result<
     check_offered(&request)?;
     let invalid =
         |what: &str| Refusal::unprocessable(format!("You specified an invalid {what} for Droplet creation."));
-    let size = request
-        .size
-        .as_deref()
-        .and_then(catalog::size_by_slug)
-        .ok_or_else(|| invalid("size"))?;
-    let image = request
-        .image
-        .as_ref()
-        .and_then(image)
-        .ok_or_else(|| invalid("image"))?;
+    let size = request.size.as_deref().and_then(catalog::size_by_slug).ok_or_else(|| invalid("size"))?;
+    let image = request.image.as_ref().and_then(image).ok_or_else(|| invalid("image"))?;
     let region = region(request.region.as_deref(), size).ok_or_else(|| invalid("region"))?;
     if !size.is_offered_in(region.slug) {
         return Err(Refusal::unprocessable("Size is not available in this region."));
     }
     if image.min_disk_gib > size.disk_gib {
-        return Err(Refusal::unprocessable(
-            "This image requires a Droplet with a larger disk.",
-        ));
+        return Err(Refusal::unprocessable("This image requires a Droplet with a larger disk."));
     }
     let user_data = request.user_data.unwrap_or_default();
     if user_data.len() > LONGEST_USER_DATA {
         return Err(Refusal::unprocessable("User data is too large: at most 64 KiB"));
     }
     let public_keys = public_keys(state, &request.ssh_keys.unwrap_or_default())?;
-    let vpc = vpcs::for_droplet(
-        state,
-        env,
-        region.slug,
-        request.vpc_uuid.as_deref().filter(|id| !id.is_empty()),
-    )?;
+    let vpc =
+        vpcs::for_droplet(state, env, region.slug, request.vpc_uuid.as_deref().filter(|id| !id.is_empty()))?;
     let mut tags = Vec::new();
     for name in request.tags.unwrap_or_default() {
         let tag = tags::ensure(state, &name)?.name;
@@ -275,16 +246,7 @@ fn plan(state: &mut State, env: &mut Env<'_>, request: CreateRequest) -> Result<
     if request.monitoring == Some(true) {
         features.insert(0, "monitoring".to_owned());
     }
-    Ok(Plan {
-        region,
-        size,
-        image,
-        vpc,
-        public_keys,
-        tags,
-        user_data,
-        features,
-    })
+    Ok(Plan { region, size, image, vpc, public_keys, tags, user_data, features })
 }
 
 /// What a machine here cannot have is refused rather than silently left out.
@@ -295,18 +257,12 @@ fn check_offered(request: &CreateRequest) -> Result<(), Refusal> {
         "backups"
     } else if request.public_networking == Some(false) {
         "droplets without a public network"
-    } else if request
-        .volumes
-        .as_ref()
-        .is_some_and(|volumes| !volumes.is_empty())
-    {
+    } else if request.volumes.as_ref().is_some_and(|volumes| !volumes.is_empty()) {
         "volumes"
     } else {
         return Ok(());
     };
-    Err(Refusal::unprocessable(format!(
-        "The sandbox does not offer {missing}"
-    )))
+    Err(Refusal::unprocessable(format!("The sandbox does not offer {missing}")))
 }
 
 fn image(wanted: &Value) -> Option<&'static Image> {
@@ -322,9 +278,7 @@ fn image(wanted: &Value) -> Option<&'static Image> {
 /// The region named, or the first that begins so; without a name the first that offers the size.
 fn region(wanted: Option<&str>, size: &Size) -> Option<&'static Region> {
     let wanted = wanted.unwrap_or_default().to_ascii_lowercase();
-    let mut beginning = catalog::regions()
-        .iter()
-        .filter(|region| region.slug.starts_with(&wanted));
+    let mut beginning = catalog::regions().iter().filter(|region| region.slug.starts_with(&wanted));
     catalog::region_by_slug(&wanted).or_else(|| beginning.find(|region| size.is_offered_in(region.slug)))
 }
 
@@ -344,49 +298,32 @@ fn public_keys(state: &State, wanted: &[Value]) -> Result<Vec<String>, Refusal> 
         return Ok(found);
     }
     let unknown = unknown.join(", ");
-    Err(Refusal::unprocessable(format!(
-        "{unknown} are invalid key identifiers for Droplet creation."
-    )))
+    Err(Refusal::unprocessable(format!("{unknown} are invalid key identifiers for Droplet creation.")))
 }
 
 fn free_addresses(state: &State, public_net: Ipv4Addr) -> Result<(Ipv4Addr, Ipv4Addr), Refusal> {
     let [a, b, c, _] = public_net.octets();
     HOST_PARTS
         .map(|host| (Ipv4Addr::new(a, b, c, host), Ipv4Addr::new(203, 0, 113, host)))
-        .find(|(address, _)| {
-            state
-                .droplets
-                .values()
-                .all(|droplet| droplet.machine.address != *address)
-        })
+        .find(|(address, _)| state.droplets.values().all(|droplet| droplet.machine.address != *address))
         .ok_or_else(|| Refusal::unprocessable("The sandbox has no address left for another droplet"))
 }
 
 fn free_private_address(state: &State, vpc: &Vpc) -> Result<Ipv4Addr, Refusal> {
     let taken = |address: Ipv4Addr| {
-        let mut attachments = state
-            .droplets
-            .values()
-            .filter_map(|droplet| droplet.machine.vpc.as_ref());
+        let mut attachments = state.droplets.values().filter_map(|droplet| droplet.machine.vpc.as_ref());
         attachments.any(|attachment| attachment.id == vpc.id && attachment.address == address)
     };
     // The first address is the gateway, the last one the broadcast address.
     (2..)
-        .map_while(|distance| {
-            vpc.ip_range
-                .nth(distance)
-                .filter(|address| *address != vpc.ip_range.last())
-        })
+        .map_while(|distance| vpc.ip_range.nth(distance).filter(|address| *address != vpc.ip_range.last()))
         .find(|address| !taken(*address))
         .ok_or_else(|| Refusal::unprocessable("The VPC has no address left for another droplet"))
 }
 
 /// Droplets that nobody has asked to delete.
 pub fn alive(state: &State) -> impl Iterator<Item = &Droplet> {
-    state
-        .droplets
-        .values()
-        .filter(|droplet| droplet.deleted_at.is_none())
+    state.droplets.values().filter(|droplet| droplet.deleted_at.is_none())
 }
 
 /// The droplet of this id, if it may be seen.
@@ -396,11 +333,7 @@ pub fn alive(state: &State) -> impl Iterator<Item = &Droplet> {
 pub fn find(state: &State, id: u64, now: Timestamp) -> Result<&Droplet, Refusal> {
     let droplet = state.droplets.get(&id).ok_or(Refusal::NotFound)?;
     let appeared = is_past(Some(droplet.created_at), droplet.hidden.not_found, now);
-    if appeared && !is_gone(state, droplet, now) {
-        Ok(droplet)
-    } else {
-        Err(Refusal::NotFound)
-    }
+    if appeared && !is_gone(state, droplet, now) { Ok(droplet) } else { Err(Refusal::NotFound) }
 }
 
 /// Droplets in lists, oldest first.
@@ -436,11 +369,7 @@ fn delete_known(state: &mut State, env: &Env<'_>, id: u64) -> Result<(), Refusal
     }
     droplet.deleted_at = Some(env.now);
     let droplet = droplet.clone();
-    for action in state
-        .actions
-        .values_mut()
-        .filter(|action| action.droplet_id == id && action.stuck)
-    {
+    for action in state.actions.values_mut().filter(|action| action.droplet_id == id && action.stuck) {
         action.status = ActionStatus::Errored;
         action.completed_at = Some(env.now);
     }
@@ -467,9 +396,7 @@ pub fn delete_tagged(state: &mut State, env: &Env<'_>, tag: &str) -> Result<(), 
 /// Forgets droplets that are destroyed and that nobody may see any more.
 pub fn purge(state: &mut State, now: Timestamp) {
     let linger = state.settings.lags.delete_visible.max(state.settings.lags.member);
-    state
-        .droplets
-        .retain(|_, droplet| !droplet.destroyed || !is_past(droplet.deleted_at, linger, now));
+    state.droplets.retain(|_, droplet| !droplet.destroyed || !is_past(droplet.deleted_at, linger, now));
 }
 
 #[cfg(test)]

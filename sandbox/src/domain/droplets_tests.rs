@@ -30,20 +30,13 @@ fn refusal(request: CreateRequest) -> String {
 #[test]
 fn addresses_are_the_lowest_free_ones_and_differ() {
     let mut state = fixture::state();
-    let several = CreateRequest {
-        name: None,
-        names: Some(vec!["a".into(), "b".into()]),
-        ..request("x")
-    };
+    let several = CreateRequest { name: None, names: Some(vec!["a".into(), "b".into()]), ..request("x") };
     let made = make(&mut state, several).unwrap();
     let machines: Vec<_> = made.iter().map(|(droplet, _)| &droplet.machine).collect();
     assert_eq!(machines[0].address, Ipv4Addr::new(127, 0, 1, 10));
     assert_eq!(machines[1].address, Ipv4Addr::new(127, 0, 1, 11));
     assert_eq!(machines[1].guest_address, Ipv4Addr::new(203, 0, 113, 11));
-    let private: Vec<_> = machines
-        .iter()
-        .map(|machine| machine.vpc.clone().unwrap().address)
-        .collect();
+    let private: Vec<_> = machines.iter().map(|machine| machine.vpc.clone().unwrap().address).collect();
     assert_eq!(private[0].octets()[3], 2);
     assert_eq!(private[1].octets()[3], 3);
 }
@@ -64,10 +57,7 @@ fn what_is_invalid_is_said_in_the_words_of_the_real_api() {
         (with(|r| r.region = Some("mars1".to_owned())), "region"),
     ];
     for (request, what) in cases {
-        assert_eq!(
-            refusal(request),
-            format!("You specified an invalid {what} for Droplet creation.")
-        );
+        assert_eq!(refusal(request), format!("You specified an invalid {what} for Droplet creation."));
     }
 }
 
@@ -109,16 +99,9 @@ fn the_limit_holds_for_a_batch_as_a_whole() {
     let mut state = fixture::state();
     state.settings.droplet_limit = 2;
     make(&mut state, request("a")).unwrap();
-    let two = CreateRequest {
-        name: None,
-        names: Some(vec!["b".into(), "c".into()]),
-        ..request("x")
-    };
+    let two = CreateRequest { name: None, names: Some(vec!["b".into(), "c".into()]), ..request("x") };
     let refused = make(&mut state, two).unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "creating this/these droplet(s) will exceed your droplet limit"
-    );
+    assert_eq!(refused.to_string(), "creating this/these droplet(s) will exceed your droplet limit");
     make(&mut state, request("b")).unwrap();
 }
 
@@ -126,14 +109,8 @@ fn the_limit_holds_for_a_batch_as_a_whole() {
 fn regions_may_be_shortened_shouted_or_left_out() {
     let mut state = fixture::state();
     for (wanted, given) in [(Some("nyc"), "nyc1"), (Some("FRA1"), "fra1"), (None, "ams3")] {
-        let made = make(
-            &mut state,
-            CreateRequest {
-                region: wanted.map(str::to_owned),
-                ..request("a")
-            },
-        )
-        .unwrap();
+        let made =
+            make(&mut state, CreateRequest { region: wanted.map(str::to_owned), ..request("a") }).unwrap();
         assert_eq!(made[0].0.machine.region, given);
     }
 }
@@ -170,14 +147,7 @@ fn a_new_droplet_hides_and_a_deleted_one_lingers() {
 #[test]
 fn user_data_that_is_not_ascii_is_accepted_and_the_droplet_lost() {
     let mut state = fixture::state();
-    let made = make(
-        &mut state,
-        CreateRequest {
-            user_data: Some("# für".into()),
-            ..request("a")
-        },
-    )
-    .unwrap();
+    let made = make(&mut state, CreateRequest { user_data: Some("# für".into()), ..request("a") }).unwrap();
     assert!(state.droplets.is_empty());
     assert_eq!(made[0].0.power, Power::New);
     assert_eq!(state.actions[&made[0].1.id].status, ActionStatus::Errored);
@@ -187,14 +157,7 @@ fn user_data_that_is_not_ascii_is_accepted_and_the_droplet_lost() {
 fn a_vpc_of_another_region_is_refused() {
     let mut state = fixture::state();
     let elsewhere = vpcs::default_of(&state, "nyc1").unwrap().id.clone();
-    let refused = make(
-        &mut state,
-        CreateRequest {
-            vpc_uuid: Some(elsewhere),
-            ..request("a")
-        },
-    )
-    .unwrap_err();
+    let refused = make(&mut state, CreateRequest { vpc_uuid: Some(elsewhere), ..request("a") }).unwrap_err();
     assert_eq!(refused.to_string(), "Droplet and VPC must be in the same region");
 }
 
@@ -203,10 +166,7 @@ fn deleting_by_tag_takes_those_and_no_others() {
     let mut state = fixture::state();
     let tagged = fixture::droplet(&mut state, "a", &["Blue"]);
     let other = fixture::droplet(&mut state, "b", &[]);
-    assert!(matches!(
-        with_env(|env| delete_tagged(&mut state, env, "red")),
-        Err(Refusal::NotFound)
-    ));
+    assert!(matches!(with_env(|env| delete_tagged(&mut state, env, "red")), Err(Refusal::NotFound)));
     with_env(|env| delete_tagged(&mut state, env, "blue")).unwrap();
     assert!(state.droplets[&tagged].deleted_at.is_some());
     assert!(state.droplets[&other].deleted_at.is_none());

@@ -31,11 +31,7 @@ pub(crate) fn with_env<T>(call: impl FnOnce(&mut Env<'_>) -> T) -> T {
 /// Calls with an [`Env`] at a time.
 pub(crate) fn with_env_at<T>(now: Timestamp, call: impl FnOnce(&mut Env<'_>) -> T) -> T {
     let mut rng = StdRng::seed_from_u64(1);
-    call(&mut Env {
-        now,
-        rng: &mut rng,
-        public_net: Ipv4Addr::new(127, 0, 1, 0),
-    })
+    call(&mut Env { now, rng: &mut rng, public_net: Ipv4Addr::new(127, 0, 1, 0) })
 }
 
 /// Makes a droplet that runs, with these tags, and tells its id.

@@ -18,9 +18,7 @@ pub fn create(state: &mut State, name: &str, public_key: &str) -> Result<SshKey,
         Refusal::unprocessable("Key invalid, key should be of the format `type key comment`")
     })?;
     if state.keys.values().any(|key| key.fingerprint == fingerprint) {
-        return Err(Refusal::unprocessable(
-            "SSH Key is already in use on your account",
-        ));
+        return Err(Refusal::unprocessable("SSH Key is already in use on your account"));
     }
     state.counters.key = state.counters.key.saturating_add(1);
     let key = SshKey {
@@ -100,10 +98,7 @@ mod tests {
     #[test]
     fn the_fingerprint_is_the_one_ssh_keygen_prints() {
         // ssh-keygen -l -E md5 -f key.pub
-        assert_eq!(
-            fingerprint(KEY).unwrap(),
-            "e4:d2:d8:5c:d5:36:fa:79:7c:fc:88:03:47:58:f4:60"
-        );
+        assert_eq!(fingerprint(KEY).unwrap(), "e4:d2:d8:5c:d5:36:fa:79:7c:fc:88:03:47:58:f4:60");
     }
 
     #[test]
@@ -115,22 +110,13 @@ mod tests {
         assert_eq!(find(&state, &key.id.to_string()).unwrap(), &key);
         assert_eq!(find(&state, &key.fingerprint.to_uppercase()).unwrap(), &key);
         delete(&mut state, &key.fingerprint).unwrap();
-        assert!(matches!(
-            find(&state, &key.id.to_string()),
-            Err(Refusal::NotFound)
-        ));
+        assert!(matches!(find(&state, &key.id.to_string()), Err(Refusal::NotFound)));
         assert!(create(&mut state, "c", KEY).unwrap().id > key.id);
     }
 
     #[test]
     fn what_is_no_key_is_refused() {
-        for text in [
-            "",
-            "ssh-ed25519",
-            "ssh-ed25519 ???",
-            "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAICkX",
-            "x AAAA",
-        ] {
+        for text in ["", "ssh-ed25519", "ssh-ed25519 ???", "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAICkX", "x AAAA"] {
             assert!(fingerprint(text).is_none(), "{text}");
         }
     }

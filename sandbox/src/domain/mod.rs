@@ -37,10 +37,7 @@ impl Env<'_> {
         state.counters.serial = state.counters.serial.saturating_add(1);
         let mut bytes = [0_u8; 16];
         self.rng.fill_bytes(&mut bytes);
-        for (byte, count) in bytes
-            .iter_mut()
-            .zip(state.counters.serial.to_le_bytes().iter().take(6))
-        {
+        for (byte, count) in bytes.iter_mut().zip(state.counters.serial.to_le_bytes().iter().take(6)) {
             *byte ^= count;
         }
         uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()

@@ -53,10 +53,7 @@ pub fn act_tagged(
         .filter(|droplet| droplet.tags.contains(&tag))
         .map(|droplet| droplet.machine.droplet_id)
         .collect();
-    tagged
-        .into_iter()
-        .map(|id| begin(state, env, id, (kind, None), fate))
-        .collect()
+    tagged.into_iter().map(|id| begin(state, env, id, (kind, None), fate)).collect()
 }
 
 fn kind(request: &ActionRequest) -> Result<ActionKind, Refusal> {
@@ -126,10 +123,7 @@ mod tests {
     use crate::domain::fixture::{self, with_env};
 
     fn request(kind: &str) -> ActionRequest {
-        ActionRequest {
-            kind: Some(kind.to_owned()),
-            name: None,
-        }
+        ActionRequest { kind: Some(kind.to_owned()), name: None }
     }
 
     fn try_it(state: &mut State, id: u64, kind: &str) -> Result<Action, Refusal> {
@@ -179,10 +173,7 @@ mod tests {
         actions::finish(&mut state, reboot, None, fixture::now());
         let begun =
             with_env(|env| act_tagged(&mut state, env, "WEB", &request("power_off"), Fate::Done)).unwrap();
-        assert_eq!(
-            begun.iter().map(|action| action.droplet_id).collect::<Vec<_>>(),
-            [on, busy]
-        );
+        assert_eq!(begun.iter().map(|action| action.droplet_id).collect::<Vec<_>>(), [on, busy]);
         with_env(|env| act_tagged(&mut state, env, "web", &request("rename"), Fate::Done)).unwrap_err();
     }
 
@@ -190,19 +181,13 @@ mod tests {
     fn a_rename_leaves_the_host_name() {
         let mut state = fixture::state();
         let id = fixture::droplet(&mut state, "web-1", &[]);
-        let rename = |name: &str| ActionRequest {
-            kind: Some("rename".to_owned()),
-            name: Some(name.to_owned()),
-        };
+        let rename =
+            |name: &str| ActionRequest { kind: Some("rename".to_owned()), name: Some(name.to_owned()) };
         let later = fixture::now() + std::time::Duration::from_mins(1);
-        fixture::with_env_at(later, |env| {
-            act(&mut state, env, id, &rename("web_2"), Fate::Done)
-        })
-        .unwrap_err();
-        let done = fixture::with_env_at(later, |env| {
-            act(&mut state, env, id, &rename("web-2"), Fate::Done)
-        })
-        .unwrap();
+        fixture::with_env_at(later, |env| act(&mut state, env, id, &rename("web_2"), Fate::Done))
+            .unwrap_err();
+        let done = fixture::with_env_at(later, |env| act(&mut state, env, id, &rename("web-2"), Fate::Done))
+            .unwrap();
         assert_eq!(done.status, ActionStatus::Completed);
         assert_eq!(state.droplets[&id].name, "web-2");
         assert_eq!(state.droplets[&id].machine.hostname, "web-1");

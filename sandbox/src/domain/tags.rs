@@ -16,19 +16,15 @@ pub fn fold(name: &str) -> String {
 /// When the name holds a character that no tag may have.
 pub fn ensure(state: &mut State, name: &str) -> Result<Tag, Refusal> {
     check(name)?;
-    let tag = state.tags.entry(fold(name)).or_insert_with(|| Tag {
-        name: name.to_owned(),
-        last_droplet: None,
-    });
+    let tag =
+        state.tags.entry(fold(name)).or_insert_with(|| Tag { name: name.to_owned(), last_droplet: None });
     Ok(tag.clone())
 }
 
 fn check(name: &str) -> Result<(), Refusal> {
     let allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | ':');
     if name.is_empty() {
-        return Err(Refusal::BadTag(
-            "Error validating resource tag: a tag name can't be blank".to_owned(),
-        ));
+        return Err(Refusal::BadTag("Error validating resource tag: a tag name can't be blank".to_owned()));
     }
     if name.len() > LONGEST {
         return Err(Refusal::BadTag(format!(
@@ -90,10 +86,7 @@ pub enum Tagging {
 /// When there is no such tag or resource, or the kind cannot be tagged.
 pub fn apply(state: &mut State, name: &str, resources: &[Resource], tagging: Tagging) -> Result<(), Refusal> {
     let tag = find(state, name)?.name.clone();
-    let ids = resources
-        .iter()
-        .map(|resource| droplet_id(state, resource))
-        .collect::<Result<Vec<_>, _>>()?;
+    let ids = resources.iter().map(|resource| droplet_id(state, resource)).collect::<Result<Vec<_>, _>>()?;
     for id in ids {
         match tagging {
             Tagging::Tag => put_on(state, &tag, id),
@@ -127,9 +120,7 @@ fn droplet_id(state: &State, resource: &Resource) -> Result<u64, Refusal> {
         "droplet" => {}
         "image" | "volume" | "volume_snapshot" | "database" => return Err(Refusal::NotFound),
         other => {
-            return Err(Refusal::unprocessable(format!(
-                "{other:?} is not a taggable resource type"
-            )));
+            return Err(Refusal::unprocessable(format!("{other:?} is not a taggable resource type")));
         }
     }
     let id = match &resource.resource_id {
@@ -137,13 +128,8 @@ fn droplet_id(state: &State, resource: &Resource) -> Result<u64, Refusal> {
         serde_json::Value::String(text) => text.parse().ok(),
         _ => None,
     };
-    id.filter(|id| {
-        state
-            .droplets
-            .get(id)
-            .is_some_and(|droplet| droplet.deleted_at.is_none())
-    })
-    .ok_or(Refusal::NotFound)
+    id.filter(|id| state.droplets.get(id).is_some_and(|droplet| droplet.deleted_at.is_none()))
+        .ok_or(Refusal::NotFound)
 }
 
 #[cfg(test)]
@@ -164,10 +150,7 @@ mod tests {
     fn only_some_characters_are_allowed() {
         let mut state = fixture::state();
         for bad in ["", "a b", "a/b", "ä", "a.b", &"x".repeat(256)] {
-            assert!(
-                matches!(ensure(&mut state, bad), Err(Refusal::BadTag(_))),
-                "{bad}"
-            );
+            assert!(matches!(ensure(&mut state, bad), Err(Refusal::BadTag(_))), "{bad}");
         }
         ensure(&mut state, "tidegate:shop:production_1-x").unwrap();
     }
@@ -186,15 +169,10 @@ mod tests {
         let mut state = fixture::state();
         let droplet = fixture::droplet(&mut state, "web-1", &[]);
         ensure(&mut state, "blue").unwrap();
-        let resource = |id: u64| Resource {
-            resource_id: id.to_string().into(),
-            resource_type: "droplet".to_owned(),
-        };
+        let resource =
+            |id: u64| Resource { resource_id: id.to_string().into(), resource_type: "droplet".to_owned() };
         let both = [resource(droplet), resource(1)];
-        assert!(matches!(
-            apply(&mut state, "blue", &both, Tagging::Tag),
-            Err(Refusal::NotFound)
-        ));
+        assert!(matches!(apply(&mut state, "blue", &both, Tagging::Tag), Err(Refusal::NotFound)));
         assert!(state.droplets[&droplet].tags.is_empty());
         apply(&mut state, "Blue", &[resource(droplet)], Tagging::Tag).unwrap();
         assert_eq!(state.droplets[&droplet].tags, ["blue"]);

@@ -76,11 +76,7 @@ pub fn update(state: &mut State, id: &str, request: VpcRequest, how: Update) -> 
         (description, _) => checked_description(description)?,
     };
     if request.default == Some(true) {
-        for other in state
-            .vpcs
-            .values_mut()
-            .filter(|other| other.region == current.region)
-        {
+        for other in state.vpcs.values_mut().filter(|other| other.region == current.region) {
             other.default = other.id == id;
         }
     }
@@ -137,10 +133,7 @@ pub fn make_defaults(state: &mut State, env: &mut Env<'_>) {
 
 /// The default VPC of a region.
 pub fn default_of<'a>(state: &'a State, region: &str) -> Option<&'a Vpc> {
-    state
-        .vpcs
-        .values()
-        .find(|vpc| vpc.default && vpc.region == region)
+    state.vpcs.values().find(|vpc| vpc.default && vpc.region == region)
 }
 
 /// The VPC that a new droplet joins.
@@ -154,14 +147,9 @@ pub fn for_droplet(
     wanted: Option<&str>,
 ) -> Result<Vpc, Refusal> {
     if let Some(id) = wanted {
-        let vpc = state
-            .vpcs
-            .get(id)
-            .ok_or_else(|| Refusal::unprocessable("VPC UUID is invalid"))?;
+        let vpc = state.vpcs.get(id).ok_or_else(|| Refusal::unprocessable("VPC UUID is invalid"))?;
         if vpc.region != region {
-            return Err(Refusal::unprocessable(
-                "Droplet and VPC must be in the same region",
-            ));
+            return Err(Refusal::unprocessable("Droplet and VPC must be in the same region"));
         }
         return Ok(vpc.clone());
     }
@@ -194,14 +182,8 @@ fn checked_name(state: &State, name: Option<&str>, own_id: Option<&str>) -> Resu
             "name is invalid: only letters, digits, periods and dashes are allowed",
         ));
     }
-    if state
-        .vpcs
-        .values()
-        .any(|vpc| vpc.name == name && Some(vpc.id.as_str()) != own_id)
-    {
-        return Err(Refusal::unprocessable(
-            "A VPC with that name already exists in your account",
-        ));
+    if state.vpcs.values().any(|vpc| vpc.name == name && Some(vpc.id.as_str()) != own_id) {
+        return Err(Refusal::unprocessable("A VPC with that name already exists in your account"));
     }
     Ok(name.to_owned())
 }
@@ -209,9 +191,7 @@ fn checked_name(state: &State, name: Option<&str>, own_id: Option<&str>) -> Resu
 fn checked_description(description: Option<String>) -> Result<String, Refusal> {
     let description = description.unwrap_or_default();
     if description.chars().count() > 255 {
-        return Err(Refusal::unprocessable(
-            "description is too long: at most 255 characters",
-        ));
+        return Err(Refusal::unprocessable("description is too long: at most 255 characters"));
     }
     Ok(description)
 }

@@ -20,10 +20,7 @@ fn overlap_is_refused_in_the_words_of_the_real_api() {
     with_env(|env| create(&mut state, env, request("a", "fra1", Some("10.20.0.0/20")))).unwrap();
     let again =
         with_env(|env| create(&mut state, env, request("b", "nyc1", Some("10.20.8.0/24")))).unwrap_err();
-    assert_eq!(
-        again.to_string(),
-        "This range/size overlaps with another VPC network in your account"
-    );
+    assert_eq!(again.to_string(), "This range/size overlaps with another VPC network in your account");
     with_env(|env| create(&mut state, env, request("b", "nyc1", Some("10.20.16.0/20")))).unwrap();
 }
 
@@ -39,13 +36,7 @@ fn names_are_unique_and_plain() {
 #[test]
 fn ranges_outside_the_rules_are_refused() {
     let mut state = fixture::state();
-    for range in [
-        "10.0.0.0/15",
-        "10.0.0.0/29",
-        "8.8.0.0/16",
-        "10.0.0.1/20",
-        "fd00::/64",
-    ] {
+    for range in ["10.0.0.0/15", "10.0.0.0/29", "8.8.0.0/16", "10.0.0.1/20", "fd00::/64"] {
         with_env(|env| create(&mut state, env, request("a", "fra1", Some(range)))).unwrap_err();
     }
 }
@@ -59,10 +50,7 @@ fn the_first_of_a_region_is_its_default_and_stays() {
     assert!(matches!(refused, Refusal::Forbidden(_)));
     let second = with_env(|env| create(&mut state, env, request("b", "fra1", None))).unwrap();
     assert!(!second.default);
-    let moved = VpcRequest {
-        default: Some(true),
-        ..VpcRequest::default()
-    };
+    let moved = VpcRequest { default: Some(true), ..VpcRequest::default() };
     update(&mut state, &second.id, moved, Update::Amend).unwrap();
     assert_eq!(default_of(&state, "fra1").unwrap().id, second.id);
     delete(&mut state, &first.id, fixture::now()).unwrap();
@@ -73,12 +61,7 @@ fn members_keep_it_alive_even_after_their_deletion() {
     let mut state = fixture::state();
     let vpc = with_env(|env| create(&mut state, env, request("a", "fra1", None))).unwrap();
     let droplet = fixture::droplet(&mut state, "web-1", &[]);
-    state
-        .droplets
-        .get_mut(&droplet)
-        .unwrap()
-        .vpc_id
-        .clone_from(&vpc.id);
+    state.droplets.get_mut(&droplet).unwrap().vpc_id.clone_from(&vpc.id);
     let refused = delete(&mut state, &vpc.id, fixture::now()).unwrap_err();
     assert_eq!(refused.to_string(), "Can not delete VPC with members");
     state.droplets.get_mut(&droplet).unwrap().deleted_at = Some(fixture::now());
@@ -90,26 +73,10 @@ fn members_keep_it_alive_even_after_their_deletion() {
 #[test]
 fn put_resets_what_patch_leaves() {
     let mut state = fixture::state();
-    let described = VpcRequest {
-        description: Some("x".to_owned()),
-        ..request("a", "fra1", None)
-    };
+    let described = VpcRequest { description: Some("x".to_owned()), ..request("a", "fra1", None) };
     let vpc = with_env(|env| create(&mut state, env, described)).unwrap();
-    let rename = |name: &str| VpcRequest {
-        name: Some(name.to_owned()),
-        ..VpcRequest::default()
-    };
-    assert_eq!(
-        update(&mut state, &vpc.id, rename("b"), Update::Amend)
-            .unwrap()
-            .description,
-        "x"
-    );
-    assert_eq!(
-        update(&mut state, &vpc.id, rename("c"), Update::Replace)
-            .unwrap()
-            .description,
-        ""
-    );
+    let rename = |name: &str| VpcRequest { name: Some(name.to_owned()), ..VpcRequest::default() };
+    assert_eq!(update(&mut state, &vpc.id, rename("b"), Update::Amend).unwrap().description, "x");
+    assert_eq!(update(&mut state, &vpc.id, rename("c"), Update::Replace).unwrap().description, "");
     update(&mut state, &vpc.id, VpcRequest::default(), Update::Replace).unwrap_err();
 }

@@ -63,8 +63,7 @@ impl BaseImages {
         if !SLUGS.contains(&slug) {
             return Err(MachineError::UnknownImage(slug.to_owned()));
         }
-        self.built()?
-            .ok_or_else(|| MachineError::UnknownImage(slug.to_owned()))
+        self.built()?.ok_or_else(|| MachineError::UnknownImage(slug.to_owned()))
     }
 
     /// The image of today's recipe, if it was built.
@@ -88,9 +87,8 @@ impl BaseImages {
             return Ok(BaseImage { dir });
         }
         let cache = self.cache.clone();
-        let build = tokio::task::spawn_blocking(move || cache.begin(KIND))
-            .await
-            .map_err(io::Error::other)??;
+        let build =
+            tokio::task::spawn_blocking(move || cache.begin(KIND)).await.map_err(io::Error::other)??;
         if rebuild == Rebuild::IfMissing
             && let Some(dir) = self.cache.find(KIND, &key)
         {
@@ -98,9 +96,7 @@ impl BaseImages {
         }
         let log = self.cache.dir().join("base.log");
         recipe::run(&self.base().join("build"), build.dir(), &log, BUILD).await?;
-        Ok(BaseImage {
-            dir: build.finish(&key)?,
-        })
+        Ok(BaseImage { dir: build.finish(&key)? })
     }
 
     fn key(&self) -> io::Result<Key> {

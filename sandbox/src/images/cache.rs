@@ -52,12 +52,7 @@ fn add(hash: &mut Sha256, path: &Path, name: &Path) -> io::Result<()> {
     let content = fs_err::read(path)?;
     let executable = about.permissions().mode() & 0o100 != 0;
     // Lengths first, so that no two different trees make the same stream of bytes.
-    hash.update(format!(
-        "{}:{} {executable} {}:",
-        name.as_os_str().len(),
-        name.display(),
-        content.len()
-    ));
+    hash.update(format!("{}:{} {executable} {}:", name.as_os_str().len(), name.display(), content.len()));
     hash.update(content);
     Ok(())
 }
@@ -95,9 +90,7 @@ impl Cache {
         for entry in fs_err::read_dir(&self.0)? {
             let entry = entry?;
             let name = entry.file_name();
-            let key = name
-                .to_str()
-                .and_then(|name| name.strip_prefix(kind)?.strip_prefix('-'));
+            let key = name.to_str().and_then(|name| name.strip_prefix(kind)?.strip_prefix('-'));
             let is_key =
                 |key: &str| key.len() == KEY_DIGITS && key.bytes().all(|byte| byte.is_ascii_hexdigit());
             if key.is_some_and(is_key) && entry.path().is_dir() {
@@ -141,12 +134,7 @@ impl Cache {
         }
         let dir = self.0.join(format!("{prefix}{}", uuid::Uuid::new_v4().simple()));
         fs_err::create_dir(&dir)?;
-        Ok(Build {
-            cache: self.clone(),
-            kind: kind.to_owned(),
-            dir,
-            _lock: lock,
-        })
+        Ok(Build { cache: self.clone(), kind: kind.to_owned(), dir, _lock: lock })
     }
 
     fn path(&self, kind: &str, key: &Key) -> PathBuf {
@@ -237,11 +225,7 @@ mod tests {
         fs_err::write(build.dir().join("disk"), "half").unwrap();
         assert_eq!(cache.find("base", &key), None);
         drop(build);
-        assert_eq!(
-            fs_err::read_dir(cache.dir()).unwrap().count(),
-            1,
-            "only the lock is left"
-        );
+        assert_eq!(fs_err::read_dir(cache.dir()).unwrap().count(), 1, "only the lock is left");
 
         // One that was killed in the middle.
         fs_err::create_dir(cache.dir().join(".building-base-dead")).unwrap();

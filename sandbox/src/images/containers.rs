@@ -55,11 +55,7 @@ pub struct ContainerImages {
 impl ContainerImages {
     /// With the recipes in `containers/` of this directory.
     pub fn new(recipes: &Path, cache: Cache, chosen_cache: Option<PathBuf>) -> Self {
-        Self {
-            recipes: recipes.join("containers"),
-            cache,
-            chosen_cache,
-        }
+        Self { recipes: recipes.join("containers"), cache, chosen_cache }
     }
 
     /// Names of the recipes.
@@ -90,19 +86,14 @@ impl ContainerImages {
     /// When the recipe fails or leaves something else than it should.
     pub async fn build(&self, recipe: &str) -> Result<Built, RecipeError> {
         let made = self.run_recipe(recipe).await?;
-        let key = Key::of(&[
-            made.join("rootfs.sha256"),
-            made.join("config.json"),
-            made.join("name"),
-        ])?;
+        let key = Key::of(&[made.join("rootfs.sha256"), made.join("config.json"), made.join("name")])?;
         let kind = format!("container-{recipe}");
         if let Some(dir) = self.cache.find(&kind, &key) {
             return Ok(read(&dir)?);
         }
         let (cache, to_lock) = (self.cache.clone(), kind.clone());
-        let build = tokio::task::spawn_blocking(move || cache.begin(&to_lock))
-            .await
-            .map_err(io::Error::other)??;
+        let build =
+            tokio::task::spawn_blocking(move || cache.begin(&to_lock)).await.map_err(io::Error::other)??;
         if let Some(dir) = self.cache.find(&kind, &key) {
             return Ok(read(&dir)?);
         }
@@ -137,12 +128,9 @@ impl ContainerImages {
             program.env("TIDEGATE_CACHE_DIR", cache);
         }
         fs_err::create_dir_all(self.cache.dir())?;
-        let said = recipe::output(
-            &mut program,
-            &self.cache.dir().join(format!("container-{name}.log")),
-            BUILD,
-        )
-        .await?;
+        let said =
+            recipe::output(&mut program, &self.cache.dir().join(format!("container-{name}.log")), BUILD)
+                .await?;
         Ok(PathBuf::from(said.trim_end()))
     }
 }
@@ -154,16 +142,8 @@ impl ContainerImages {
 pub fn to_push(built: &Built, dir: &Path) -> io::Result<push::Image> {
     let config = dir.join("config.json");
     let blobs = vec![
-        Blob {
-            digest: built.config.clone(),
-            size: fs_err::metadata(&config)?.len(),
-            file: config,
-        },
-        Blob {
-            digest: built.layer.clone(),
-            size: built.size,
-            file: dir.join("layer.tar.gz"),
-        },
+        Blob { digest: built.config.clone(), size: fs_err::metadata(&config)?.len(), file: config },
+        Blob { digest: built.layer.clone(), size: built.size, file: dir.join("layer.tar.gz") },
     ];
     Ok(push::Image {
         blobs,
@@ -211,26 +191,15 @@ fn describe(recipe: &str, made: &Path, out: &Path) -> io::Result<Built> {
     let digest = sha256(&manifest);
     fs_err::write(out.join("config.json"), config)?;
     fs_err::write(out.join("manifest.json"), manifest)?;
-    let built = Built {
-        recipe: recipe.to_owned(),
-        tags,
-        digest,
-        size,
-        config: config_digest,
-        layer,
-    };
+    let built = Built { recipe: recipe.to_owned(), tags, digest, size, config: config_digest, layer };
     fs_err::write(out.join(ABOUT), serde_json::to_vec_pretty(&built)?)?;
     Ok(built)
 }
 
 fn tags(path: &Path) -> io::Result<Vec<String>> {
     let text = fs_err::read_to_string(path)?;
-    let tags: Vec<String> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let tags: Vec<String> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     if tags.is_empty() {
         return Err(invalid(path, "it names no tag"));
     }
@@ -251,10 +220,7 @@ async fn compress(tar: &Path, to: &Path) -> Result<(), RecipeError> {
         .kill_on_drop(true)
         .spawn()?;
     let ended = timeout(COMPRESS, child.wait()).await.map_err(|_| {
-        io::Error::new(
-            io::ErrorKind::TimedOut,
-            format!("gzip of {} does not end", tar.display()),
-        )
+        io::Error::new(io::ErrorKind::TimedOut, format!("gzip of {} does not end", tar.display()))
     })??;
     if !ended.success() {
         return Err(io::Error::other(format!("gzip of {} failed ({ended})", tar.display())).into());

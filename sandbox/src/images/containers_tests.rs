@@ -52,14 +52,10 @@ async fn a_recipe_without_a_tag_is_refused_by_its_file() {
     let dir = tempfile::tempdir().unwrap();
     recipes(dir.path(), "one");
     let image = dir.path().join("containers/image");
-    let text = fs_err::read_to_string(&image)
-        .unwrap()
-        .replace("shop/app:1\\napp:latest\\n", "no-tag\\n");
+    let text = fs_err::read_to_string(&image).unwrap().replace("shop/app:1\\napp:latest\\n", "no-tag\\n");
     fs_err::write(&image, text).unwrap();
     let images = ContainerImages::new(dir.path(), Cache::new(dir.path().join("cache")), None);
-    let RecipeError::Io(error) = images.build("app").await.unwrap_err() else {
-        panic!("not about files")
-    };
+    let RecipeError::Io(error) = images.build("app").await.unwrap_err() else { panic!("not about files") };
     assert!(error.to_string().contains("name: `no-tag`"), "{error}");
     assert!(images.built().unwrap().is_empty());
 }

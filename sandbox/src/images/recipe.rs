@@ -47,9 +47,7 @@ pub enum RecipeError {
 /// # Errors
 /// When it cannot be started, fails, or takes longer than `patience`.
 pub async fn run(recipe: &Path, out: &Path, log: &Path, patience: Duration) -> Result<(), RecipeError> {
-    output(Command::new(recipe).arg(out), log, patience)
-        .await
-        .map(drop)
+    output(Command::new(recipe).arg(out), log, patience).await.map(drop)
 }
 
 /// Runs a program and returns what it printed; what it says about it goes to `log`, which is replaced.
@@ -59,11 +57,7 @@ pub async fn run(recipe: &Path, out: &Path, log: &Path, patience: Duration) -> R
 pub async fn output(program: &mut Command, log: &Path, patience: Duration) -> Result<String, RecipeError> {
     let recipe = PathBuf::from(program.as_std().get_program());
     let (to, _path) = fs_err::File::create(log)?.into_parts();
-    program
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(to)
-        .kill_on_drop(true);
+    program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(to).kill_on_drop(true);
     let mut child = program
         .spawn()
         .map_err(|error| io::Error::new(error.kind(), format!("cannot run {}: {error}", recipe.display())))?;
@@ -75,21 +69,13 @@ pub async fn output(program: &mut Command, log: &Path, patience: Duration) -> Re
         child.wait().await
     };
     let Ok(ended) = timeout(patience, work).await else {
-        return Err(RecipeError::TimedOut {
-            recipe,
-            log: log.to_owned(),
-            patience,
-        });
+        return Err(RecipeError::TimedOut { recipe, log: log.to_owned(), patience });
     };
     if ended?.success() {
         return Ok(String::from_utf8_lossy(&printed).into_owned());
     }
     let all = fs_err::read_to_string(log).unwrap_or_default();
-    Err(RecipeError::Failed {
-        recipe,
-        said: last_lines(&all, 3),
-        log: log.to_owned(),
-    })
+    Err(RecipeError::Failed { recipe, said: last_lines(&all, 3), log: log.to_owned() })
 }
 
 #[cfg(test)]
@@ -106,20 +92,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_says_the_last_lines() {
-        let error = script(
-            "#!/bin/sh\necho first >&2; echo broken >&2; exit 3\n",
-            Duration::from_secs(5),
-        )
-        .await
-        .unwrap_err();
+        let error = script("#!/bin/sh\necho first >&2; echo broken >&2; exit 3\n", Duration::from_secs(5))
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains("first; broken"), "{error}");
     }
 
     #[tokio::test]
     async fn a_recipe_that_hangs_is_given_up() {
-        let error = script("#!/bin/sh\nexec sleep 60\n", Duration::from_millis(200))
-            .await
-            .unwrap_err();
+        let error = script("#!/bin/sh\nexec sleep 60\n", Duration::from_millis(200)).await.unwrap_err();
         assert!(matches!(error, RecipeError::TimedOut { .. }), "{error}");
     }
 }

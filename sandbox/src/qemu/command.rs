@@ -90,26 +90,14 @@ pub fn arguments(spec: &MachineSpec, boot: &BootFiles, host: &Host) -> Vec<Strin
     add("kernel", boot.kernel.display().to_string());
     add("initrd", boot.initrd.display().to_string());
     add("append", kernel_parameters(host.accel));
-    add(
-        "smbios",
-        format!(
-            "type=1,manufacturer=DigitalOcean,product=Droplet,serial={}",
-            spec.droplet_id
-        ),
-    );
-    add(
-        "drive",
-        format!("file={DISK},if=none,id=disk,format=qcow2,cache=writeback,discard=unmap"),
-    );
+    add("smbios", format!("type=1,manufacturer=DigitalOcean,product=Droplet,serial={}", spec.droplet_id));
+    add("drive", format!("file={DISK},if=none,id=disk,format=qcow2,cache=writeback,discard=unmap"));
     add("device", "virtio-blk-pci,drive=disk".to_owned());
     add("device", "virtio-rng-pci".to_owned());
     add("netdev", public_net(spec, host));
     add(
         "device",
-        format!(
-            "virtio-net-pci,netdev=public,mac={},romfile=,addr=3",
-            metadata::public_mac(spec.droplet_id)
-        ),
+        format!("virtio-net-pci,netdev=public,mac={},romfile=,addr=3", metadata::public_mac(spec.droplet_id)),
     );
     if spec.vpc.is_some() {
         add("netdev", vpc_net());
@@ -146,21 +134,13 @@ fn public_net(spec: &MachineSpec, host: &Host) -> String {
         "user,id=public,ipv6=off,restrict=on,net=0.0.0.0/0.0.0.0,host=203.0.113.1,dns=203.0.113.3,dhcpstart=203.0.113.250"
             .to_owned(),
     ];
-    let forward = |port: u16| {
-        format!(
-            "hostfwd=tcp:{}:{port}-{}:{port}",
-            spec.address, spec.guest_address
-        )
-    };
+    let forward = |port: u16| format!("hostfwd=tcp:{}:{port}-{}:{port}", spec.address, spec.guest_address);
     options.extend(PUBLISHED_PORTS.map(forward));
     let registry = format!("nc.openbsd -N 127.0.0.1 {}", host.registry_port);
     let artefacts = format!("nc.openbsd -N -U {}", shell_word(&host.artefacts_socket));
     let metadata = format!("nc.openbsd -N -U {METADATA_SOCKET}");
-    let services = [
-        ("169.254.169.254:80", metadata),
-        (GUEST_REGISTRY, registry),
-        (GUEST_ARTEFACTS, artefacts),
-    ];
+    let services =
+        [("169.254.169.254:80", metadata), (GUEST_REGISTRY, registry), (GUEST_ARTEFACTS, artefacts)];
     options.extend(services.map(|(target, to)| format!("guestfwd=tcp:{target}-cmd:{}", option_value(&to))));
     options.join(",")
 }

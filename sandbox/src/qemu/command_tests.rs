@@ -35,10 +35,7 @@ fn host() -> Host {
 }
 
 fn boot() -> BootFiles {
-    BootFiles {
-        kernel: "/cache/kernel".into(),
-        initrd: "/cache/initrd".into(),
-    }
+    BootFiles { kernel: "/cache/kernel".into(), initrd: "/cache/initrd".into() }
 }
 
 fn lines(args: &[String]) -> String {
@@ -52,15 +49,7 @@ fn the_command_line_of_a_droplet_in_a_vpc() {
 
 #[test]
 fn with_kvm_the_processor_is_the_hosts() {
-    let args = arguments(
-        &spec(),
-        &boot(),
-        &Host {
-            accel: Accel::Kvm,
-            ..host()
-        },
-    )
-    .join(" ");
+    let args = arguments(&spec(), &boot(), &Host { accel: Accel::Kvm, ..host() }).join(" ");
     assert!(args.contains("-accel kvm -cpu host"), "{args}");
     assert!(!args.contains("tcg"), "{args}");
 }
@@ -74,14 +63,8 @@ fn a_droplet_outside_a_vpc_has_one_card() {
 #[test]
 fn processors_are_limited_by_the_host_and_never_none() {
     for (wanted, has, gets) in [(8, 2, "2"), (1, 2, "1"), (0, 2, "1"), (2, 0, "1")] {
-        let args = arguments(
-            &MachineSpec {
-                vcpus: wanted,
-                ..spec()
-            },
-            &boot(),
-            &Host { cpus: has, ..host() },
-        );
+        let args =
+            arguments(&MachineSpec { vcpus: wanted, ..spec() }, &boot(), &Host { cpus: has, ..host() });
         let at = args.iter().position(|arg| arg == "-smp").unwrap();
         assert_eq!(args.get(at + 1).map(String::as_str), Some(gets));
     }
@@ -89,13 +72,7 @@ fn processors_are_limited_by_the_host_and_never_none() {
 
 #[test]
 fn a_state_directory_with_odd_characters_stays_one_word() {
-    let host = Host {
-        artefacts_socket: "/tmp/it's, odd/artefacts.sock".into(),
-        ..host()
-    };
+    let host = Host { artefacts_socket: "/tmp/it's, odd/artefacts.sock".into(), ..host() };
     let args = arguments(&spec(), &boot(), &host).join("\n");
-    assert!(
-        args.contains(r"nc.openbsd -N -U '/tmp/it'\''s,, odd/artefacts.sock'"),
-        "{args}"
-    );
+    assert!(args.contains(r"nc.openbsd -N -U '/tmp/it'\''s,, odd/artefacts.sock'"), "{args}");
 }

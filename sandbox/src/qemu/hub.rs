@@ -79,12 +79,7 @@ impl Switch {
                     vec![*at]
                 }
             }
-            _ => segment
-                .ports
-                .iter()
-                .copied()
-                .filter(|port| *port != from)
-                .collect(),
+            _ => segment.ports.iter().copied().filter(|port| *port != from).collect(),
         }
     }
 }
@@ -112,9 +107,7 @@ struct Cable {
 
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub")
-            .field("cables", &self.lock().cables.len())
-            .finish()
+        f.debug_struct("Hub").field("cables", &self.lock().cables.len()).finish()
     }
 }
 
@@ -132,14 +125,10 @@ impl Hub {
         remove_if_there(&own)?;
         let socket = Arc::new(UnixDatagram::bind(&own)?);
         let (queue, frames) = mpsc::channel(QUEUE);
-        let receiver = self
-            .clone()
-            .receive(vpc.to_owned(), droplet_id, Arc::clone(&socket));
+        let receiver = self.clone().receive(vpc.to_owned(), droplet_id, Arc::clone(&socket));
         let sender = send(socket, dir.join(VPC_SOCKET), frames);
-        let tasks = [
-            AbortOnDropHandle::new(tokio::spawn(receiver)),
-            AbortOnDropHandle::new(tokio::spawn(sender)),
-        ];
+        let tasks =
+            [AbortOnDropHandle::new(tokio::spawn(receiver)), AbortOnDropHandle::new(tokio::spawn(sender))];
         inner.switch.plug(vpc, droplet_id);
         inner.cables.insert(droplet_id, Cable { queue, _tasks: tasks });
         Ok(())
@@ -240,10 +229,7 @@ mod tests {
             let hub = Hub::default();
             hub.plug("vpc", 1, &dir.path().join("1")).unwrap();
             hub.plug("vpc", 2, &dir.path().join("2")).unwrap();
-            ends[0]
-                .send_to(&frame(ALL, A), dir.path().join("1").join(HUB_SOCKET))
-                .await
-                .unwrap();
+            ends[0].send_to(&frame(ALL, A), dir.path().join("1").join(HUB_SOCKET)).await.unwrap();
             let mut buffer = [0; 64];
             let got = tokio::time::timeout(Duration::from_secs(5), ends[1].recv(&mut buffer))
                 .await

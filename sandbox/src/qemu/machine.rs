@@ -54,12 +54,7 @@ pub(super) struct Machine {
 impl Machine {
     pub(super) fn new(droplet_id: u64, shared: Arc<Shared>) -> Self {
         let dir = shared.machines_dir.join(droplet_id.to_string());
-        Self {
-            droplet_id,
-            dir,
-            shared,
-            metadata: None,
-        }
+        Self { droplet_id, dir, shared, metadata: None }
     }
 
     pub(super) async fn create(&mut self, spec: &MachineSpec) -> Result<(), MachineError> {
@@ -181,10 +176,7 @@ impl Machine {
         if let Some(service) = &self.metadata {
             service.update(spec);
         } else {
-            self.metadata = Some(MetadataService::start(
-                spec,
-                &self.dir.join(command::METADATA_SOCKET),
-            )?);
+            self.metadata = Some(MetadataService::start(spec, &self.dir.join(command::METADATA_SOCKET))?);
         }
         if let Some(vpc) = &spec.vpc {
             self.shared.hub.plug(&vpc.id, self.droplet_id, &self.dir)?;
@@ -212,10 +204,7 @@ impl Machine {
 
     async fn start(&self, record: &mut Record) -> Result<(), MachineError> {
         self.turn_console_log()?;
-        let boot = BootFiles {
-            kernel: record.base.join("kernel"),
-            initrd: record.base.join("initrd"),
-        };
+        let boot = BootFiles { kernel: record.base.join("kernel"), initrd: record.base.join("initrd") };
         if !boot.kernel.exists() {
             return Err(MachineError::BaseGone(record.base.clone()));
         }
@@ -230,9 +219,7 @@ impl Machine {
             dir: &self.dir,
             log: self.dir.join(QEMU_LOG),
         };
-        let process = detached
-            .spawn()
-            .map_err(|error| self.qemu_failed(&error.to_string()))?;
+        let process = detached.spawn().map_err(|error| self.qemu_failed(&error.to_string()))?;
         record.process = Some(process.clone());
         record.write(&self.dir)?;
         self.until_it_answers(&process).await
@@ -290,10 +277,7 @@ impl Machine {
             let status = qmp.run("query-status", json!({})).await?;
             match status.get("status").and_then(|status| status.as_str()) {
                 Some("shutdown" | "prelaunch") => reset(&mut qmp).await,
-                _ => qmp
-                    .run("set-action", json!({"shutdown": "poweroff"}))
-                    .await
-                    .map(drop),
+                _ => qmp.run("set-action", json!({"shutdown": "poweroff"})).await.map(drop),
             }
         };
         end.await.map_err(|error| self.monitor_failed(&error))
@@ -306,11 +290,7 @@ impl Machine {
     async fn kill(&self, process: &ProcessId) -> Result<(), MachineError> {
         process.signal(Signal::KILL)?;
         // The disk is locked until it is really gone.
-        if process.wait(KILL).await? {
-            Ok(())
-        } else {
-            Err(self.timed_out("end", KILL))
-        }
+        if process.wait(KILL).await? { Ok(()) } else { Err(self.timed_out("end", KILL)) }
     }
 
     fn turn_console_log(&self) -> io::Result<()> {
@@ -322,17 +302,11 @@ impl Machine {
     }
 
     fn timed_out(&self, action: &'static str, waited: Duration) -> MachineError {
-        MachineError::TimedOut {
-            droplet_id: self.droplet_id,
-            action,
-            waited,
-        }
+        MachineError::TimedOut { droplet_id: self.droplet_id, action, waited }
     }
 
     fn monitor_failed(&self, error: &QmpError) -> MachineError {
-        let cause = std::error::Error::source(error)
-            .map(|cause| format!(": {cause}"))
-            .unwrap_or_default();
+        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
         MachineError::Program {
             program: command::QEMU,
             detail: format!("droplet {}: {error}{cause}", self.droplet_id),
@@ -342,17 +316,10 @@ impl Machine {
     fn qemu_failed(&self, what: &str) -> MachineError {
         let log = self.dir.join(QEMU_LOG);
         let said = last_lines(&fs_err::read_to_string(&log).unwrap_or_default(), 5);
-        let said = if said.is_empty() {
-            String::new()
-        } else {
-            format!(": {said}")
-        };
+        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
         MachineError::Program {
             program: command::QEMU,
-            detail: format!(
-                "{what}{said} ({}); `script/setup-sandbox` installs it",
-                log.display()
-            ),
+            detail: format!("{what}{said} ({}); `script/setup-sandbox` installs it", log.display()),
         }
     }
 }
@@ -379,10 +346,7 @@ fn alive(record: &Record) -> io::Result<bool> {
 }
 
 async fn run(name: &'static str, program: &mut Command, patience: Duration) -> Result<(), MachineError> {
-    let failed = |detail: String| MachineError::Program {
-        program: name,
-        detail,
-    };
+    let failed = |detail: String| MachineError::Program { program: name, detail };
     let output = timeout(patience, program.kill_on_drop(true).output())
         .await
         .map_err(|_| failed(format!("it did not end within {} s", patience.as_secs())))?

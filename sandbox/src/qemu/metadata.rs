@@ -42,18 +42,12 @@ impl MetadataService {
                 tracing::warn!(%error, "a metadata service ended");
             }
         });
-        Ok(Self {
-            spec,
-            _task: AbortOnDropHandle::new(task),
-        })
+        Ok(Self { spec, _task: AbortOnDropHandle::new(task) })
     }
 
     /// From now on tells this.
     pub fn update(&self, spec: &MachineSpec) {
-        self.spec
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone_from(spec);
+        self.spec.lock().unwrap_or_else(PoisonError::into_inner).clone_from(spec);
     }
 }
 

@@ -65,16 +65,8 @@ impl QemuDriver {
     /// When the directory cannot be made.
     pub fn new(machines_dir: PathBuf, images: BaseImages, host: Host) -> io::Result<Self> {
         crate::files::private_dir(&machines_dir)?;
-        let shared = Shared {
-            machines_dir,
-            images,
-            host,
-            hub: Hub::default(),
-        };
-        Ok(Self {
-            shared: Arc::new(shared),
-            machines: Mutex::default(),
-        })
+        let shared = Shared { machines_dir, images, host, hub: Hub::default() };
+        Ok(Self { shared: Arc::new(shared), machines: Mutex::default() })
     }
 
     /// The machines on disk.
@@ -112,20 +104,12 @@ impl QemuDriver {
     /// The first failure, after all were tried.
     pub async fn destroy_all(&self) -> Result<(), MachineError> {
         let ids = droplet_ids(&self.shared.machines_dir)?;
-        join_all(ids.into_iter().map(|id| self.destroy(id)))
-            .await
-            .into_iter()
-            .collect()
+        join_all(ids.into_iter().map(|id| self.destroy(id))).await.into_iter().collect()
     }
 
     fn machine(&self, droplet_id: u64) -> Arc<tokio::sync::Mutex<Machine>> {
         let mut machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = || {
-            Arc::new(tokio::sync::Mutex::new(Machine::new(
-                droplet_id,
-                Arc::clone(&self.shared),
-            )))
-        };
+        let fresh = || Arc::new(tokio::sync::Mutex::new(Machine::new(droplet_id, Arc::clone(&self.shared))));
         Arc::clone(machines.entry(droplet_id).or_insert_with(fresh))
     }
 }
@@ -149,11 +133,7 @@ pub fn reports(machines_dir: &Path) -> io::Result<Vec<MachineReport>> {
             droplet_id: id,
             name: record.spec.hostname,
             address: record.spec.address,
-            machine: if alive.is_some() {
-                MachineState::Running
-            } else {
-                MachineState::Off
-            },
+            machine: if alive.is_some() { MachineState::Running } else { MachineState::Off },
             pid: alive,
             console_log: dir.join(command::CONSOLE_LOG),
         });
@@ -195,13 +175,7 @@ impl MachineDriver for QemuDriver {
     }
 
     fn shutdown(&self, droplet_id: u64, patience: Duration) -> BoxFuture<'_, Result<(), MachineError>> {
-        Box::pin(async move {
-            self.machine(droplet_id)
-                .lock()
-                .await
-                .shutdown(patience, Wanted::Off)
-                .await
-        })
+        Box::pin(async move { self.machine(droplet_id).lock().await.shutdown(patience, Wanted::Off).await })
     }
 
     fn reboot(&self, droplet_id: u64) -> BoxFuture<'_, Result<(), MachineError>> {
@@ -211,10 +185,7 @@ impl MachineDriver for QemuDriver {
     fn destroy(&self, droplet_id: u64) -> BoxFuture<'_, Result<(), MachineError>> {
         Box::pin(async move {
             self.machine(droplet_id).lock().await.destroy().await?;
-            self.machines
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(&droplet_id);
+            self.machines.lock().unwrap_or_else(PoisonError::into_inner).remove(&droplet_id);
             Ok(())
         })
     }

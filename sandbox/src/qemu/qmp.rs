@@ -61,12 +61,8 @@ impl Qmp {
     pub async fn connect(socket: &Path) -> Result<Self, QmpError> {
         timeout(ANSWER, async {
             let (reader, writer) = UnixStream::connect(socket).await?.into_split();
-            let mut qmp = Self {
-                reader: BufReader::new(reader),
-                writer,
-                line: Vec::new(),
-                events: Vec::new(),
-            };
+            let mut qmp =
+                Self { reader: BufReader::new(reader), writer, line: Vec::new(), events: Vec::new() };
             let greeting = qmp.read().await?;
             if greeting.get("QMP").is_none() {
                 return Err(QmpError::Malformed(greeting.to_string()));
@@ -83,9 +79,7 @@ impl Qmp {
     /// # Errors
     /// When it is refused or nobody answers.
     pub async fn run(&mut self, command: &'static str, arguments: Value) -> Result<Value, QmpError> {
-        timeout(ANSWER, self.ask(command, arguments))
-            .await
-            .unwrap_or(Err(QmpError::Silent))
+        timeout(ANSWER, self.ask(command, arguments)).await.unwrap_or(Err(QmpError::Silent))
     }
 
     async fn ask(&mut self, command: &'static str, arguments: Value) -> Result<Value, QmpError> {
@@ -98,11 +92,8 @@ impl Qmp {
                 return Ok(answer.take());
             }
             if let Some(error) = message.get("error") {
-                let reason = error
-                    .get("desc")
-                    .and_then(Value::as_str)
-                    .unwrap_or("no reason given")
-                    .to_owned();
+                let reason =
+                    error.get("desc").and_then(Value::as_str).unwrap_or("no reason given").to_owned();
                 return Err(QmpError::Refused { command, reason });
             }
             self.note(&message);
@@ -116,20 +107,14 @@ impl Qmp {
     pub async fn event(&mut self, names: &[&str], patience: Duration) -> Result<Option<String>, QmpError> {
         let wait = async {
             loop {
-                if let Some(at) = self
-                    .events
-                    .iter()
-                    .position(|event| names.contains(&event.as_str()))
-                {
+                if let Some(at) = self.events.iter().position(|event| names.contains(&event.as_str())) {
                     return Ok(self.events.remove(at));
                 }
                 let message = self.read().await?;
                 self.note(&message);
             }
         };
-        timeout(patience, wait)
-            .await
-            .map_or(Ok(None), |event| event.map(Some))
+        timeout(patience, wait).await.map_or(Ok(None), |event| event.map(Some))
     }
 
     fn note(&mut self, message: &Value) {

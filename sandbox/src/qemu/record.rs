@@ -54,13 +54,7 @@ pub struct Record {
 impl Record {
     /// A machine that was never started.
     pub fn new(spec: MachineSpec, base: PathBuf) -> Self {
-        Self {
-            version: VERSION,
-            spec,
-            base,
-            wanted: Wanted::Off,
-            process: None,
-        }
+        Self { version: VERSION, spec, base, wanted: Wanted::Off, process: None }
     }
 
     /// Reads it; `None` if there is no machine.
@@ -93,11 +87,7 @@ impl Record {
     /// # Errors
     /// When it cannot be written; the old one is then still there.
     pub fn write(&self, dir: &Path) -> io::Result<()> {
-        replace_file(
-            dir,
-            FILE,
-            &serde_json::to_vec_pretty(self).map_err(io::Error::other)?,
-        )
+        replace_file(dir, FILE, &serde_json::to_vec_pretty(self).map_err(io::Error::other)?)
     }
 }
 
@@ -112,30 +102,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Record::read(dir.path()).unwrap(), None);
         let mut record = Record::new(crate::qemu::command::tests::spec(), "/cache/base".into());
-        record.process = Some(ProcessId {
-            pid: 7,
-            start_ticks: 8,
-            boot_id: "b".to_owned(),
-        });
+        record.process = Some(ProcessId { pid: 7, start_ticks: 8, boot_id: "b".to_owned() });
         record.write(dir.path()).unwrap();
         assert_eq!(Record::read(dir.path()).unwrap(), Some(record.clone()));
-        let mode = fs_err::metadata(dir.path().join(FILE))
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = fs_err::metadata(dir.path().join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        Record {
-            version: 99,
-            ..record
-        }
-        .write(dir.path())
-        .unwrap();
-        assert!(
-            Record::read(dir.path())
-                .unwrap_err()
-                .to_string()
-                .contains("layout 99")
-        );
+        Record { version: 99, ..record }.write(dir.path()).unwrap();
+        assert!(Record::read(dir.path()).unwrap_err().to_string().contains("layout 99"));
         fs_err::write(dir.path().join(FILE), "{").unwrap();
         assert!(Record::read(dir.path()).unwrap_err().to_string().contains(FILE));
     }

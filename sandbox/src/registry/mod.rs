@@ -73,10 +73,7 @@ impl Registry {
             && process.is_alive()?
         {
             if (port == 0 || port == *had) && answers(*had).await {
-                return Ok(Self {
-                    port: *had,
-                    process: process.clone(),
-                });
+                return Ok(Self { port: *had, process: process.clone() });
             }
             process.end(STOP).await?;
         }
@@ -86,26 +83,13 @@ impl Registry {
         fs_err::write(&config, configuration(storage, port))?;
         let log = dir.join("registry.log");
         let args = ["serve".to_owned(), config.display().to_string()];
-        let process = Detached {
-            program: Path::new(PROGRAM),
-            args: &args,
-            dir,
-            log: log.clone(),
-        }
-        .spawn();
+        let process = Detached { program: Path::new(PROGRAM), args: &args, dir, log: log.clone() }.spawn();
         let silent = || RegistryError::Silent {
             said: last_lines(&fs_err::read_to_string(&log).unwrap_or_default(), 3),
         };
         let process = process.map_err(|_| silent())?;
-        let run = RunFile {
-            port,
-            process: process.clone(),
-        };
-        replace_file(
-            dir,
-            RUN_FILE,
-            &serde_json::to_vec(&run).map_err(io::Error::other)?,
-        )?;
+        let run = RunFile { port, process: process.clone() };
+        replace_file(dir, RUN_FILE, &serde_json::to_vec(&run).map_err(io::Error::other)?)?;
         let deadline = Instant::now() + START;
         while !answers(port).await {
             if !process.is_alive()? || Instant::now() > deadline {
@@ -181,12 +165,8 @@ fn configuration(storage: &Path, port: u16) -> String {
 
 async fn answers(port: u16) -> bool {
     let get = async {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
-            .await
-            .map_err(HttpError::Connect)?;
-        let request = Request::get("/v2/")
-            .body(Body::empty())
-            .map_err(HttpError::Request)?;
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.map_err(HttpError::Connect)?;
+        let request = Request::get("/v2/").body(Body::empty()).map_err(HttpError::Request)?;
         http_client::send(stream, request, ANSWER).await
     };
     get.await.is_ok_and(|answer| answer.status().is_success())

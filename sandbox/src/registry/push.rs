@@ -82,10 +82,7 @@ pub fn place(name: &str) -> Result<(String, &str), PushError> {
     let wrong = || PushError::Name(name.to_owned());
     let (repository, tag) = name.rsplit_once(':').ok_or_else(wrong)?;
     let allowed = |text: &str, extra: &str| {
-        !text.is_empty()
-            && text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
     };
     if !allowed(tag, "._-")
         || !allowed(repository, "._-/")
@@ -94,11 +91,8 @@ pub fn place(name: &str) -> Result<(String, &str), PushError> {
     {
         return Err(wrong());
     }
-    let repository = if repository.contains('/') {
-        repository.to_owned()
-    } else {
-        format!("library/{repository}")
-    };
+    let repository =
+        if repository.contains('/') { repository.to_owned() } else { format!("library/{repository}") };
     Ok((repository, tag))
 }
 
@@ -140,27 +134,17 @@ impl Target {
             return Ok(false);
         }
         self.expect(StatusCode::OK, "HEAD", &answer)?;
-        let said = answer
-            .headers()
-            .get("docker-content-digest")
-            .and_then(|value| value.to_str().ok());
+        let said = answer.headers().get("docker-content-digest").and_then(|value| value.to_str().ok());
         Ok(digest.is_none() || digest == said)
     }
 
     async fn upload(&self, blob: &Blob) -> Result<(), PushError> {
-        let answer = self
-            .ask(Request::post(self.path("blobs/uploads/")), Body::empty(), ASK)
-            .await?;
+        let answer = self.ask(Request::post(self.path("blobs/uploads/")), Body::empty(), ASK).await?;
         self.expect(StatusCode::ACCEPTED, "POST of an upload", &answer)?;
-        let location = answer
-            .headers()
-            .get(LOCATION)
-            .and_then(|value| value.to_str().ok());
+        let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
         let location: Option<http::Uri> = location.and_then(|location| location.parse().ok());
-        let place = location
-            .as_ref()
-            .and_then(http::Uri::path_and_query)
-            .map(http::uri::PathAndQuery::as_str);
+        let place =
+            location.as_ref().and_then(http::Uri::path_and_query).map(http::uri::PathAndQuery::as_str);
         let place = place.ok_or_else(|| self.failed(refused("POST of an upload (no Location)", &answer)))?;
         let sign = if place.contains('?') { '&' } else { '?' };
         let request = Request::put(format!("{place}{sign}digest={}", blob.digest))
@@ -168,11 +152,7 @@ impl Target {
             .header(CONTENT_LENGTH, blob.size);
         let file = open(&blob.file).await?;
         let answer = self
-            .ask(
-                request,
-                Body::from_stream(ReaderStream::with_capacity(file, 256 * 1024)),
-                UPLOAD,
-            )
+            .ask(request, Body::from_stream(ReaderStream::with_capacity(file, 256 * 1024)), UPLOAD)
             .await?;
         self.expect(StatusCode::CREATED, "PUT of a blob", &answer)
     }
@@ -184,31 +164,20 @@ impl Target {
         patience: Duration,
     ) -> Result<Response<Bytes>, PushError> {
         let exchange = async {
-            let request = request
-                .header(HOST, self.registry.to_string())
-                .body(body)
-                .map_err(HttpError::Request)?;
-            let stream = TcpStream::connect(self.registry)
-                .await
-                .map_err(HttpError::Connect)?;
+            let request =
+                request.header(HOST, self.registry.to_string()).body(body).map_err(HttpError::Request)?;
+            let stream = TcpStream::connect(self.registry).await.map_err(HttpError::Connect)?;
             http_client::send(stream, request, patience).await
         };
         exchange.await.map_err(|error| self.failed(error))
     }
 
     fn expect(&self, status: StatusCode, what: &str, answer: &Response<Bytes>) -> Result<(), PushError> {
-        if answer.status() == status {
-            Ok(())
-        } else {
-            Err(self.failed(refused(what, answer)))
-        }
+        if answer.status() == status { Ok(()) } else { Err(self.failed(refused(what, answer))) }
     }
 
     fn failed(&self, source: HttpError) -> PushError {
-        PushError::Registry {
-            registry: self.registry,
-            source,
-        }
+        PushError::Registry { registry: self.registry, source }
     }
 }
 

@@ -30,18 +30,11 @@ fn image(dir: &Path, content: &[u8]) -> Image {
     }))
     .unwrap();
     let digest = format!("sha256:{}", hex::encode(Sha256::digest(&manifest)));
-    Image {
-        blobs: vec![config, layer],
-        manifest,
-        digest,
-    }
+    Image { blobs: vec![config, layer], manifest, digest }
 }
 
 fn installed() -> bool {
-    let found = std::process::Command::new("docker-registry")
-        .arg("--version")
-        .output()
-        .is_ok();
+    let found = std::process::Command::new("docker-registry").arg("--version").output().is_ok();
     if !found {
         println!("skipped: docker-registry is not installed (script/setup-sandbox installs it)");
     }
@@ -55,36 +48,18 @@ async fn an_image_is_pushed_once_and_replaced_under_its_tag() {
     }
     let dir = tempfile::tempdir().unwrap();
     let storage = dir.path().join("storage");
-    let registry = Registry::start(&dir.path().join("run"), &storage, 0)
-        .await
-        .unwrap();
+    let registry = Registry::start(&dir.path().join("run"), &storage, 0).await.unwrap();
     let (one, two) = (dir.path().join("one"), dir.path().join("two"));
     fs_err::create_dir(&one).unwrap();
     fs_err::create_dir(&two).unwrap();
     let first = image(&one, &vec![7; 3_000_000]);
-    assert_eq!(
-        push(registry.address(), "postgres:17", &first).await.unwrap(),
-        Pushed::Now
-    );
-    assert_eq!(
-        push(registry.address(), "postgres:17", &first).await.unwrap(),
-        Pushed::Already
-    );
+    assert_eq!(push(registry.address(), "postgres:17", &first).await.unwrap(), Pushed::Now);
+    assert_eq!(push(registry.address(), "postgres:17", &first).await.unwrap(), Pushed::Already);
     let second = image(&two, b"another");
-    assert_eq!(
-        push(registry.address(), "postgres:17", &second).await.unwrap(),
-        Pushed::Now
-    );
-    let to = Target {
-        registry: registry.address(),
-        repository: "library/postgres".to_owned(),
-    };
+    assert_eq!(push(registry.address(), "postgres:17", &second).await.unwrap(), Pushed::Now);
+    let to = Target { registry: registry.address(), repository: "library/postgres".to_owned() };
     assert!(to.has("manifests/17", Some(&second.digest)).await.unwrap());
-    assert!(
-        to.has(&format!("manifests/{}", first.digest), Some(&first.digest))
-            .await
-            .unwrap()
-    );
+    assert!(to.has(&format!("manifests/{}", first.digest), Some(&first.digest)).await.unwrap());
     registry.stop().await.unwrap();
 }
 
@@ -96,38 +71,21 @@ async fn a_registry_is_taken_up_by_the_next_daemon() {
     let dir = tempfile::tempdir().unwrap();
     let (run, storage) = (dir.path().join("run"), dir.path().join("storage"));
     let first = Registry::start(&run, &storage, 0).await.unwrap();
-    let again = Registry::start(&run, &storage, first.address().port())
-        .await
-        .unwrap();
+    let again = Registry::start(&run, &storage, first.address().port()).await.unwrap();
     assert_eq!(again.process, first.process);
     let elsewhere = Registry::start(&dir.path().join("other"), &storage, first.address().port()).await;
     assert!(elsewhere.unwrap_err().to_string().contains("--registry-port"));
     first.stop().await.unwrap();
     let third = Registry::start(&run, &storage, 0).await.unwrap();
-    assert_eq!(
-        third.address(),
-        first.address(),
-        "machines that run dial the old port"
-    );
+    assert_eq!(third.address(), first.address(), "machines that run dial the old port");
     third.stop().await.unwrap();
 }
 
 #[test]
 fn plain_names_lie_in_library() {
-    assert_eq!(
-        place("postgres:17").unwrap(),
-        ("library/postgres".to_owned(), "17")
-    );
+    assert_eq!(place("postgres:17").unwrap(), ("library/postgres".to_owned(), "17"));
     assert_eq!(place("shop/web:1.2").unwrap(), ("shop/web".to_owned(), "1.2"));
-    for wrong in [
-        "postgres",
-        "postgres:",
-        ":17",
-        "a b:1",
-        "/x:1",
-        "../x y:1",
-        "x:la/test",
-    ] {
+    for wrong in ["postgres", "postgres:", ":17", "a b:1", "/x:1", "../x y:1", "x:la/test"] {
         assert!(place(wrong).is_err(), "{wrong}");
     }
 }

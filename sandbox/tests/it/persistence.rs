@@ -23,28 +23,13 @@ const CHILD_DIR: &str = "TIDEGATE_SANDBOX_TEST_DIR";
 /// Not a test by itself: the process that the test below kills.
 #[tokio::test]
 async fn serve_until_killed() {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the parent passes the directory this way"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the parent passes the directory this way")]
     let Ok(dir) = std::env::var(CHILD_DIR) else { return };
-    let lags = Lags {
-        provision: Duration::from_secs(1),
-        ..Lags::none()
-    };
+    let lags = Lags { provision: Duration::from_secs(1), ..Lags::none() };
     let settings = Settings { lags, ..quick() };
-    let sandbox = Sandbox::open(
-        Path::new(&dir),
-        Arc::new(NoMachines::new()),
-        settings,
-        Arc::new(SystemClock),
-    )
-    .await;
-    println!(
-        "\nserving {} {}",
-        sandbox.address,
-        sandbox.client().token.unwrap()
-    );
+    let sandbox =
+        Sandbox::open(Path::new(&dir), Arc::new(NoMachines::new()), settings, Arc::new(SystemClock)).await;
+    println!("\nserving {} {}", sandbox.address, sandbox.client().token.unwrap());
     std::future::pending::<()>().await;
 }
 
@@ -69,16 +54,10 @@ fn serve(dir: &Path) -> Served {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let line = lines
-        .map(Result::unwrap)
-        .find(|line| line.starts_with("serving "))
-        .unwrap();
+    let line = lines.map(Result::unwrap).find(|line| line.starts_with("serving ")).unwrap();
     let mut words = line.split(' ').skip(1).map(str::to_owned);
     let (address, token) = (words.next().unwrap().parse().unwrap(), words.next());
-    Served {
-        child,
-        client: Client::new(address, token),
-    }
+    Served { child, client: Client::new(address, token) }
 }
 
 #[tokio::test]
@@ -86,49 +65,29 @@ async fn killed_in_the_middle_it_goes_on_where_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let first = serve(dir.path());
     let kept = first.client.active_droplet("kept", &["web"]).await;
-    first
-        .client
-        .post("/v2/vpcs", json!({"name": "shop", "region": "fra1"}))
-        .await
-        .expect(201);
+    first.client.post("/v2/vpcs", json!({"name": "shop", "region": "fra1"})).await.expect(201);
     let cut_off = first.client.droplet("cut-off", &[]).await;
     let token = first.client.token.clone();
     drop(first);
 
     let second = serve(dir.path());
     assert_eq!(second.client.token, token);
-    let found = second
-        .client
-        .get(&format!("/v2/droplets/{}", kept["id"]))
-        .await
-        .expect(200);
+    let found = second.client.get(&format!("/v2/droplets/{}", kept["id"])).await.expect(200);
     assert_eq!(found["droplet"], kept);
     let path = format!("/v2/droplets/{cut_off}");
-    second
-        .client
-        .wait(&path, |body| body["droplet"]["status"] == "active")
-        .await;
+    second.client.wait(&path, |body| body["droplet"]["status"] == "active").await;
     let actions = second.client.get(&format!("{path}/actions")).await.expect(200);
-    assert_eq!(
-        actions["meta"]["total"], 1,
-        "the create was gone on with, not begun again"
-    );
+    assert_eq!(actions["meta"]["total"], 1, "the create was gone on with, not begun again");
     let vpcs = second.client.get("/v2/vpcs?per_page=200").await.expect(200);
-    let named: Vec<&Value> = vpcs["vpcs"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|vpc| vpc["name"] == "shop")
-        .collect();
+    let named: Vec<&Value> =
+        vpcs["vpcs"].as_array().unwrap().iter().filter(|vpc| vpc["name"] == "shop").collect();
     assert_eq!(named.len(), 1);
     let newer = second.client.droplet("newer", &[]).await;
     assert!(newer > cut_off, "ids only rise");
     let addresses = async |id: u64| {
         let body = second
             .client
-            .wait(&format!("/v2/droplets/{id}"), |body| {
-                body["droplet"]["status"] == "active"
-            })
+            .wait(&format!("/v2/droplets/{id}"), |body| body["droplet"]["status"] == "active")
             .await;
         body["droplet"]["networks"]["v4"].clone()
     };
@@ -145,9 +104,7 @@ async fn killed_at_random_moments_it_never_loses_what_it_confirmed() {
             served.client.get(&format!("/v2/droplets/{id}")).await.expect(200);
         }
         confirmed.push(served.client.droplet(&format!("web-{round}"), &["web"]).await);
-        let tag = served
-            .client
-            .try_send("POST", "/v2/tags", Some(json!({"name": format!("t{round}")})));
+        let tag = served.client.try_send("POST", "/v2/tags", Some(json!({"name": format!("t{round}")})));
         // The kill falls before, into or after this request.
         let _either = tokio::time::timeout(Duration::from_millis(round), tag).await;
     }
@@ -167,12 +124,7 @@ async fn a_state_of_another_version_is_refused_by_its_number() {
         Arc::new(SystemClock),
         rand::SeedableRng::seed_from_u64(1),
     );
-    let error = tidegate_sandbox::account::Account::open(options)
-        .await
-        .unwrap_err();
+    let error = tidegate_sandbox::account::Account::open(options).await.unwrap_err();
     assert!(error.to_string().contains("layout 99"), "{error}");
-    assert!(
-        fs_err::read_to_string(file).unwrap().contains("unheard_of"),
-        "it is left as it was"
-    );
+    assert!(fs_err::read_to_string(file).unwrap().contains("unheard_of"), "it is left as it was");
 }

@@ -47,12 +47,7 @@ pub(crate) fn openapi() -> Option<&'static OpenApi> {
 
 /// Settings without lags, and with limits that no test meets by waiting.
 pub(crate) fn quick() -> Settings {
-    Settings {
-        lags: Lags::none(),
-        burst_limit: 10_000,
-        hourly_limit: 10_000,
-        ..Settings::default()
-    }
+    Settings { lags: Lags::none(), burst_limit: 10_000, hourly_limit: 10_000, ..Settings::default() }
 }
 
 /// A running sandbox.
@@ -84,10 +79,7 @@ impl Sandbox {
         let dir = tempfile::tempdir().unwrap();
         let driver = Arc::new(NoMachines::new());
         let sandbox = Self::open(dir.path(), driver, settings, clock).await;
-        Self {
-            _dir: Some(dir),
-            ..sandbox
-        }
+        Self { _dir: Some(dir), ..sandbox }
     }
 
     /// Opens the account in a directory and serves it.
@@ -105,13 +97,7 @@ impl Sandbox {
         let address = listener.local_addr().unwrap();
         let never: Pending<()> = pending();
         tokio::spawn(api::serve(Arc::clone(&account), listener, never));
-        Self {
-            account,
-            driver,
-            address,
-            http: http_client(),
-            _dir: None,
-        }
+        Self { account, driver, address, http: http_client(), _dir: None }
     }
 
     /// A client with the full token.
@@ -121,23 +107,13 @@ impl Sandbox {
 
     /// A client with a token that the account has.
     pub(crate) fn client_with(&self, grant: &Grant) -> Client {
-        let token = self
-            .account
-            .token(grant)
-            .unwrap()
-            .secret
-            .expose_secret()
-            .to_owned();
+        let token = self.account.token(grant).unwrap().secret.expose_secret().to_owned();
         self.client_presenting(Some(token))
     }
 
     /// A client with this token.
     pub(crate) fn client_presenting(&self, token: Option<String>) -> Client {
-        Client {
-            base: format!("http://{}", self.address),
-            token,
-            http: self.http.clone(),
-        }
+        Client { base: format!("http://{}", self.address), token, http: self.http.clone() }
     }
 
     /// A client with a new token of exactly these scopes.
@@ -189,11 +165,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(address: SocketAddr, token: Option<String>) -> Self {
         let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
-        Self {
-            base: format!("http://{address}"),
-            token,
-            http,
-        }
+        Self { base: format!("http://{address}"), token, http }
     }
 
     /// Sends a request and judges its answer.
@@ -228,11 +200,7 @@ impl Client {
         } else {
             serde_json::from_str(&text).unwrap_or(Value::String(text))
         };
-        Ok(Reply {
-            status,
-            headers,
-            body,
-        })
+        Ok(Reply { status, headers, body })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
@@ -263,9 +231,7 @@ impl Client {
     /// Asks for a droplet and tells its id.
     pub(crate) async fn droplet(&self, name: &str, tags: &[&str]) -> u64 {
         let request = json!({"name": name, "region": "fra1", "size": "s-1vcpu-1gb", "image": "debian-13-x64", "tags": tags});
-        self.post("/v2/droplets", request).await.expect(202)["droplet"]["id"]
-            .as_u64()
-            .unwrap()
+        self.post("/v2/droplets", request).await.expect(202)["droplet"]["id"].as_u64().unwrap()
     }
 
     /// Waits until a path answers 200 with a body that fits.
@@ -284,11 +250,8 @@ impl Client {
 
     /// Waits until an action has ended and tells how.
     pub(crate) async fn wait_action(&self, id: &Value) -> String {
-        let body = self
-            .wait(&format!("/v2/actions/{id}"), |body| {
-                body["action"]["status"] != "in-progress"
-            })
-            .await;
+        let body =
+            self.wait(&format!("/v2/actions/{id}"), |body| body["action"]["status"] != "in-progress").await;
         body["action"]["status"].as_str().unwrap().to_owned()
     }
 
@@ -311,16 +274,8 @@ fn judge(openapi: &OpenApi, method: &str, path: &str, reply: &Reply) {
     for header in openapi.headers(method, bare, reply.status).unwrap() {
         // The document lists it for all, the real API sends it only when a burst was stopped.
         if header != "retry-after" {
-            assert!(
-                reply.headers.contains_key(&header),
-                "{method} {path}: {} lacks {header}",
-                reply.status
-            );
+            assert!(reply.headers.contains_key(&header), "{method} {path}: {} lacks {header}", reply.status);
         }
     }
-    assert_eq!(
-        reply.header("content-type"),
-        Some("application/json; charset=utf-8"),
-        "{method} {path}"
-    );
+    assert_eq!(reply.header("content-type"), Some("application/json; charset=utf-8"), "{method} {path}");
 }

@@ -17,9 +17,7 @@ use crate::{
 };
 
 pub(super) fn routes() -> Router<Arc<Site>> {
-    Router::new()
-        .route("/v2/account", get(account))
-        .route("/v2/customers/my/balance", get(balance))
+    Router::new().route("/v2/account", get(account)).route("/v2/customers/my/balance", get(balance))
 }
 
 async fn account(State(site): State<Arc<Site>>) -> Answer {

@@ -35,10 +35,7 @@ const REQUESTS: usize = 500;
 pub(super) fn routes() -> Router<Arc<Site>> {
     Router::new()
         .route("/sandbox/settings", get(settings).put(change_settings))
-        .route(
-            "/sandbox/faults",
-            get(faults).post(add_fault).delete(clear_faults),
-        )
+        .route("/sandbox/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/sandbox/faults/{fault}", delete(remove_fault))
         .route("/sandbox/requests", get(requests).delete(clear_requests))
         .route("/sandbox/tokens", post(add_token))
@@ -66,10 +63,7 @@ async fn change_settings(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
 }
 
 async fn faults(State(site): State<Arc<Site>>) -> Answer {
-    Ok(answer(
-        StatusCode::OK,
-        json!({"faults": lock(&site.faults).list()}),
-    ))
+    Ok(answer(StatusCode::OK, json!({"faults": lock(&site.faults).list()})))
 }
 
 async fn add_fault(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
@@ -93,14 +87,9 @@ async fn remove_fault(State(site): State<Arc<Site>>, Path(fault): Path<String>) 
 
 async fn requests(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
     let number = |name: &str| ask.query(name).and_then(|text| text.parse::<u64>().ok());
-    let limit = number("limit")
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(REQUESTS);
+    let limit = number("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(REQUESTS);
     let journal = lock(&site.journal);
-    Ok(answer(
-        StatusCode::OK,
-        json!({"requests": journal.list(number("after").unwrap_or(0), limit)}),
-    ))
+    Ok(answer(StatusCode::OK, json!({"requests": journal.list(number("after").unwrap_or(0), limit)})))
 }
 
 async fn clear_requests(State(site): State<Arc<Site>>) -> Answer {
@@ -115,8 +104,5 @@ async fn add_token(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
         .await
         .map_err(|join| Refusal::Storage(std::io::Error::other(join).into()))?;
     let token = made.map_err(Refusal::Storage)?;
-    Ok(answer(
-        StatusCode::CREATED,
-        json!({"token": token.secret.expose_secret(), "grant": token.grant}),
-    ))
+    Ok(answer(StatusCode::CREATED, json!({"token": token.secret.expose_secret(), "grant": token.grant})))
 }

@@ -71,14 +71,8 @@ async fn create(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
             Ok((made, state.clone(), env.now))
         })
         .await?;
-    let links: Vec<Value> = made
-        .iter()
-        .map(|(_, action)| show::action_link(action, ask.origin()))
-        .collect();
-    let mut shown: Vec<Value> = made
-        .iter()
-        .map(|(droplet, _)| show::droplet(&state, droplet, now))
-        .collect();
+    let links: Vec<Value> = made.iter().map(|(_, action)| show::action_link(action, ask.origin())).collect();
+    let mut shown: Vec<Value> = made.iter().map(|(droplet, _)| show::droplet(&state, droplet, now)).collect();
     for droplet in &mut shown {
         // Whatever becomes of it: at this moment it is being made.
         if let Some(locked) = droplet.get_mut("locked") {
@@ -122,9 +116,7 @@ async fn show_one(State(site): State<Arc<Site>>, Path(droplet): Path<String>) ->
 
 async fn delete(State(site): State<Arc<Site>>, Path(droplet): Path<String>) -> Answer {
     let id = id(&droplet)?;
-    site.account
-        .change(move |state, env| droplets::delete(state, env, id))
-        .await?;
+    site.account.change(move |state, env| droplets::delete(state, env, id)).await?;
     Ok(no_content())
 }
 
@@ -132,14 +124,9 @@ async fn delete(State(site): State<Arc<Site>>, Path(droplet): Path<String>) -> A
 async fn delete_tagged(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
     ask.needs(&["tag:read"])?;
     let Some(tag) = ask.query("tag_name").map(str::to_owned) else {
-        return Err(ApiError::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "tag_name can't be blank",
-        ));
+        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "tag_name can't be blank"));
     };
-    site.account
-        .change(move |state, env| droplets::delete_tagged(state, env, &tag))
-        .await?;
+    site.account.change(move |state, env| droplets::delete_tagged(state, env, &tag)).await?;
     Ok(no_content())
 }
 

@@ -29,22 +29,10 @@ use crate::{
 pub(super) fn routes() -> Router<Arc<Site>> {
     Router::new()
         .route("/v2/firewalls", get(list).post(create))
-        .route(
-            "/v2/firewalls/{firewall_id}",
-            get(show_one).put(replace).delete(delete),
-        )
-        .route(
-            "/v2/firewalls/{firewall_id}/droplets",
-            post(add_droplets).delete(remove_droplets),
-        )
-        .route(
-            "/v2/firewalls/{firewall_id}/tags",
-            post(add_tags).delete(remove_tags),
-        )
-        .route(
-            "/v2/firewalls/{firewall_id}/rules",
-            post(add_rules).delete(remove_rules),
-        )
+        .route("/v2/firewalls/{firewall_id}", get(show_one).put(replace).delete(delete))
+        .route("/v2/firewalls/{firewall_id}/droplets", post(add_droplets).delete(remove_droplets))
+        .route("/v2/firewalls/{firewall_id}/tags", post(add_tags).delete(remove_tags))
+        .route("/v2/firewalls/{firewall_id}/rules", post(add_rules).delete(remove_rules))
         .route("/v2/droplets/{droplet_id}/firewalls", get(of_droplet))
 }
 
@@ -68,16 +56,10 @@ impl Site {
 
     fn firewalls(&self, ask: &Ask, wanted: impl Fn(&Firewall) -> bool) -> Response {
         let (state, now) = (self.account.state(), self.account.now());
-        let mut list: Vec<&Firewall> = state
-            .firewalls
-            .values()
-            .filter(|firewall| wanted(firewall))
-            .collect();
+        let mut list: Vec<&Firewall> = state.firewalls.values().filter(|firewall| wanted(firewall)).collect();
         list.sort_by_key(|firewall| (firewall.created_at, &firewall.name));
-        let list: Vec<Value> = list
-            .into_iter()
-            .map(|firewall| show::firewall(&state, firewall, now))
-            .collect();
+        let list: Vec<Value> =
+            list.into_iter().map(|firewall| show::firewall(&state, firewall, now)).collect();
         ask.page("firewalls", &list)
     }
 }
@@ -90,17 +72,12 @@ async fn of_droplet(State(site): State<Arc<Site>>, Path(droplet): Path<String>, 
     let state = site.account.state();
     let id = droplet.parse().map_err(|_| Refusal::NotFound)?;
     droplets::find(&state, id, site.account.now())?;
-    Ok(site.firewalls(&ask, |firewall| {
-        firewalls::members(&state, firewall).contains(&id)
-    }))
+    Ok(site.firewalls(&ask, |firewall| firewalls::members(&state, firewall).contains(&id)))
 }
 
 async fn create(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
     let request: FirewallRequest = ask.body()?;
-    let made = site
-        .account
-        .change(move |state, env| firewalls::create(state, env, request))
-        .await?;
+    let made = site.account.change(move |state, env| firewalls::create(state, env, request)).await?;
     site.firewall(StatusCode::ACCEPTED, &made.id)
 }
 
@@ -110,17 +87,12 @@ async fn show_one(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Answ
 
 async fn replace(State(site): State<Arc<Site>>, Path(id): Path<String>, ask: Ask) -> Answer {
     let request: FirewallRequest = ask.body()?;
-    let made = site
-        .account
-        .change(move |state, env| firewalls::replace(state, env, &id, request))
-        .await?;
+    let made = site.account.change(move |state, env| firewalls::replace(state, env, &id, request)).await?;
     site.firewall(StatusCode::OK, &made.id)
 }
 
 async fn delete(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Answer {
-    site.account
-        .change(move |state, _env| firewalls::delete(state, &id))
-        .await?;
+    site.account.change(move |state, _env| firewalls::delete(state, &id)).await?;
     Ok(no_content())
 }
 
@@ -134,9 +106,7 @@ async fn remove_droplets(State(site): State<Arc<Site>>, Path(id): Path<String>, 
 
 async fn edit_droplets(site: &Site, id: String, ask: &Ask, edit: Edit) -> Answer {
     let ids = given(ask.body::<DropletsRequest>()?.droplet_ids, "droplet_ids")?;
-    site.account
-        .change(move |state, _env| firewalls::edit_droplets(state, &id, ids, edit))
-        .await?;
+    site.account.change(move |state, _env| firewalls::edit_droplets(state, &id, ids, edit)).await?;
     Ok(no_content())
 }
 
@@ -150,9 +120,7 @@ async fn remove_tags(State(site): State<Arc<Site>>, Path(id): Path<String>, ask:
 
 async fn edit_tags(site: &Site, id: String, ask: &Ask, edit: Edit) -> Answer {
     let names = given(ask.body::<TagsRequest>()?.tags, "tags")?;
-    site.account
-        .change(move |state, _env| firewalls::edit_tags(state, &id, names, edit))
-        .await?;
+    site.account.change(move |state, _env| firewalls::edit_tags(state, &id, names, edit)).await?;
     Ok(no_content())
 }
 
@@ -166,9 +134,7 @@ async fn remove_rules(State(site): State<Arc<Site>>, Path(id): Path<String>, ask
 
 async fn edit_rules(site: &Site, id: String, ask: &Ask, edit: Edit) -> Answer {
     let request: RulesRequest = ask.body()?;
-    site.account
-        .change(move |state, env| firewalls::edit_rules(state, env, &id, request, edit))
-        .await?;
+    site.account.change(move |state, env| firewalls::edit_rules(state, env, &id, request, edit)).await?;
     Ok(no_content())
 }
 

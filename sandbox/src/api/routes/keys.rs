@@ -23,10 +23,7 @@ use crate::{
 pub(super) fn routes() -> Router<Arc<Site>> {
     Router::new()
         .route("/v2/account/keys", get(list).post(create))
-        .route(
-            "/v2/account/keys/{ssh_key_identifier}",
-            get(show_one).put(rename).delete(delete),
-        )
+        .route("/v2/account/keys/{ssh_key_identifier}", get(show_one).put(rename).delete(delete))
 }
 
 #[derive(Deserialize)]
@@ -44,37 +41,23 @@ async fn list(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
 
 async fn create(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
     let request: KeyRequest = ask.body()?;
-    let change = site
-        .account
-        .change(move |state, _env| keys::create(state, &request.name, &request.public_key));
-    Ok(answer(
-        StatusCode::CREATED,
-        json!({"ssh_key": show::key(&change.await?)}),
-    ))
+    let change =
+        site.account.change(move |state, _env| keys::create(state, &request.name, &request.public_key));
+    Ok(answer(StatusCode::CREATED, json!({"ssh_key": show::key(&change.await?)})))
 }
 
 async fn show_one(State(site): State<Arc<Site>>, Path(key): Path<String>) -> Answer {
     let state = site.account.state();
-    Ok(answer(
-        StatusCode::OK,
-        json!({"ssh_key": show::key(keys::find(&state, &key)?)}),
-    ))
+    Ok(answer(StatusCode::OK, json!({"ssh_key": show::key(keys::find(&state, &key)?)})))
 }
 
 async fn rename(State(site): State<Arc<Site>>, Path(key): Path<String>, ask: Ask) -> Answer {
     let request: KeyRequest = ask.body()?;
-    let change = site
-        .account
-        .change(move |state, _env| keys::rename(state, &key, &request.name));
-    Ok(answer(
-        StatusCode::OK,
-        json!({"ssh_key": show::key(&change.await?)}),
-    ))
+    let change = site.account.change(move |state, _env| keys::rename(state, &key, &request.name));
+    Ok(answer(StatusCode::OK, json!({"ssh_key": show::key(&change.await?)})))
 }
 
 async fn delete(State(site): State<Arc<Site>>, Path(key): Path<String>) -> Answer {
-    site.account
-        .change(move |state, _env| keys::delete(state, &key))
-        .await?;
+    site.account.change(move |state, _env| keys::delete(state, &key)).await?;
     Ok(no_content())
 }

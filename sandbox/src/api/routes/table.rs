@@ -30,16 +30,8 @@ pub const OPERATIONS: &[Operation] = &[
     op("GET", "/v2/account/keys", &["ssh_key:read"]),
     op("POST", "/v2/account/keys", &["ssh_key:create"]),
     op("GET", "/v2/account/keys/{ssh_key_identifier}", &["ssh_key:read"]),
-    op(
-        "PUT",
-        "/v2/account/keys/{ssh_key_identifier}",
-        &["ssh_key:update"],
-    ),
-    op(
-        "DELETE",
-        "/v2/account/keys/{ssh_key_identifier}",
-        &["ssh_key:delete"],
-    ),
+    op("PUT", "/v2/account/keys/{ssh_key_identifier}", &["ssh_key:update"]),
+    op("DELETE", "/v2/account/keys/{ssh_key_identifier}", &["ssh_key:delete"]),
     op("GET", "/v2/actions", &["actions:read"]),
     op("GET", "/v2/actions/{action_id}", &["actions:read"]),
     op("GET", "/v2/customers/my/balance", &["billing:read"]),
@@ -51,11 +43,7 @@ pub const OPERATIONS: &[Operation] = &[
     op("DELETE", "/v2/droplets/{droplet_id}", &["droplet:delete"]),
     op("GET", "/v2/droplets/{droplet_id}/actions", &["droplet:read"]),
     op("POST", "/v2/droplets/{droplet_id}/actions", &["droplet:update"]),
-    op(
-        "GET",
-        "/v2/droplets/{droplet_id}/actions/{action_id}",
-        &["droplet:read"],
-    ),
+    op("GET", "/v2/droplets/{droplet_id}/actions/{action_id}", &["droplet:read"]),
     op("GET", "/v2/droplets/{droplet_id}/backups", &["droplet:read"]),
     op("GET", "/v2/droplets/{droplet_id}/firewalls", &["firewall:read"]),
     op("GET", "/v2/droplets/{droplet_id}/kernels", &["droplet:read"]),
@@ -66,22 +54,10 @@ pub const OPERATIONS: &[Operation] = &[
     op("GET", "/v2/firewalls/{firewall_id}", &["firewall:read"]),
     op("PUT", "/v2/firewalls/{firewall_id}", &["firewall:update"]),
     op("DELETE", "/v2/firewalls/{firewall_id}", &["firewall:delete"]),
-    op(
-        "POST",
-        "/v2/firewalls/{firewall_id}/droplets",
-        &["firewall:update"],
-    ),
-    op(
-        "DELETE",
-        "/v2/firewalls/{firewall_id}/droplets",
-        &["firewall:update"],
-    ),
+    op("POST", "/v2/firewalls/{firewall_id}/droplets", &["firewall:update"]),
+    op("DELETE", "/v2/firewalls/{firewall_id}/droplets", &["firewall:update"]),
     op("POST", "/v2/firewalls/{firewall_id}/rules", &["firewall:update"]),
-    op(
-        "DELETE",
-        "/v2/firewalls/{firewall_id}/rules",
-        &["firewall:update"],
-    ),
+    op("DELETE", "/v2/firewalls/{firewall_id}/rules", &["firewall:update"]),
     op("POST", "/v2/firewalls/{firewall_id}/tags", &["firewall:update"]),
     op("DELETE", "/v2/firewalls/{firewall_id}/tags", &["firewall:update"]),
     op("GET", "/v2/images", &["image:read"]),
@@ -106,9 +82,8 @@ pub const OPERATIONS: &[Operation] = &[
 /// Lets a request through if its operation is in the table and its token has the scopes.
 pub(super) async fn check(path: MatchedPath, ask: Ask, request: Request, next: Next) -> Response {
     let method = request.method().as_str();
-    let operation = OPERATIONS
-        .iter()
-        .find(|operation| operation.method == method && operation.path == path.as_str());
+    let operation =
+        OPERATIONS.iter().find(|operation| operation.method == method && operation.path == path.as_str());
     let Some(operation) = operation else {
         return ApiError::not_found().into_response();
     };

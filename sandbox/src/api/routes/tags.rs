@@ -25,10 +25,7 @@ pub(super) fn routes() -> Router<Arc<Site>> {
     Router::new()
         .route("/v2/tags", get(list).post(create))
         .route("/v2/tags/{tag_id}", get(show_one).delete(delete))
-        .route(
-            "/v2/tags/{tag_id}/resources",
-            post(tag_resources).delete(untag_resources),
-        )
+        .route("/v2/tags/{tag_id}/resources", post(tag_resources).delete(untag_resources))
 }
 
 #[derive(Deserialize)]
@@ -44,24 +41,14 @@ struct ResourcesRequest {
 
 async fn list(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
     let state = site.account.state();
-    let tags: Vec<Value> = state
-        .tags
-        .values()
-        .map(|tag| show::tag(&state, tag, ask.origin()))
-        .collect();
+    let tags: Vec<Value> = state.tags.values().map(|tag| show::tag(&state, tag, ask.origin())).collect();
     Ok(ask.page("tags", &tags))
 }
 
 async fn create(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
     let request: TagRequest = ask.body()?;
-    let tag = site
-        .account
-        .change(move |state, _env| tags::ensure(state, &request.name))
-        .await?;
-    Ok(answer(
-        StatusCode::CREATED,
-        json!({"tag": show::tag(&site.account.state(), &tag, ask.origin())}),
-    ))
+    let tag = site.account.change(move |state, _env| tags::ensure(state, &request.name)).await?;
+    Ok(answer(StatusCode::CREATED, json!({"tag": show::tag(&site.account.state(), &tag, ask.origin())})))
 }
 
 async fn show_one(State(site): State<Arc<Site>>, Path(name): Path<String>, ask: Ask) -> Answer {
@@ -71,9 +58,7 @@ async fn show_one(State(site): State<Arc<Site>>, Path(name): Path<String>, ask: 
 }
 
 async fn delete(State(site): State<Arc<Site>>, Path(name): Path<String>) -> Answer {
-    site.account
-        .change(move |state, _env| tags::delete(state, &name))
-        .await?;
+    site.account.change(move |state, _env| tags::delete(state, &name)).await?;
     Ok(no_content())
 }
 
@@ -90,8 +75,6 @@ async fn apply(site: &Site, name: String, ask: &Ask, tagging: Tagging) -> Answer
     let resources = request
         .resources
         .ok_or_else(|| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "resources can't be blank"))?;
-    site.account
-        .change(move |state, _env| tags::apply(state, &name, &resources, tagging))
-        .await?;
+    site.account.change(move |state, _env| tags::apply(state, &name, &resources, tagging)).await?;
     Ok(no_content())
 }

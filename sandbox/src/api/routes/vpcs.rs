@@ -24,10 +24,7 @@ use crate::{
 pub(super) fn routes() -> Router<Arc<Site>> {
     Router::new()
         .route("/v2/vpcs", get(list).post(create))
-        .route(
-            "/v2/vpcs/{vpc_id}",
-            get(show_one).put(replace).patch(amend).delete(delete),
-        )
+        .route("/v2/vpcs/{vpc_id}", get(show_one).put(replace).patch(amend).delete(delete))
         .route("/v2/vpcs/{vpc_id}/members", get(members))
 }
 
@@ -45,10 +42,7 @@ async fn list(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
 
 async fn create(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
     let request: VpcRequest = ask.body()?;
-    let vpc = site
-        .account
-        .change(move |state, env| vpcs::create(state, env, request))
-        .await?;
+    let vpc = site.account.change(move |state, env| vpcs::create(state, env, request)).await?;
     Ok(one(StatusCode::CREATED, &vpc))
 }
 
@@ -66,17 +60,12 @@ async fn amend(State(site): State<Arc<Site>>, Path(id): Path<String>, ask: Ask) 
 
 async fn update(site: &Site, id: String, ask: &Ask, how: Update) -> Answer {
     let request: VpcRequest = ask.body()?;
-    let vpc = site
-        .account
-        .change(move |state, _env| vpcs::update(state, &id, request, how))
-        .await?;
+    let vpc = site.account.change(move |state, _env| vpcs::update(state, &id, request, how)).await?;
     Ok(one(StatusCode::OK, &vpc))
 }
 
 async fn delete(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Answer {
-    site.account
-        .change(move |state, env| vpcs::delete(state, &id, env.now))
-        .await?;
+    site.account.change(move |state, env| vpcs::delete(state, &id, env.now)).await?;
     Ok(no_content())
 }
 
@@ -85,9 +74,7 @@ async fn members(State(site): State<Arc<Site>>, Path(id): Path<String>, ask: Ask
     let state = site.account.state();
     vpcs::find(&state, &id)?;
     let wanted = ask.may("droplet:read") && ask.query("resource_type").is_none_or(|kind| kind == "droplet");
-    let members: Vec<Value> = vpcs::members(&state, &id, site.account.now())
-        .filter(|_| wanted)
-        .map(show::vpc_member)
-        .collect();
+    let members: Vec<Value> =
+        vpcs::members(&state, &id, site.account.now()).filter(|_| wanted).map(show::vpc_member).collect();
     Ok(ask.page("members", &members))
 }

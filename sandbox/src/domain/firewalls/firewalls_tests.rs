@@ -24,17 +24,10 @@ fn rules(value: serde_json::Value) -> RulesRequest {
 #[test]
 fn all_ports_are_shown_as_zero() {
     let mut state = fixture::state();
-    for (number, ports) in [json!("all"), json!(""), json!("0"), json!(null)]
-        .into_iter()
-        .enumerate()
-    {
+    for (number, ports) in [json!("all"), json!(""), json!("0"), json!(null)].into_iter().enumerate() {
         let sources = json!({"addresses": ["10.0.0.0/8"]});
         let rule = json!({"protocol": "udp", "ports": ports, "sources": sources});
-        let made = make(
-            &mut state,
-            json!({"name": format!("fw{number}"), "inbound_rules": [rule]}),
-        )
-        .unwrap();
+        let made = make(&mut state, json!({"name": format!("fw{number}"), "inbound_rules": [rule]})).unwrap();
         assert_eq!(made.inbound_rules[0].ports, "0");
     }
 }
@@ -46,22 +39,10 @@ fn malformed_requests_are_refused() {
     let anywhere = || json!({"addresses": ["0.0.0.0/0"]});
     let cases = [
         (rule("tcp", "22", json!({})), "invalid address"),
-        (
-            rule("tcp", "22", json!({"addresses": ["nowhere"]})),
-            "invalid address",
-        ),
-        (
-            rule("tcp", "22", json!({"addresses": ["10.0.0.0/33"]})),
-            "invalid address",
-        ),
-        (
-            rule("tcp", "22", json!({"tags": ["unknown"]})),
-            "tag \"unknown\" not found",
-        ),
-        (
-            rule("gre", "22", anywhere()),
-            "protocol \"gre\" is invalid: it must be tcp, udp or icmp",
-        ),
+        (rule("tcp", "22", json!({"addresses": ["nowhere"]})), "invalid address"),
+        (rule("tcp", "22", json!({"addresses": ["10.0.0.0/33"]})), "invalid address"),
+        (rule("tcp", "22", json!({"tags": ["unknown"]})), "tag \"unknown\" not found"),
+        (rule("gre", "22", anywhere()), "protocol \"gre\" is invalid: it must be tcp, udp or icmp"),
         (rule("tcp", "70000", anywhere()), "ports \"70000\" is invalid"),
         (rule("tcp", "90-80", anywhere()), "ports \"90-80\" is invalid"),
         (json!({"name": "web"}), "must have at least one rule"),
@@ -83,10 +64,7 @@ fn malformed_requests_are_refused() {
     }
     make(&mut state, web("web")).unwrap();
     let twice = make(&mut state, web("web")).unwrap_err();
-    assert!(
-        matches!(&twice, Refusal::Conflict(text) if text == "duplicate name"),
-        "{twice}"
-    );
+    assert!(matches!(&twice, Refusal::Conflict(text) if text == "duplicate name"), "{twice}");
 }
 
 #[test]
@@ -129,14 +107,7 @@ fn joining_by_tag_is_pending_for_a_while() {
     let now = fixture::now();
     note_changes(&before, &mut state, now);
     let firewall = find(&state, &made.id).unwrap();
-    assert_eq!(
-        firewall.changes,
-        [FirewallChange {
-            droplet_id: droplet,
-            removing: false,
-            at: now
-        }]
-    );
+    assert_eq!(firewall.changes, [FirewallChange { droplet_id: droplet, removing: false, at: now }]);
     assert!(!is_settled(&state, firewall, now));
     assert!(is_settled(&state, firewall, now + state.settings.lags.firewall));
 }

@@ -182,11 +182,7 @@ fn checked_name(state: &State, name: String, own_id: &str) -> Result<String, Ref
             "name is invalid: it begins with a letter or digit, and has only letters, digits, periods and dashes",
         ));
     }
-    if state
-        .firewalls
-        .values()
-        .any(|other| other.name == name && other.id != own_id)
-    {
+    if state.firewalls.values().any(|other| other.name == name && other.id != own_id) {
         return Err(Refusal::Conflict("duplicate name".to_owned()));
     }
     Ok(name)
@@ -194,9 +190,7 @@ fn checked_name(state: &State, name: String, own_id: &str) -> Result<String, Ref
 
 fn checked_droplets(state: &State, ids: Vec<u64>) -> Result<Vec<u64>, Refusal> {
     let ids: BTreeSet<u64> = ids.into_iter().collect();
-    let known: BTreeSet<u64> = droplets::alive(state)
-        .map(|droplet| droplet.machine.droplet_id)
-        .collect();
+    let known: BTreeSet<u64> = droplets::alive(state).map(|droplet| droplet.machine.droplet_id).collect();
     if let Some(unknown) = ids.difference(&known).next() {
         return Err(Refusal::unprocessable(format!("droplet {unknown} not found")));
     }
@@ -219,9 +213,7 @@ fn checked_tags(state: &State, names: &[String]) -> Result<Vec<String>, Refusal>
         }
     }
     if checked.len() > MOST_TAGS {
-        return Err(Refusal::unprocessable(format!(
-            "at most {MOST_TAGS} tags can be added to a firewall"
-        )));
+        return Err(Refusal::unprocessable(format!("at most {MOST_TAGS} tags can be added to a firewall")));
     }
     Ok(checked)
 }
@@ -250,43 +242,24 @@ pub fn pending<'a>(
     now: Timestamp,
 ) -> impl Iterator<Item = &'a FirewallChange> {
     let lag = state.settings.lags.firewall;
-    firewall
-        .changes
-        .iter()
-        .filter(move |change| !is_past(Some(change.at), lag, now))
+    firewall.changes.iter().filter(move |change| !is_past(Some(change.at), lag, now))
 }
 
 /// Takes note of droplets that joined or left a firewall by whatever was just done.
 pub fn note_changes(before: &State, state: &mut State, now: Timestamp) {
     let lag = state.settings.lags.firewall;
-    let members_now: Vec<(String, BTreeSet<u64>)> = state
-        .firewalls
-        .values()
-        .map(|firewall| (firewall.id.clone(), members(state, firewall)))
-        .collect();
+    let members_now: Vec<(String, BTreeSet<u64>)> =
+        state.firewalls.values().map(|firewall| (firewall.id.clone(), members(state, firewall))).collect();
     for (id, members_now) in members_now {
-        let members_before = before
-            .firewalls
-            .get(&id)
-            .map(|firewall| members(before, firewall))
-            .unwrap_or_default();
+        let members_before =
+            before.firewalls.get(&id).map(|firewall| members(before, firewall)).unwrap_or_default();
         let Some(firewall) = state.firewalls.get_mut(&id) else {
             continue;
         };
-        firewall
-            .changes
-            .retain(|change| !is_past(Some(change.at), lag, now));
-        let change = |droplet_id: u64, removing: bool| FirewallChange {
-            droplet_id,
-            removing,
-            at: now,
-        };
-        let joined = members_now
-            .difference(&members_before)
-            .map(|id| change(*id, false));
-        let left = members_before
-            .difference(&members_now)
-            .map(|id| change(*id, true));
+        firewall.changes.retain(|change| !is_past(Some(change.at), lag, now));
+        let change = |droplet_id: u64, removing: bool| FirewallChange { droplet_id, removing, at: now };
+        let joined = members_now.difference(&members_before).map(|id| change(*id, false));
+        let left = members_before.difference(&members_now).map(|id| change(*id, true));
         firewall.changes.extend(joined.chain(left));
     }
 }

@@ -55,28 +55,12 @@ pub fn checked(state: &State, request: RulesRequest) -> Result<Rules, Refusal> {
     for rule in request.inbound_rules {
         let (protocol, ports) = (protocol(&rule)?, ports(&rule)?);
         let sources = target(state, rule.sources)?;
-        edit(
-            &mut rules.inbound,
-            vec![InboundRule {
-                protocol,
-                ports,
-                sources,
-            }],
-            Edit::Add,
-        )?;
+        edit(&mut rules.inbound, vec![InboundRule { protocol, ports, sources }], Edit::Add)?;
     }
     for rule in request.outbound_rules {
         let (protocol, ports) = (protocol(&rule)?, ports(&rule)?);
         let destinations = target(state, rule.destinations)?;
-        edit(
-            &mut rules.outbound,
-            vec![OutboundRule {
-                protocol,
-                ports,
-                destinations,
-            }],
-            Edit::Add,
-        )?;
+        edit(&mut rules.outbound, vec![OutboundRule { protocol, ports, destinations }], Edit::Add)?;
     }
     Ok(rules)
 }
@@ -97,9 +81,7 @@ pub fn edit<T: PartialEq>(list: &mut Vec<T>, rules: Vec<T>, edit: Edit) -> Resul
         }
     }
     if list.len() > MOST_RULES {
-        return Err(Refusal::unprocessable(format!(
-            "at most {MOST_RULES} rules are allowed per firewall"
-        )));
+        return Err(Refusal::unprocessable(format!("at most {MOST_RULES} rules are allowed per firewall")));
     }
     Ok(())
 }
@@ -109,34 +91,23 @@ fn protocol(rule: &RuleRequest) -> Result<String, Refusal> {
     if matches!(protocol.as_str(), "tcp" | "udp" | "icmp") {
         Ok(protocol)
     } else {
-        Err(Refusal::unprocessable(format!(
-            "protocol {protocol:?} is invalid: it must be tcp, udp or icmp"
-        )))
+        Err(Refusal::unprocessable(format!("protocol {protocol:?} is invalid: it must be tcp, udp or icmp")))
     }
 }
 
 /// All ports are always shown as `0`.
 fn ports(rule: &RuleRequest) -> Result<String, Refusal> {
     let ports = rule.ports.clone().unwrap_or_default();
-    let is_icmp = rule
-        .protocol
-        .as_deref()
-        .is_some_and(|protocol| protocol.eq_ignore_ascii_case("icmp"));
+    let is_icmp = rule.protocol.as_deref().is_some_and(|protocol| protocol.eq_ignore_ascii_case("icmp"));
     if is_icmp || matches!(ports.as_str(), "" | "0" | "all") {
         return Ok("0".to_owned());
     }
     let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
     let valid = match ports.split_once('-') {
         None => port(&ports).is_some(),
-        Some((first, last)) => port(first)
-            .zip(port(last))
-            .is_some_and(|(first, last)| first <= last),
+        Some((first, last)) => port(first).zip(port(last)).is_some_and(|(first, last)| first <= last),
     };
-    if valid {
-        Ok(ports)
-    } else {
-        Err(Refusal::unprocessable(format!("ports {ports:?} is invalid")))
-    }
+    if valid { Ok(ports) } else { Err(Refusal::unprocessable(format!("ports {ports:?} is invalid"))) }
 }
 
 fn target(state: &State, target: Option<RuleTarget>) -> Result<RuleTarget, Refusal> {
