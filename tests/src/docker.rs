@@ -171,10 +171,7 @@ impl Docker {
     /// A command that will run inside the daemon's network namespace, with `DOCKER_HOST` set.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
-        command
-            .arg(format!("--net={}", self.namespace().display()))
-            .arg("--")
-            .arg(program);
+        command.arg(format!("--net={}", self.namespace().display())).arg("--").arg(program);
         command.env("DOCKER_HOST", self.host());
         command
     }

@@ -45,11 +45,7 @@ pub enum ProgramError {
 pub fn path(program: Program) -> Result<PathBuf, ProgramError> {
     let file = format!("{}{}", program.name(), std::env::consts::EXE_SUFFIX);
     let path = profile_directory()?.join(file);
-    if path.is_file() {
-        Ok(path)
-    } else {
-        Err(ProgramError::NotBuilt(path))
-    }
+    if path.is_file() { Ok(path) } else { Err(ProgramError::NotBuilt(path)) }
 }
 
 /// The target directory (`target/`) that the running test was built in.
@@ -58,19 +54,13 @@ pub fn path(program: Program) -> Result<PathBuf, ProgramError> {
 /// When the test does not run from a target directory.
 pub fn target_directory() -> Result<PathBuf, ProgramError> {
     let profile = profile_directory()?;
-    profile
-        .parent()
-        .map(Path::to_path_buf)
-        .ok_or(ProgramError::NoTargetDirectory(profile))
+    profile.parent().map(Path::to_path_buf).ok_or(ProgramError::NoTargetDirectory(profile))
 }
 
 /// The directory of the profile, `target/debug` as a rule: a test is at `deps/NAME` in it.
 fn profile_directory() -> Result<PathBuf, ProgramError> {
     let test = std::env::current_exe().map_err(ProgramError::NoTestPath)?;
-    let directory = test
-        .ancestors()
-        .find(|directory| directory.ends_with("deps"))
-        .and_then(Path::parent);
+    let directory = test.ancestors().find(|directory| directory.ends_with("deps")).and_then(Path::parent);
     match directory {
         Some(directory) => Ok(directory.to_path_buf()),
         None => Err(ProgramError::NoTargetDirectory(test)),

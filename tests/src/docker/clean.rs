@@ -31,20 +31,10 @@ pub(super) async fn empty(client: &Docker, slot: &Slot) -> Result<(), DockerErro
 }
 
 async fn containers(client: &Docker) -> Result<(), DockerError> {
-    let all = ListContainersOptions {
-        all: true,
-        ..ListContainersOptions::default()
-    };
-    let list = client
-        .list_containers(Some(all))
-        .await
-        .map_err(DockerError::api("list containers"))?;
+    let all = ListContainersOptions { all: true, ..ListContainersOptions::default() };
+    let list = client.list_containers(Some(all)).await.map_err(DockerError::api("list containers"))?;
     for id in list.into_iter().filter_map(|container| container.id) {
-        let options = RemoveContainerOptions {
-            force: true,
-            v: true,
-            link: false,
-        };
+        let options = RemoveContainerOptions { force: true, v: true, link: false };
         let removed = client.remove_container(&id, Some(options)).await;
         removed.map_err(DockerError::api(format!("remove container {id}")))?;
     }
@@ -53,10 +43,8 @@ async fn containers(client: &Docker) -> Result<(), DockerError> {
 
 async fn networks(client: &Docker) -> Result<(), DockerError> {
     let list = client.list_networks(None::<ListNetworksOptions>).await;
-    let names = list
-        .map_err(DockerError::api("list networks"))?
-        .into_iter()
-        .filter_map(|network| network.name);
+    let names =
+        list.map_err(DockerError::api("list networks"))?.into_iter().filter_map(|network| network.name);
     for name in names.filter(|name| !OWN_NETWORKS.contains(&name.as_str())) {
         let removed = client.remove_network(&name).await;
         removed.map_err(DockerError::api(format!("remove network {name}")))?;
@@ -65,14 +53,10 @@ async fn networks(client: &Docker) -> Result<(), DockerError> {
 }
 
 async fn volumes(client: &Docker) -> Result<(), DockerError> {
-    let list = client
-        .list_volumes(None::<ListVolumesOptions>)
-        .await
-        .map_err(DockerError::api("list volumes"))?;
+    let list =
+        client.list_volumes(None::<ListVolumesOptions>).await.map_err(DockerError::api("list volumes"))?;
     for volume in list.volumes.unwrap_or_default() {
-        let removed = client
-            .remove_volume(&volume.name, Some(RemoveVolumeOptions { force: true }))
-            .await;
+        let removed = client.remove_volume(&volume.name, Some(RemoveVolumeOptions { force: true })).await;
         removed.map_err(DockerError::api(format!("remove volume {}", volume.name)))?;
     }
     Ok(())
@@ -81,12 +65,8 @@ async fn volumes(client: &Docker) -> Result<(), DockerError> {
 /// Removes every reference to an image that is not in the record, and from the record what is not there any more.
 async fn images(client: &Docker, slot: &Slot) -> Result<(), DockerError> {
     let record = read_record(slot);
-    let list = client
-        .list_images(Some(ListImagesOptions {
-            all: false,
-            ..ListImagesOptions::default()
-        }))
-        .await;
+    let list =
+        client.list_images(Some(ListImagesOptions { all: false, ..ListImagesOptions::default() })).await;
     let mut found = Record::new();
     for image in list.map_err(DockerError::api("list images"))? {
         let mut kept = false;
@@ -106,10 +86,7 @@ async fn images(client: &Docker, slot: &Slot) -> Result<(), DockerError> {
             references = vec![image.id];
         }
         for reference in references {
-            let options = RemoveImageOptions {
-                force: true,
-                ..RemoveImageOptions::default()
-            };
+            let options = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };
             let removed = client.remove_image(&reference, Some(options), None).await;
             removed.map_err(DockerError::api(format!("remove image {reference}")))?;
         }

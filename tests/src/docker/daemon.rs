@@ -60,9 +60,7 @@ impl Slot {
 
 /// FNV-1a, folded to 32 bits: namespaces are named machine-wide, so each target directory needs names of its own.
 fn fnv(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-    })
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 /// The shell that owns a slot's daemon.
@@ -84,10 +82,7 @@ impl Supervisor {
                 "ready" => return Ok(supervisor),
                 "busy" => {}
                 _ => {
-                    return Err(DockerError::Refused {
-                        order: "take a slot",
-                        answer,
-                    });
+                    return Err(DockerError::Refused { order: "take a slot", answer });
                 }
             }
         }
@@ -96,52 +91,32 @@ impl Supervisor {
 
     fn spawn(slot: Slot, options: &Options) -> Result<Self, DockerError> {
         let mut command = Command::new("bash");
-        command
-            .args(["-c", SUPERVISE, "supervise", &slot.name])
-            .arg(&slot.run)
-            .arg(&slot.data);
+        command.args(["-c", SUPERVISE, "supervise", &slot.name]).arg(&slot.run).arg(&slot.data);
         if options.live_restore == LiveRestore::On {
             command.arg("--live-restore");
         }
         command.args(&options.flags);
         // A process group of its own: what ends the tests by a signal to their group must not end the one who cleans up.
-        command
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut shell = command.spawn().map_err(DockerError::Supervisor)?;
         let gone = || DockerError::Supervisor(std::io::ErrorKind::BrokenPipe.into());
         let orders = shell.stdin.take().ok_or_else(gone)?;
         let answers = shell.stdout.take().ok_or_else(gone)?;
-        Ok(Self {
-            slot,
-            shell,
-            orders: Some(orders),
-            answers: BufReader::new(answers),
-        })
+        Ok(Self { slot, shell, orders: Some(orders), answers: BufReader::new(answers) })
     }
 
     fn answer(&mut self) -> Result<String, DockerError> {
         let mut line = String::new();
-        self.answers
-            .read_line(&mut line)
-            .map_err(DockerError::Supervisor)?;
+        self.answers.read_line(&mut line).map_err(DockerError::Supervisor)?;
         Ok(line.trim_end().to_owned())
     }
 
     pub(super) fn order(&mut self, order: &'static str, expected: &str) -> Result<(), DockerError> {
         let gone = || DockerError::Supervisor(std::io::ErrorKind::BrokenPipe.into());
         let orders = self.orders.as_mut().ok_or_else(gone)?;
-        orders
-            .write_all(format!("{order}\n").as_bytes())
-            .map_err(DockerError::Supervisor)?;
+        orders.write_all(format!("{order}\n").as_bytes()).map_err(DockerError::Supervisor)?;
         let answer = self.answer()?;
-        if answer == expected {
-            Ok(())
-        } else {
-            Err(DockerError::Refused { order, answer })
-        }
+        if answer == expected { Ok(()) } else { Err(DockerError::Refused { order, answer }) }
     }
 
     pub(super) async fn await_answer(&self) -> Result<bollard::Docker, DockerError> {
@@ -158,9 +133,7 @@ impl Supervisor {
         connected.map_err(|_| {
             let log = self.slot.log();
             let start = log.len().saturating_sub(LOG_TAIL);
-            DockerError::NoAnswer {
-                log: log.get(start..).unwrap_or(&log).to_owned(),
-            }
+            DockerError::NoAnswer { log: log.get(start..).unwrap_or(&log).to_owned() }
         })
     }
 }

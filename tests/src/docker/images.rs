@@ -57,18 +57,13 @@ impl Image {
     /// # Errors
     /// When the recipe fails; the error has its last words.
     pub fn built(self) -> Result<PathBuf, DockerError> {
-        let failed = |detail| DockerError::Image {
-            image: self.recipe(),
-            detail,
-        };
+        let failed = |detail| DockerError::Image { image: self.recipe(), detail };
         let output = Command::new(Path::new(RECIPES).join("image"))
             .arg(self.recipe())
             .output()
             .map_err(|error| failed(error.to_string()))?;
         if !output.status.success() {
-            return Err(failed(
-                String::from_utf8_lossy(&output.stderr).trim_end().to_owned(),
-            ));
+            return Err(failed(String::from_utf8_lossy(&output.stderr).trim_end().to_owned()));
         }
         Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end()))
     }
@@ -108,19 +103,10 @@ pub(super) async fn load(client: &bollard::Docker, slot: &Slot, image: Image) ->
     };
     for tag in &built.tags {
         let (repository, version) = tag.rsplit_once(':').unwrap_or((tag, "latest"));
-        let options = TagImageOptions {
-            repo: Some(repository.to_owned()),
-            tag: Some(version.to_owned()),
-        };
+        let options = TagImageOptions { repo: Some(repository.to_owned()), tag: Some(version.to_owned()) };
         let tagged = client.tag_image(&id, Some(options)).await;
         tagged.map_err(DockerError::api(format!("tag {id} as {tag}")))?;
-        record.insert(
-            tag.clone(),
-            Loaded {
-                recipe: recipe.clone(),
-                id: id.clone(),
-            },
-        );
+        record.insert(tag.clone(), Loaded { recipe: recipe.clone(), id: id.clone() });
     }
     write_record(slot, &record)?;
     Ok(first)
@@ -134,16 +120,10 @@ async fn import(client: &bollard::Docker, built: Built, tag: &str) -> Result<Str
         Some((Ok::<_, io::Error>(piece), receiver))
     });
     let action = || DockerError::api(format!("load {tag}"));
-    let options = ImportImageOptions {
-        quiet: true,
-        ..ImportImageOptions::default()
-    };
+    let options = ImportImageOptions { quiet: true, ..ImportImageOptions::default() };
     let answers = client.import_image_stream(options, pieces.boxed(), None);
     let answers: Vec<_> = answers.try_collect().await.map_err(action())?;
-    writing
-        .await
-        .map_err(|error| DockerError::Io(error.into()))?
-        .map_err(DockerError::Io)?;
+    writing.await.map_err(|error| DockerError::Io(error.into()))?.map_err(DockerError::Io)?;
     let inspected = client.inspect_image(tag).await.map_err(action())?;
     inspected
         .id
@@ -209,9 +189,7 @@ impl Pieces {
 impl Write for Pieces {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let piece = Bytes::copy_from_slice(bytes);
-        self.0
-            .blocking_send(piece)
-            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        self.0.blocking_send(piece).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
         Ok(bytes.len())
     }
 

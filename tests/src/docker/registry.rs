@@ -23,10 +23,7 @@ pub struct Registry {
 
 impl Registry {
     pub(super) async fn start(docker: &Docker) -> Result<Self, DockerError> {
-        let failed = |detail: String| DockerError::Program {
-            program: "docker-registry",
-            detail,
-        };
+        let failed = |detail: String| DockerError::Program { program: "docker-registry", detail };
         let directory = docker.scratch().join("registry");
         fs_err::create_dir_all(&directory).map_err(DockerError::Io)?;
         let settings = format!(
@@ -37,12 +34,7 @@ impl Registry {
         let file = docker.scratch().join("registry.yml");
         fs_err::write(&file, settings).map_err(DockerError::Io)?;
         let mut command = docker.command("docker-registry");
-        command
-            .arg("serve")
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        command.arg("serve").arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let process = command.spawn().map_err(|error| failed(error.to_string()))?;
         let mut registry = Self { process };
         let deadline = Instant::now() + PATIENCE;
@@ -51,10 +43,7 @@ impl Registry {
                 return Err(failed(format!("ended with {status}")));
             }
             if Instant::now() > deadline {
-                return Err(failed(format!(
-                    "does not listen on {ADDRESS} after {} s",
-                    PATIENCE.as_secs()
-                )));
+                return Err(failed(format!("does not listen on {ADDRESS} after {} s", PATIENCE.as_secs())));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -74,19 +63,9 @@ impl Registry {
         let (repository, version) = tag.rsplit_once(':').unwrap_or((tag, "latest"));
         let repository = format!("{ADDRESS}/{repository}");
         let action = || DockerError::api(format!("push {tag}"));
-        let options = TagImageOptions {
-            repo: Some(repository.clone()),
-            tag: Some(version.to_owned()),
-        };
-        docker
-            .client()
-            .tag_image(tag, Some(options))
-            .await
-            .map_err(action())?;
-        let options = PushImageOptions {
-            tag: Some(version.to_owned()),
-            ..PushImageOptions::default()
-        };
+        let options = TagImageOptions { repo: Some(repository.clone()), tag: Some(version.to_owned()) };
+        docker.client().tag_image(tag, Some(options)).await.map_err(action())?;
+        let options = PushImageOptions { tag: Some(version.to_owned()), ..PushImageOptions::default() };
         let pushed = docker.client().push_image(&repository, Some(options), None);
         let _progress: Vec<_> = pushed.try_collect().await.map_err(action())?;
         Ok(format!("{repository}:{version}"))

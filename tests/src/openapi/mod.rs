@@ -73,10 +73,7 @@ impl OpenApi {
     /// # Errors
     /// When it names none, or one that cannot be used.
     pub fn load_from_env() -> Result<Self, LoadError> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "tests are told about their surroundings this way"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "tests are told about their surroundings this way")]
         match std::env::var(VARIABLE) {
             Ok(path) => Self::load(Path::new(&path)),
             Err(VarError::NotPresent | VarError::NotUnicode(_)) => Err(LoadError::NotNamed),
@@ -89,41 +86,23 @@ impl OpenApi {
     /// When it cannot be read or is not JSON.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
         let bytes = fs_err::read(path).map_err(LoadError::Io)?;
-        let document = serde_json::from_slice(&bytes).map_err(|source| LoadError::NotJson {
-            path: path.to_owned(),
-            source,
-        })?;
+        let document = serde_json::from_slice(&bytes)
+            .map_err(|source| LoadError::NotJson { path: path.to_owned(), source })?;
         Ok(Self::new(&document))
     }
 
     fn new(document: &Value) -> Self {
         let components = document.get("components").cloned().unwrap_or_default();
         let mut operations = Vec::new();
-        for (template, item) in document
-            .get("paths")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-        {
-            let shared = item
-                .get("parameters")
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default();
+        for (template, item) in document.get("paths").and_then(Value::as_object).into_iter().flatten() {
+            let shared = item.get("parameters").and_then(Value::as_array).cloned().unwrap_or_default();
             for (method, definition) in item.as_object().into_iter().flatten() {
                 if !matches!(method.as_str(), "get" | "post" | "put" | "patch" | "delete") {
                     continue;
                 }
-                let own = definition
-                    .get("parameters")
-                    .and_then(Value::as_array)
-                    .cloned()
-                    .unwrap_or_default();
-                let parameters = shared
-                    .iter()
-                    .chain(&own)
-                    .map(|one| schema::resolve(&components, one))
-                    .collect();
+                let own = definition.get("parameters").and_then(Value::as_array).cloned().unwrap_or_default();
+                let parameters =
+                    shared.iter().chain(&own).map(|one| schema::resolve(&components, one)).collect();
                 operations.push(Operation {
                     method: method.to_uppercase(),
                     template: template.clone(),
@@ -147,13 +126,8 @@ impl OpenApi {
 
     /// The operations of paths that begin so, as `METHOD /path/{template}`.
     pub fn operations(&self, prefix: &str) -> Vec<String> {
-        let named = self
-            .operations
-            .iter()
-            .filter(|operation| operation.template.starts_with(prefix));
-        named
-            .map(|operation| format!("{} {}", operation.method, operation.template))
-            .collect()
+        let named = self.operations.iter().filter(|operation| operation.template.starts_with(prefix));
+        named.map(|operation| format!("{} {}", operation.method, operation.template)).collect()
     }
 
     /// The template of a request's path.
@@ -161,8 +135,7 @@ impl OpenApi {
     /// # Errors
     /// When the document has no such operation.
     pub fn template(&self, method: &str, path: &str) -> Result<&str, Violation> {
-        self.find(method, path)
-            .map(|(operation, _)| operation.template.as_str())
+        self.find(method, path).map(|(operation, _)| operation.template.as_str())
     }
 
     /// The scopes that a token needs for a request.
@@ -171,16 +144,8 @@ impl OpenApi {
     /// When the document has no such operation.
     pub fn scopes(&self, method: &str, path: &str) -> Result<Vec<String>, Violation> {
         let (operation, _) = self.find(method, path)?;
-        let scopes = operation
-            .definition
-            .pointer("/security/0/bearer_auth")
-            .and_then(Value::as_array);
-        Ok(scopes
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect())
+        let scopes = operation.definition.pointer("/security/0/bearer_auth").and_then(Value::as_array);
+        Ok(scopes.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
     /// The headers that an answer has to carry.
@@ -189,15 +154,10 @@ impl OpenApi {
     /// When the document has no such operation or status.
     pub fn headers(&self, method: &str, path: &str, status: u16) -> Result<Vec<String>, Violation> {
         let (operation, _) = self.find(method, path)?;
-        let response = self
-            .response(operation, status)
-            .ok_or_else(|| no_such_status(method, path, status))?;
+        let response =
+            self.response(operation, status).ok_or_else(|| no_such_status(method, path, status))?;
         let headers = response.get("headers").and_then(Value::as_object);
-        Ok(headers
-            .into_iter()
-            .flatten()
-            .map(|(name, _)| name.clone())
-            .collect())
+        Ok(headers.into_iter().flatten().map(|(name, _)| name.clone()).collect())
     }
 
     /// Judges an answer; `None` is an empty body.
@@ -212,28 +172,22 @@ impl OpenApi {
         body: Option<&Value>,
     ) -> Result<(), Violation> {
         let (operation, _) = self.find(method, path)?;
-        let response = self
-            .response(operation, status)
-            .ok_or_else(|| no_such_status(method, path, status))?;
+        let response =
+            self.response(operation, status).ok_or_else(|| no_such_status(method, path, status))?;
         let fail = |problem: String| violation(method, path, problem);
         match (response.pointer("/content/application~1json/schema"), body) {
             (None, None) => {}
             (None, Some(body)) => {
-                return Err(fail(format!(
-                    "{status} has no body in the document, but here: {body}"
-                )));
+                return Err(fail(format!("{status} has no body in the document, but here: {body}")));
             }
             (Some(_), None) => return Err(fail(format!("{status} lacks its body"))),
-            (Some(schema), Some(body)) => self
-                .judge(schema, body)
-                .map_err(|problem| fail(format!("{status}: {problem}")))?,
+            (Some(schema), Some(body)) => {
+                self.judge(schema, body).map_err(|problem| fail(format!("{status}: {problem}")))?;
+            }
         }
         if (200..300).contains(&status) {
             let name = (operation.method.clone(), operation.template.clone());
-            self.judged
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(name);
+            self.judged.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
         }
         Ok(())
     }
@@ -251,19 +205,15 @@ impl OpenApi {
     ) -> Result<(), Violation> {
         let (operation, in_path) = self.find(method, path)?;
         let fail = |problem: String| violation(method, path, problem);
-        let in_query: BTreeMap<String, String> = url::form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect();
+        let in_query: BTreeMap<String, String> =
+            url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         for (place, given) in [("path", &in_path), ("query", &in_query)] {
             self.check_parameters(operation, place, given).map_err(fail)?;
         }
-        let content = operation
-            .definition
-            .get("requestBody")
-            .map(|body| schema::resolve(&self.components, body));
-        let schema = content
-            .as_ref()
-            .and_then(|content| content.pointer("/content/application~1json/schema"));
+        let content =
+            operation.definition.get("requestBody").map(|body| schema::resolve(&self.components, body));
+        let schema =
+            content.as_ref().and_then(|content| content.pointer("/content/application~1json/schema"));
         match (schema, body) {
             (_, None) if method == "GET" => Ok(()),
             (None, None) => Ok(()),
@@ -310,10 +260,8 @@ impl OpenApi {
     }
 
     fn find(&self, method: &str, path: &str) -> Result<(&Operation, BTreeMap<String, String>), Violation> {
-        let candidates = self
-            .operations
-            .iter()
-            .filter(|operation| operation.method.eq_ignore_ascii_case(method));
+        let candidates =
+            self.operations.iter().filter(|operation| operation.method.eq_ignore_ascii_case(method));
         candidates
             .filter_map(|operation| Some((operation, schema::match_path(&operation.template, path)?)))
             // A literal segment wins over a parameter.
@@ -352,20 +300,12 @@ impl OpenApi {
             .iter_errors(instance)
             .map(|error| format!("{}: {error}", error.instance_path()))
             .collect();
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(problems.join("; "))
-        }
+        if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
     }
 }
 
 fn violation(method: &str, path: &str, problem: String) -> Violation {
-    Violation {
-        method: method.to_owned(),
-        path: path.to_owned(),
-        problem,
-    }
+    Violation { method: method.to_owned(), path: path.to_owned(), problem }
 }
 
 fn no_such_status(method: &str, path: &str, status: u16) -> Violation {
@@ -416,39 +356,26 @@ mod tests {
     #[test]
     fn errors_are_judged_by_the_default_and_unlisted_successes_are_wrong() {
         let api = document();
-        api.check_response("GET", "/v2/things/7", 422, Some(&json!({"id": "x"})))
-            .unwrap();
-        api.check_response("GET", "/v2/things/7", 422, Some(&json!({})))
-            .unwrap_err();
-        api.check_response("GET", "/v2/things/7", 202, Some(&json!({"name": "x"})))
-            .unwrap_err();
+        api.check_response("GET", "/v2/things/7", 422, Some(&json!({"id": "x"}))).unwrap();
+        api.check_response("GET", "/v2/things/7", 422, Some(&json!({}))).unwrap_err();
+        api.check_response("GET", "/v2/things/7", 202, Some(&json!({"name": "x"}))).unwrap_err();
     }
 
     #[test]
     fn a_literal_segment_wins() {
-        assert_eq!(
-            document().template("GET", "/v2/things/special").unwrap(),
-            "/v2/things/special"
-        );
-        document()
-            .check_response("GET", "/v2/things/special", 204, None)
-            .unwrap();
+        assert_eq!(document().template("GET", "/v2/things/special").unwrap(), "/v2/things/special");
+        document().check_response("GET", "/v2/things/special", 204, None).unwrap();
     }
 
     #[test]
     fn requests_are_judged_with_their_parameters() {
         let api = document();
         api.check_request("GET", "/v2/things/7", "page=2", None).unwrap();
-        api.check_request("GET", "/v2/things/seven", "", None)
-            .unwrap_err();
-        api.check_request("GET", "/v2/things/7", "page=0", None)
-            .unwrap_err();
-        api.check_request("GET", "/v2/things/7", "colour=red", None)
-            .unwrap_err();
-        api.check_request("POST", "/v2/things", "", Some(&json!({"name": "x"})))
-            .unwrap();
-        api.check_request("POST", "/v2/things", "", Some(&json!({"name": 7})))
-            .unwrap_err();
+        api.check_request("GET", "/v2/things/seven", "", None).unwrap_err();
+        api.check_request("GET", "/v2/things/7", "page=0", None).unwrap_err();
+        api.check_request("GET", "/v2/things/7", "colour=red", None).unwrap_err();
+        api.check_request("POST", "/v2/things", "", Some(&json!({"name": "x"}))).unwrap();
+        api.check_request("POST", "/v2/things", "", Some(&json!({"name": 7}))).unwrap_err();
         api.check_request("POST", "/v2/things", "", None).unwrap_err();
         api.check_request("GET", "/v2/other", "", None).unwrap_err();
     }

@@ -32,15 +32,8 @@ fn translate_object(mut object: Map<String, Value>) -> Value {
     if object.get("nullable").is_some_and(Value::is_boolean) {
         object.remove("nullable");
     }
-    let object = object
-        .into_iter()
-        .map(|(key, value)| (key, translate(value)))
-        .collect();
-    if nullable {
-        json!({"anyOf": [{"type": "null"}, Value::Object(object)]})
-    } else {
-        Value::Object(object)
-    }
+    let object = object.into_iter().map(|(key, value)| (key, translate(value))).collect();
+    if nullable { json!({"anyOf": [{"type": "null"}, Value::Object(object)]}) } else { Value::Object(object) }
 }
 
 /// The parameters in a path that fits a template.
@@ -63,7 +56,5 @@ pub(super) fn match_path(template: &str, path: &str) -> Option<BTreeMap<String, 
 /// Undoes percent-encoding; a form decoder would also turn `+` into a space, which is not one in a path.
 fn decode(segment: &str) -> String {
     let kept = segment.replace('+', "%2B");
-    url::form_urlencoded::parse(kept.as_bytes())
-        .map(|(name, _)| name.into_owned())
-        .collect()
+    url::form_urlencoded::parse(kept.as_bytes()).map(|(name, _)| name.into_owned()).collect()
 }
