@@ -10,6 +10,7 @@
 
 mod authority;
 mod chain;
+mod issue_error;
 mod key;
 mod parse;
 mod pem;
@@ -19,10 +20,9 @@ mod roots;
 mod subject;
 mod verify;
 
-pub use authority::{
-    BACKDATED, ISSUER_LIFE, ISSUER_SIGNS_FOR, IssueError, Issuer, ROOT_LIFE, Root, self_signed,
-};
+pub use authority::{BACKDATED, ISSUER_LIFE, ISSUER_SIGNS_FOR, Issuer, ROOT_LIFE, Root, self_signed};
 pub use chain::{Chain, ChainError};
+pub use issue_error::IssueError;
 pub use key::{KeyError, PrivateKey, Serial, SerialError, SpkiDigest};
 pub use parse::{ParseError, PeerCertificate, spki_digest};
 pub use pem::{PemError, certificate_from_pem, certificate_to_pem, certificates_from_pem};

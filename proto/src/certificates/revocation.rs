@@ -15,7 +15,8 @@ use x509_parser::{prelude::FromDer, revocation_list::CertificateRevocationList};
 
 use super::{
     asn1_time,
-    authority::{self, IssueError, Issuer},
+    authority::{self, Issuer},
+    issue_error::IssueError,
     key::Serial,
     verify::{ChainVerifier, VerifyError},
 };

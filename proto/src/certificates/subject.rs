@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rcgen::ExtendedKeyUsagePurpose;
 
-use super::authority::IssueError;
+use super::issue_error::IssueError;
 use crate::{
     grants::Grant,
     identity::TrustDomain,

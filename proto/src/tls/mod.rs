@@ -13,15 +13,17 @@ mod config;
 mod info;
 mod listen;
 mod problem;
+mod refusal;
 mod server;
 mod stream;
 mod verifiers;
 
-pub use client::{AgentTrust, ClientCredentials, ConnectError, Connection, Dialer, Expiry, Refusal};
+pub use client::{AgentTrust, ClientCredentials, Connection, Dialer, Expiry};
 pub use config::TlsError;
 pub use info::{Mode, PeerInfo, PeerRefused};
 pub use listen::{Limits, Session, incoming};
 pub use problem::{PeerProblem, WrongPeer};
+pub use refusal::{ConnectError, Refusal};
 pub use server::{
     AcceptError, Acceptor, CredentialsSwitch, EnrolledCredentials, EnrolmentCredentials, ServerCredentials,
     server,

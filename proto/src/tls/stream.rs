@@ -10,7 +10,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tonic::transport::server::Connected;
 
-use super::{client::Refusal, info::PeerInfo};
+use super::{info::PeerInfo, refusal::Refusal};
 
 /// A server's session.
 #[derive(Debug)]
