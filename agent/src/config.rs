@@ -49,9 +49,7 @@ pub struct DockerConfig {
 
 impl Default for DockerConfig {
     fn default() -> Self {
-        Self {
-            socket: PathBuf::from("/run/docker.sock"),
-        }
+        Self { socket: PathBuf::from("/run/docker.sock") }
     }
 }
 
@@ -156,17 +154,11 @@ impl Config {
     /// # Errors
     /// When it has an unknown key or a wrong value.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text).map_err(|source| ConfigError::Parse {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })?;
+        let config: Self = toml::from_str(text)
+            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })?;
         for (key, value) in [("fleet", &config.fleet), ("environment", &config.environment)] {
             if !is_name(value) {
-                return Err(ConfigError::Name {
-                    path: path.to_owned(),
-                    key,
-                    value: value.clone(),
-                });
+                return Err(ConfigError::Name { path: path.to_owned(), key, value: value.clone() });
             }
         }
         Ok(config)
@@ -177,9 +169,7 @@ impl Config {
 fn is_name(text: &str) -> bool {
     text.len() <= 31
         && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 #[cfg(test)]
@@ -208,19 +198,9 @@ mod tests {
     #[test]
     fn a_missing_or_impossible_name_is_refused() {
         assert!(matches!(parse("fleet = 'a'\n"), Err(ConfigError::Parse { .. })));
-        for name in [
-            "",
-            "Shop",
-            "1shop",
-            "a b",
-            "a/b",
-            "abcdefghijabcdefghijabcdefghijab",
-        ] {
+        for name in ["", "Shop", "1shop", "a b", "a/b", "abcdefghijabcdefghijabcdefghijab"] {
             let text = format!("fleet = {name:?}\nenvironment = 'b'\n");
-            assert!(
-                matches!(parse(&text), Err(ConfigError::Name { key: "fleet", .. })),
-                "{name}"
-            );
+            assert!(matches!(parse(&text), Err(ConfigError::Name { key: "fleet", .. })), "{name}");
         }
     }
 }

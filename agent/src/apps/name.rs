@@ -25,14 +25,8 @@ impl AppName {
         let text = text.into();
         let fits = text.len() <= 31
             && text.starts_with(|c: char| c.is_ascii_lowercase())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if fits {
-            Ok(Self(text))
-        } else {
-            Err(AppNameError(text))
-        }
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if fits { Ok(Self(text)) } else { Err(AppNameError(text)) }
     }
 
     /// The name as text.

@@ -15,23 +15,14 @@ pub fn files(project: &Project, service: &Service) -> std::io::Result<Option<Vec
     for (reference, target, content) in contents(project, service) {
         let mut header = Header::new_gnu();
         header.set_size(u64::try_from(content.len()).unwrap_or(0));
-        header.set_mode(
-            reference
-                .mode
-                .and_then(|mode| u32::try_from(mode.0).ok())
-                .unwrap_or(0o444),
-        );
+        header.set_mode(reference.mode.and_then(|mode| u32::try_from(mode.0).ok()).unwrap_or(0o444));
         header.set_uid(reference.uid.parse().unwrap_or(0));
         header.set_gid(reference.gid.parse().unwrap_or(0));
         header.set_mtime(0);
         builder.append_data(&mut header, target.trim_start_matches('/'), content.as_bytes())?;
         is_empty = false;
     }
-    if is_empty {
-        Ok(None)
-    } else {
-        builder.into_inner().map(Some)
-    }
+    if is_empty { Ok(None) } else { builder.into_inner().map(Some) }
 }
 
 /// What the archive holds: reference, target and content.

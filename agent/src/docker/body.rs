@@ -102,10 +102,7 @@ pub fn container(spec: &ContainerSpec<'_>) -> ContainerCreateBody {
         stdin_once: Some(false),
         env: environment(&service.environment),
         cmd: service.command.0.clone(),
-        healthcheck: service
-            .healthcheck
-            .as_ref()
-            .and_then(|check| health(check, spec.api)),
+        healthcheck: service.healthcheck.as_ref().and_then(|check| health(check, spec.api)),
         image: Some(service.image.clone()),
         working_dir: text(&service.working_dir),
         entrypoint: service.entrypoint.0.clone(),
@@ -124,19 +121,12 @@ pub fn environment(variables: &BTreeMap<String, Option<String>>) -> Option<Vec<S
         Some(value) => format!("{key}={value}"),
         None => key.clone(),
     };
-    if variables.is_empty() {
-        None
-    } else {
-        Some(variables.iter().map(entry).collect())
-    }
+    if variables.is_empty() { None } else { Some(variables.iter().map(entry).collect()) }
 }
 
 /// The restart policy that the file asks for.
 pub fn restart_policy(service: &Service) -> RestartPolicy {
-    let deployed = service
-        .deploy
-        .as_ref()
-        .and_then(|deploy| deploy.restart_policy.as_ref());
+    let deployed = service.deploy.as_ref().and_then(|deploy| deploy.restart_policy.as_ref());
     if let Some(policy) = deployed {
         let name = match policy.condition.as_str() {
             "none" => RestartPolicyNameEnum::NO,
@@ -145,10 +135,7 @@ pub fn restart_policy(service: &Service) -> RestartPolicy {
             _ => RestartPolicyNameEnum::ALWAYS,
         };
         let retries = policy.max_attempts.and_then(|n| i64::try_from(n).ok());
-        return RestartPolicy {
-            name: Some(name),
-            maximum_retry_count: retries,
-        };
+        return RestartPolicy { name: Some(name), maximum_retry_count: retries };
     }
     let (word, retries) = match service.restart.split_once(':') {
         Some((word, retries)) => (word, retries.parse().ok()),
@@ -160,20 +147,12 @@ pub fn restart_policy(service: &Service) -> RestartPolicy {
         "on-failure" => RestartPolicyNameEnum::ON_FAILURE,
         _ => RestartPolicyNameEnum::NO,
     };
-    RestartPolicy {
-        name: Some(name),
-        maximum_retry_count: retries,
-    }
+    RestartPolicy { name: Some(name), maximum_retry_count: retries }
 }
 
 fn exposed(spec: &ContainerSpec<'_>) -> Option<Vec<String>> {
     let mut ports: Vec<String> = spec.service.expose.clone();
-    ports.extend(
-        spec.service
-            .ports
-            .iter()
-            .map(|port| format!("{}/{}", port.target, port.protocol)),
-    );
+    ports.extend(spec.service.ports.iter().map(|port| format!("{}/{}", port.target, port.protocol)));
     ports.sort();
     ports.dedup();
     if ports.is_empty() { None } else { Some(ports) }
@@ -191,18 +170,11 @@ fn health(check: &HealthCheck, api: (usize, usize)) -> Option<HealthConfig> {
         extensions: _,
     } = check;
     if *disable {
-        return Some(HealthConfig {
-            test: Some(vec!["NONE".to_owned()]),
-            ..HealthConfig::default()
-        });
+        return Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() });
     }
     let nanos = |duration: &Option<GoDuration>| duration.map(|d| d.0);
     Some(HealthConfig {
-        test: if test.0.is_empty() {
-            None
-        } else {
-            Some(test.0.clone())
-        },
+        test: if test.0.is_empty() { None } else { Some(test.0.clone()) },
         interval: nanos(interval),
         timeout: nanos(timeout),
         retries: retries.and_then(|n| i64::try_from(n).ok()),
@@ -216,27 +188,15 @@ fn whole_seconds(duration: GoDuration) -> i64 {
 }
 
 fn text(value: &str) -> Option<String> {
-    if value.is_empty() {
-        None
-    } else {
-        Some(value.to_owned())
-    }
+    if value.is_empty() { None } else { Some(value.to_owned()) }
 }
 
 fn list(values: &[String]) -> Option<Vec<String>> {
-    if values.is_empty() {
-        None
-    } else {
-        Some(values.to_vec())
-    }
+    if values.is_empty() { None } else { Some(values.to_vec()) }
 }
 
 fn map(values: &BTreeMap<String, String>) -> Option<HashMap<String, String>> {
-    if values.is_empty() {
-        None
-    } else {
-        Some(values.clone().into_iter().collect())
-    }
+    if values.is_empty() { None } else { Some(values.clone().into_iter().collect()) }
 }
 
 fn mounts_or_none(mounts: Vec<Mount>) -> Option<Vec<Mount>> {

@@ -27,12 +27,7 @@ struct Inner {
 impl Docker {
     /// The engine behind this unix socket; it is first called when something is asked of it.
     pub fn new(socket: impl Into<PathBuf>) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                socket: socket.into(),
-                client: OnceCell::new(),
-            }),
-        }
+        Self { inner: Arc::new(Inner { socket: socket.into(), client: OnceCell::new() }) }
     }
 
     /// The client itself, for calls that this module has no words for.
@@ -69,9 +64,6 @@ pub(super) async fn within<T>(
 ) -> Result<T, DockerError> {
     match tokio::time::timeout(deadline, call).await {
         Ok(result) => result.map_err(|error| DockerError::new(doing, error)),
-        Err(_) => Err(DockerError::Deadline {
-            doing: doing.to_owned(),
-            deadline,
-        }),
+        Err(_) => Err(DockerError::Deadline { doing: doing.to_owned(), deadline }),
     }
 }

@@ -144,11 +144,7 @@ impl Container {
     /// Its number within the service; one-off containers have none.
     pub fn number(&self) -> Option<u32> {
         let one_off = self.label(labels::ONE_OFF) == Some("True");
-        if one_off {
-            None
-        } else {
-            self.label(labels::CONTAINER_NUMBER)?.parse().ok()
-        }
+        if one_off { None } else { self.label(labels::CONTAINER_NUMBER)?.parse().ok() }
     }
 
     /// Whether it runs now.
@@ -161,13 +157,8 @@ impl Container {
         let config = found.config.unwrap_or_default();
         let host = found.host_config.unwrap_or_default();
         let health = state.health.unwrap_or_default();
-        let networks = found
-            .network_settings
-            .and_then(|settings| settings.networks)
-            .unwrap_or_default();
-        let seconds = config
-            .stop_timeout
-            .and_then(|seconds| u64::try_from(seconds).ok());
+        let networks = found.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+        let seconds = config.stop_timeout.and_then(|seconds| u64::try_from(seconds).ok());
         Self {
             id: found.id.unwrap_or_default(),
             name: found.name.unwrap_or_default().trim_start_matches('/').to_owned(),
@@ -176,34 +167,16 @@ impl Container {
             labels: config.labels.unwrap_or_default(),
             state: state_of(state.status),
             health: health_of(health.status),
-            restarts: found
-                .restart_count
-                .and_then(|n| u64::try_from(n).ok())
-                .unwrap_or(0),
-            started_at: state
-                .started_at
-                .filter(|at| !at.starts_with("0001-"))
-                .unwrap_or_default(),
-            finished_at: state
-                .finished_at
-                .filter(|at| !at.starts_with("0001-"))
-                .unwrap_or_default(),
-            pid: state
-                .pid
-                .and_then(|pid| u32::try_from(pid).ok())
-                .filter(|pid| *pid != 0),
+            restarts: found.restart_count.and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
+            started_at: state.started_at.filter(|at| !at.starts_with("0001-")).unwrap_or_default(),
+            finished_at: state.finished_at.filter(|at| !at.starts_with("0001-")).unwrap_or_default(),
+            pid: state.pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0),
             exit_code: state.exit_code.unwrap_or(0),
             out_of_memory: state.oom_killed.unwrap_or(false),
             error: state.error.unwrap_or_default(),
             memory_limit: host.memory.and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
-            addresses: networks
-                .into_iter()
-                .map(|(name, endpoint)| (name, address_of(endpoint)))
-                .collect(),
-            last_probe: health
-                .log
-                .and_then(|log| log.last()?.output.clone())
-                .unwrap_or_default(),
+            addresses: networks.into_iter().map(|(name, endpoint)| (name, address_of(endpoint))).collect(),
+            last_probe: health.log.and_then(|log| log.last()?.output.clone()).unwrap_or_default(),
             host_ports: host_ports(host.port_bindings.unwrap_or_default()),
             volumes: found
                 .mounts
@@ -220,11 +193,7 @@ impl Container {
 /// The address an endpoint has, or was given for when its container runs.
 fn address_of(endpoint: bollard::models::EndpointSettings) -> String {
     let fixed = endpoint.ipam_config.and_then(|config| config.ipv4_address);
-    endpoint
-        .ip_address
-        .filter(|address| !address.is_empty())
-        .or(fixed)
-        .unwrap_or_default()
+    endpoint.ip_address.filter(|address| !address.is_empty()).or(fixed).unwrap_or_default()
 }
 
 fn host_ports(bindings: bollard::models::PortMap) -> Vec<String> {
@@ -234,10 +203,7 @@ fn host_ports(bindings: bollard::models::PortMap) -> Vec<String> {
         for binding in bound.unwrap_or_default() {
             let port = binding.host_port.unwrap_or_default();
             if !port.is_empty() {
-                ports.push(format!(
-                    "{}:{port}/{protocol}",
-                    binding.host_ip.unwrap_or_default()
-                ));
+                ports.push(format!("{}:{port}/{protocol}", binding.host_ip.unwrap_or_default()));
             }
         }
     }
@@ -275,13 +241,7 @@ impl Docker {
     pub async fn container(&self, name: &str) -> Result<Option<Container>, DockerError> {
         let doing = format!("look at the container {name}");
         let api = self.api().await?;
-        match within(
-            &doing,
-            CALL,
-            api.inspect_container(name, None::<InspectContainerOptions>),
-        )
-        .await
-        {
+        match within(&doing, CALL, api.inspect_container(name, None::<InspectContainerOptions>)).await {
             Ok(found) => Ok(Some(Container::from_inspect(found))),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
@@ -294,10 +254,7 @@ impl Docker {
     /// When the engine does not answer.
     pub async fn containers(&self, labels: &[String]) -> Result<Vec<Container>, DockerError> {
         let filters = HashMap::from([("label".to_owned(), labels.to_vec())]);
-        let options = ListContainersOptionsBuilder::default()
-            .all(true)
-            .filters(&filters)
-            .build();
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
         let api = self.api().await?;
         let list = within("list the containers", CALL, api.list_containers(Some(options))).await?;
         let mut containers = Vec::new();
@@ -314,11 +271,7 @@ impl Docker {
     /// # Errors
     /// When the engine does not answer.
     pub async fn project_containers(&self, project: &str) -> Result<Vec<Container>, DockerError> {
-        self.containers(&[
-            format!("{}={project}", labels::PROJECT),
-            labels::CONFIG_HASH.to_owned(),
-        ])
-        .await
+        self.containers(&[format!("{}={project}", labels::PROJECT), labels::CONFIG_HASH.to_owned()]).await
     }
 
     /// Makes a container; its id.
@@ -348,12 +301,7 @@ impl Docker {
     pub async fn start(&self, name: &str) -> Result<(), DockerError> {
         let doing = format!("start the container {name}");
         let api = self.api().await?;
-        within(
-            &doing,
-            CALL,
-            api.start_container(name, None::<StartContainerOptions>),
-        )
-        .await
+        within(&doing, CALL, api.start_container(name, None::<StartContainerOptions>)).await
     }
 
     /// Stops a container, by its own signal and in its own time; one that is not there is stopped.
@@ -379,10 +327,7 @@ impl Docker {
         let doing = format!("remove the container {name}");
         let api = self.api().await?;
         let with_volumes = volumes == AnonymousVolumes::Remove;
-        let options = RemoveContainerOptionsBuilder::default()
-            .force(true)
-            .v(with_volumes)
-            .build();
+        let options = RemoveContainerOptionsBuilder::default().force(true).v(with_volumes).build();
         match within(&doing, CALL, api.remove_container(name, Some(options))).await {
             Err(error) if error.is_not_found() => Ok(()),
             Err(error) if error.message().is_some_and(|m| m.contains("already in progress")) => Ok(()),
@@ -406,10 +351,7 @@ impl Docker {
     /// When the engine refuses.
     pub async fn set_restart(&self, name: &str, policy: RestartPolicy) -> Result<(), DockerError> {
         let doing = format!("change the restart policy of {name}");
-        let body = ContainerUpdateBody {
-            restart_policy: Some(policy),
-            ..ContainerUpdateBody::default()
-        };
+        let body = ContainerUpdateBody { restart_policy: Some(policy), ..ContainerUpdateBody::default() };
         match within(&doing, CALL, self.api().await?.update_container(name, body)).await {
             Err(error) if !error.is_not_found() => Err(error),
             _ => Ok(()),
@@ -424,12 +366,7 @@ impl Docker {
         let doing = format!("copy files into the container {name}");
         let options = UploadToContainerOptionsBuilder::default().path("/").build();
         let body = bollard::body_full(tar.into());
-        within(
-            &doing,
-            CALL,
-            self.api().await?.upload_to_container(name, Some(options), body),
-        )
-        .await
+        within(&doing, CALL, self.api().await?.upload_to_container(name, Some(options), body)).await
     }
 }
 

@@ -54,23 +54,17 @@ impl DockerError {
         let doing = doing.to_owned();
         match error {
             Error::DockerResponseServerError { status_code, message } => {
-                let message = message
-                    .trim_start_matches("Error response from daemon: ")
-                    .to_owned();
+                let message = message.trim_start_matches("Error response from daemon: ").to_owned();
                 match status_code {
                     404 => Self::NotFound { doing, message },
                     409 => Self::Conflict { doing, message },
                     _ => Self::Refused { doing, message },
                 }
             }
-            Error::DockerStreamError { error } => Self::Refused {
-                doing,
-                message: error,
-            },
-            Error::DockerContainerWaitError { error, code } => Self::Refused {
-                doing,
-                message: format!("{error} (exit code {code})"),
-            },
+            Error::DockerStreamError { error } => Self::Refused { doing, message: error },
+            Error::DockerContainerWaitError { error, code } => {
+                Self::Refused { doing, message: format!("{error} (exit code {code})") }
+            }
             source => Self::Unreachable { doing, source },
         }
     }

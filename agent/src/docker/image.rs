@@ -39,12 +39,7 @@ impl Reference {
             None if digest.is_none() => (name, Some("latest".to_owned())),
             None => (name, None),
         };
-        Self {
-            text: text.to_owned(),
-            repository: repository.to_owned(),
-            tag,
-            digest,
-        }
+        Self { text: text.to_owned(), repository: repository.to_owned(), tag, digest }
     }
 
     /// `repository@digest`
@@ -95,10 +90,7 @@ impl Docker {
             Err(error) => return Err(error),
         };
         let config = image.config.unwrap_or_default();
-        let test = config
-            .healthcheck
-            .and_then(|check| check.test)
-            .unwrap_or_default();
+        let test = config.healthcheck.and_then(|check| check.test).unwrap_or_default();
         Ok(Some(ImageFacts {
             id: image.id.unwrap_or_default(),
             repo_digests: image.repo_digests.unwrap_or_default(),
@@ -115,10 +107,10 @@ impl Docker {
         let doing = format!("find the image {reference} in its registry");
         let api = self.api().await?;
         let answer = within(&doing, RESOLVE, api.inspect_registry_image(&reference.text, None)).await?;
-        answer.descriptor.digest.ok_or_else(|| DockerError::Refused {
-            doing,
-            message: "the registry told no digest".to_owned(),
-        })
+        answer
+            .descriptor
+            .digest
+            .ok_or_else(|| DockerError::Refused { doing, message: "the registry told no digest".to_owned() })
     }
 
     /// Pulls the image of that digest and gives it the name as it is written.
@@ -133,19 +125,14 @@ impl Docker {
     ) -> Result<(), DockerError> {
         let doing = format!("pull the image {reference}");
         let api = self.api().await?;
-        let options = CreateImageOptionsBuilder::default()
-            .from_image(&reference.repository)
-            .tag(digest)
-            .build();
+        let options =
+            CreateImageOptionsBuilder::default().from_image(&reference.repository).tag(digest).build();
         let mut stream = api.create_image(Some(options), None, None);
         let mut layers: BTreeMap<String, PullProgress> = BTreeMap::new();
         loop {
             let next = tokio::time::timeout(PULL_SILENCE, stream.next()).await;
             let Ok(next) = next else {
-                return Err(DockerError::Deadline {
-                    doing,
-                    deadline: PULL_SILENCE,
-                });
+                return Err(DockerError::Deadline { doing, deadline: PULL_SILENCE });
             };
             let Some(info) = next else { break };
             let info = info.map_err(|error| DockerError::new(&doing, error))?;
@@ -159,21 +146,11 @@ impl Docker {
                 continue;
             }
             let bytes = |value: Option<i64>| value.and_then(|v| u64::try_from(v).ok()).unwrap_or(0);
-            layers.insert(
-                id,
-                PullProgress {
-                    current: bytes(detail.current),
-                    total: bytes(detail.total),
-                },
-            );
-            progress(
-                layers
-                    .values()
-                    .fold(PullProgress::default(), |sum, layer| PullProgress {
-                        current: sum.current.saturating_add(layer.current),
-                        total: sum.total.saturating_add(layer.total),
-                    }),
-            );
+            layers.insert(id, PullProgress { current: bytes(detail.current), total: bytes(detail.total) });
+            progress(layers.values().fold(PullProgress::default(), |sum, layer| PullProgress {
+                current: sum.current.saturating_add(layer.current),
+                total: sum.total.saturating_add(layer.total),
+            }));
         }
         drop(stream);
         self.tag(&reference.with_digest(digest), reference).await
@@ -187,17 +164,9 @@ impl Docker {
         let Some(tag) = reference.tag.as_deref().filter(|_| reference.digest.is_none()) else {
             return Ok(());
         };
-        let options = TagImageOptionsBuilder::default()
-            .repo(&reference.repository)
-            .tag(tag)
-            .build();
+        let options = TagImageOptionsBuilder::default().repo(&reference.repository).tag(tag).build();
         let doing = format!("name an image {reference}");
-        within(
-            &doing,
-            super::client::CALL,
-            self.api().await?.tag_image(image, Some(options)),
-        )
-        .await
+        within(&doing, super::client::CALL, self.api().await?.tag_image(image, Some(options))).await
     }
 
     /// Takes the name away; the image goes with its last name, unless something uses it.
@@ -211,13 +180,7 @@ impl Docker {
             .noprune(true)
             .build();
         let api = self.api().await?;
-        match within(
-            &doing,
-            super::client::CALL,
-            api.remove_image(name, Some(options), None),
-        )
-        .await
-        {
+        match within(&doing, super::client::CALL, api.remove_image(name, Some(options), None)).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_not_found() || error.is_conflict() => Ok(()),
             Err(error) => Err(error),
@@ -234,27 +197,14 @@ mod tests {
         for (text, repository, tag, digest) in [
             ("caddy", "caddy", Some("latest"), None),
             ("caddy:2", "caddy", Some("2"), None),
-            (
-                "10.0.2.100:5000/shop/web",
-                "10.0.2.100:5000/shop/web",
-                Some("latest"),
-                None,
-            ),
-            (
-                "r.example.com:5000/shop/web:v1",
-                "r.example.com:5000/shop/web",
-                Some("v1"),
-                None,
-            ),
+            ("10.0.2.100:5000/shop/web", "10.0.2.100:5000/shop/web", Some("latest"), None),
+            ("r.example.com:5000/shop/web:v1", "r.example.com:5000/shop/web", Some("v1"), None),
             ("redis@sha256:ab", "redis", None, Some("sha256:ab")),
             ("redis:8@sha256:ab", "redis", Some("8"), Some("sha256:ab")),
         ] {
             let reference = Reference::parse(text);
-            let found = (
-                reference.repository.as_str(),
-                reference.tag.as_deref(),
-                reference.digest.as_deref(),
-            );
+            let found =
+                (reference.repository.as_str(), reference.tag.as_deref(), reference.digest.as_deref());
             assert_eq!(found, (repository, tag, digest), "{text}");
         }
     }

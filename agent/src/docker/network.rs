@@ -32,12 +32,7 @@ impl Docker {
     /// When the engine does not answer.
     pub async fn networks(&self) -> Result<Vec<NetworkFacts>, DockerError> {
         let options = ListNetworksOptionsBuilder::default().build();
-        let list = within(
-            "list the networks",
-            CALL,
-            self.api().await?.list_networks(Some(options)),
-        )
-        .await?;
+        let list = within("list the networks", CALL, self.api().await?.list_networks(Some(options))).await?;
         let facts = |network: bollard::models::Network| NetworkFacts {
             id: network.id.unwrap_or_default(),
             name: network.name.unwrap_or_default(),
@@ -58,11 +53,7 @@ impl Docker {
     /// # Errors
     /// When the engine does not answer.
     pub async fn network(&self, name: &str) -> Result<Option<NetworkFacts>, DockerError> {
-        Ok(self
-            .networks()
-            .await?
-            .into_iter()
-            .find(|network| network.name == name))
+        Ok(self.networks().await?.into_iter().find(|network| network.name == name))
     }
 
     /// Makes a network.
@@ -71,9 +62,7 @@ impl Docker {
     /// When the engine refuses, for example because its subnet is taken.
     pub async fn create_network(&self, request: NetworkCreateRequest) -> Result<(), DockerError> {
         let doing = format!("create the network {}", request.name);
-        within(&doing, CALL, self.api().await?.create_network(request))
-            .await
-            .map(drop)
+        within(&doing, CALL, self.api().await?.create_network(request)).await.map(drop)
     }
 
     /// Removes a network; one that is not there is removed.
@@ -95,19 +84,10 @@ impl Docker {
     pub async fn attached(&self, network: &str) -> Result<Vec<String>, DockerError> {
         let doing = format!("look at the network {network}");
         let api = self.api().await?;
-        match within(
-            &doing,
-            CALL,
-            api.inspect_network(network, None::<InspectNetworkOptions>),
-        )
-        .await
-        {
+        match within(&doing, CALL, api.inspect_network(network, None::<InspectNetworkOptions>)).await {
             Ok(found) => {
                 let containers = found.containers.unwrap_or_default();
-                Ok(containers
-                    .into_values()
-                    .filter_map(|endpoint| endpoint.name)
-                    .collect())
+                Ok(containers.into_values().filter_map(|endpoint| endpoint.name).collect())
             }
             Err(error) if error.is_not_found() => Ok(Vec::new()),
             Err(error) => Err(error),
@@ -125,18 +105,10 @@ impl Docker {
         endpoint: EndpointSettings,
     ) -> Result<(), DockerError> {
         let doing = format!("attach {container} to the network {network}");
-        let request = NetworkConnectRequest {
-            container: container.to_owned(),
-            endpoint_config: Some(endpoint),
-        };
+        let request =
+            NetworkConnectRequest { container: container.to_owned(), endpoint_config: Some(endpoint) };
         match within(&doing, CALL, self.api().await?.connect_network(network, request)).await {
-            Err(error)
-                if error
-                    .message()
-                    .is_some_and(|m| m.contains("already exists in network")) =>
-            {
-                Ok(())
-            }
+            Err(error) if error.message().is_some_and(|m| m.contains("already exists in network")) => Ok(()),
             result => result,
         }
     }
@@ -147,17 +119,8 @@ impl Docker {
     /// When the engine refuses.
     pub async fn detach(&self, network: &str, container: &str) -> Result<(), DockerError> {
         let doing = format!("detach {container} from the network {network}");
-        let request = NetworkDisconnectRequest {
-            container: container.to_owned(),
-            force: Some(false),
-        };
-        match within(
-            &doing,
-            CALL,
-            self.api().await?.disconnect_network(network, request),
-        )
-        .await
-        {
+        let request = NetworkDisconnectRequest { container: container.to_owned(), force: Some(false) };
+        match within(&doing, CALL, self.api().await?.disconnect_network(network, request)).await {
             Err(error) if error.is_not_found() => Ok(()),
             Err(error) if error.message().is_some_and(|m| m.contains("is not connected")) => Ok(()),
             result => result,

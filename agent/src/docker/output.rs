@@ -47,19 +47,13 @@ impl Docker {
     /// When there is no such container, or its logs cannot be read.
     pub async fn last_lines(&self, container: &str, count: u32) -> Result<Vec<OutputLine>, DockerError> {
         let mut lines = Vec::new();
-        let options = LogsOptionsBuilder::default()
-            .stdout(true)
-            .stderr(true)
-            .tail(&count.to_string())
-            .build();
+        let options =
+            LogsOptionsBuilder::default().stdout(true).stderr(true).tail(&count.to_string()).build();
         let doing = format!("read the log of {container}");
         let read = self.read_lines(container, (&doing, options), |line| lines.push(line));
         match tokio::time::timeout(CALL, read).await {
             Ok(result) => result.map(|()| lines),
-            Err(_) => Err(DockerError::Deadline {
-                doing,
-                deadline: CALL,
-            }),
+            Err(_) => Err(DockerError::Deadline { doing, deadline: CALL }),
         }
     }
 
@@ -72,11 +66,7 @@ impl Docker {
         container: &str,
         line: impl FnMut(OutputLine) + Send,
     ) -> Result<(), DockerError> {
-        let options = LogsOptionsBuilder::default()
-            .stdout(true)
-            .stderr(true)
-            .follow(true)
-            .build();
+        let options = LogsOptionsBuilder::default().stdout(true).stderr(true).follow(true).build();
         let doing = format!("read the log of {container}");
         self.read_lines(container, (&doing, options), line).await
     }

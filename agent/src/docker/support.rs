@@ -20,10 +20,7 @@ pub fn unsupported(project: &Project) -> Vec<Unsupported> {
     for (name, service) in &project.services {
         let mut check = |attribute: &str, is_set: bool, hint: &'static str| {
             if is_set {
-                found.push(Unsupported {
-                    path: format!("services.{name}.{attribute}"),
-                    hint,
-                });
+                found.push(Unsupported { path: format!("services.{name}.{attribute}"), hint });
             }
         };
         service_attributes(service, &mut check);
@@ -38,10 +35,7 @@ pub fn unsupported(project: &Project) -> Vec<Unsupported> {
 const REMOVE: &str = "tidegate does not honour it yet; remove it";
 const WINDOWS: &str = "it belongs to Windows containers; remove it";
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "one line for each attribute of the specification"
-)]
+#[expect(clippy::too_many_lines, reason = "one line for each attribute of the specification")]
 fn service_attributes(service: &Service, check: &mut impl FnMut(&str, bool, &'static str)) {
     let Service {
         // Honoured when the request is made.
@@ -114,6 +108,7 @@ fn service_attributes(service: &Service, check: &mut impl FnMut(&str, bool, &'st
         env_file: _,
         extends: _,
         label_file: _,
+        declared: _,
         profiles: _,
         extensions: _,
         // Only about the terminal of `docker compose up`, and about builds and editing on a workstation.
@@ -148,11 +143,7 @@ fn service_attributes(service: &Service, check: &mut impl FnMut(&str, bool, &'st
         pre_stop,
     } = service;
     let no_image = build.is_some() && service.image.is_empty();
-    check(
-        "build",
-        no_image,
-        "build the image elsewhere, push it, and name it with `image`",
-    );
+    check("build", no_image, "build the image elsewhere, push it, and name it with `image`");
     check("blkio_config", blkio_config.is_some(), REMOVE);
     check("cgroup", !cgroup.is_empty(), REMOVE);
     check("cpu_count", *cpu_count != 0, WINDOWS);
@@ -164,11 +155,7 @@ fn service_attributes(service: &Service, check: &mut impl FnMut(&str, bool, &'st
     check("devices", !devices.is_empty(), REMOVE);
     check("dockerfile", !dockerfile.is_empty(), REMOVE);
     check("provider", provider.is_some(), REMOVE);
-    check(
-        "external_links",
-        !external_links.is_empty(),
-        "use a network that both projects join",
-    );
+    check("external_links", !external_links.is_empty(), "use a network that both projects join");
     check("gpus", !gpus.is_empty(), REMOVE);
     check("isolation", !isolation.is_empty(), WINDOWS);
     check(
@@ -177,35 +164,19 @@ fn service_attributes(service: &Service, check: &mut impl FnMut(&str, bool, &'st
         "services on one network find each other by name; use `depends_on` for order",
     );
     check("log_driver", !log_driver.is_empty(), "use `logging.driver`");
-    check("log_opt", !log_opt.is_empty(), "use `logging.options`");
+    check("log_opt", !log_opt.0.is_empty(), "use `logging.options`");
     check("models", !models.is_empty(), REMOVE);
     check("net", !net.is_empty(), "use `network_mode`");
-    check("storage_opt", !storage_opt.is_empty(), REMOVE);
+    check("storage_opt", !storage_opt.0.is_empty(), REMOVE);
     check("use_api_socket", *use_api_socket, REMOVE);
-    check(
-        "volume_driver",
-        !volume_driver.is_empty(),
-        "name the driver at the volume",
-    );
-    check(
-        "volumes_from",
-        !volumes_from.is_empty(),
-        "name the volumes in both services",
-    );
+    check("volume_driver", !volume_driver.is_empty(), "name the driver at the volume");
+    check("volumes_from", !volumes_from.is_empty(), "name the volumes in both services");
     check("post_start", !post_start.is_empty(), REMOVE);
     check("pre_stop", !pre_stop.is_empty(), REMOVE);
-    check(
-        "pull_policy",
-        pull_policy == "build",
-        "build the image elsewhere and push it",
-    );
+    check("pull_policy", pull_policy == "build", "build the image elsewhere and push it");
     for (attribute, value) in [("network_mode", network_mode), ("ipc", ipc), ("pid", pid)] {
         let by_container = value.starts_with("container:");
-        check(
-            attribute,
-            by_container,
-            "name a service of this project: `service:name`",
-        );
+        check(attribute, by_container, "name a service of this project: `service:name`");
     }
     let inlined = |option: &String| {
         option.starts_with("seccomp=") && !option.ends_with("unconfined")
@@ -218,9 +189,7 @@ fn service_attributes(service: &Service, check: &mut impl FnMut(&str, bool, &'st
         "profiles of one's own are not honoured yet; remove it",
     );
     let named = |entry: &Option<tidegate_compose::model::ServiceNetwork>| {
-        entry
-            .as_ref()
-            .is_some_and(|network| !network.interface_name.is_empty())
+        entry.as_ref().is_some_and(|network| !network.interface_name.is_empty())
     };
     check("networks.interface_name", networks.values().any(named), REMOVE);
 }
@@ -248,27 +217,13 @@ fn files(project: &Project, service: &Service, check: &mut impl FnMut(&str, bool
     const EXTERNAL: &str = "external ones need a swarm; use `file`, `environment` or `content`";
     let secret = |key: &String| project.secrets.get(key).is_some_and(|secret| secret.external);
     let config = |key: &String| project.configs.get(key).is_some_and(|config| config.external);
-    check(
-        "secrets",
-        service.secrets.iter().any(|reference| secret(&reference.source)),
-        EXTERNAL,
-    );
-    check(
-        "configs",
-        service.configs.iter().any(|reference| config(&reference.source)),
-        EXTERNAL,
-    );
+    check("secrets", service.secrets.iter().any(|reference| secret(&reference.source)), EXTERNAL);
+    check("configs", service.configs.iter().any(|reference| config(&reference.source)), EXTERNAL);
     let copied = |key: &String| {
-        project
-            .secrets
-            .get(key)
-            .is_some_and(|secret| secret.content.0.is_some() && secret.file.is_empty())
+        project.secrets.get(key).is_some_and(|secret| secret.content.0.is_some() && secret.file.is_empty())
     };
     let copied_config = |key: &String| {
-        project
-            .configs
-            .get(key)
-            .is_some_and(|config| config.resolved.0.is_some() && config.file.is_empty())
+        project.configs.get(key).is_some_and(|config| config.resolved.0.is_some() && config.file.is_empty())
     };
     let writes = service.secrets.iter().any(|r| copied(&r.source))
         || service.configs.iter().any(|r| copied_config(&r.source));
@@ -284,33 +239,20 @@ mod tests {
     use super::*;
 
     fn project(service: Service) -> Project {
-        Project {
-            services: [("web".to_owned(), service)].into(),
-            ..Project::default()
-        }
+        Project { services: [("web".to_owned(), service)].into(), ..Project::default() }
     }
 
     #[test]
     fn an_ordinary_service_is_supported() {
-        let service = Service {
-            image: "caddy:2".into(),
-            read_only: true,
-            ..Service::default()
-        };
+        let service = Service { image: "caddy:2".into(), read_only: true, ..Service::default() };
         assert_eq!(unsupported(&project(service)), []);
     }
 
     #[test]
     fn what_is_not_honoured_is_named_with_its_path() {
-        let service = Service {
-            volumes_from: vec!["db".into()],
-            pid: "container:x".into(),
-            ..Service::default()
-        };
-        let paths: Vec<_> = unsupported(&project(service))
-            .into_iter()
-            .map(|found| found.path)
-            .collect();
+        let service =
+            Service { volumes_from: vec!["db".into()], pid: "container:x".into(), ..Service::default() };
+        let paths: Vec<_> = unsupported(&project(service)).into_iter().map(|found| found.path).collect();
         assert_eq!(paths, ["services.web.volumes_from", "services.web.pid"]);
     }
 }

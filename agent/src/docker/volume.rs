@@ -28,16 +28,9 @@ impl Docker {
     /// When the engine does not answer.
     pub async fn volumes(&self) -> Result<Vec<VolumeFacts>, DockerError> {
         let api = self.api().await?;
-        let list = within(
-            "list the volumes",
-            CALL,
-            api.list_volumes(None::<ListVolumesOptions>),
-        )
-        .await?;
-        let facts = |volume: bollard::models::Volume| VolumeFacts {
-            name: volume.name,
-            labels: volume.labels,
-        };
+        let list = within("list the volumes", CALL, api.list_volumes(None::<ListVolumesOptions>)).await?;
+        let facts =
+            |volume: bollard::models::Volume| VolumeFacts { name: volume.name, labels: volume.labels };
         Ok(list.volumes.unwrap_or_default().into_iter().map(facts).collect())
     }
 
@@ -46,13 +39,8 @@ impl Docker {
     /// # Errors
     /// When the engine refuses.
     pub async fn create_volume(&self, request: VolumeCreateRequest) -> Result<(), DockerError> {
-        let doing = format!(
-            "create the volume {}",
-            request.name.as_deref().unwrap_or_default()
-        );
-        within(&doing, CALL, self.api().await?.create_volume(request))
-            .await
-            .map(drop)
+        let doing = format!("create the volume {}", request.name.as_deref().unwrap_or_default());
+        within(&doing, CALL, self.api().await?.create_volume(request)).await.map(drop)
     }
 
     /// Removes a volume with its data; one that is not there is removed.

@@ -50,16 +50,10 @@ pub async fn read_header(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Opti
         0 | 1 => Channel::Stdout,
         2 => Channel::Stderr,
         _ => {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "not a frame of Docker's",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "not a frame of Docker's"));
         }
     };
-    Ok(Some(Header {
-        channel,
-        length: u32::from_be_bytes(length),
-    }))
+    Ok(Some(Header { channel, length: u32::from_be_bytes(length) }))
 }
 
 #[cfg(test)]

@@ -90,10 +90,7 @@ impl DockerStreams {
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(refused(response).await);
         }
-        hyper::upgrade::on(response)
-            .await
-            .map(TokioIo::new)
-            .map_err(StreamError::Http)
+        hyper::upgrade::on(response).await.map(TokioIo::new).map_err(StreamError::Http)
     }
 
     /// Reads what Docker answers on `path`, for as long as it answers.
@@ -101,9 +98,7 @@ impl DockerStreams {
     /// # Errors
     /// When Docker does not answer in time, or says no.
     pub async fn read(&self, path: &str) -> Result<impl AsyncRead + Send + Unpin + 'static, StreamError> {
-        let response = self
-            .send(Request::get(self.versioned(path)), String::new())
-            .await?;
+        let response = self.send(Request::get(self.versioned(path)), String::new()).await?;
         if !response.status().is_success() {
             return Err(refused(response).await);
         }
@@ -121,22 +116,16 @@ impl DockerStreams {
             .header(header::HOST, "docker")
             .body(Full::new(Bytes::from(body)))
             .map_err(StreamError::Request)?;
-        timeout(ANSWER_TIMEOUT, exchange(&self.socket, request))
-            .await
-            .unwrap_or(Err(StreamError::Timeout))
+        timeout(ANSWER_TIMEOUT, exchange(&self.socket, request)).await.unwrap_or(Err(StreamError::Timeout))
     }
 }
 
 async fn exchange(socket: &Path, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, StreamError> {
     let connection = UnixStream::connect(socket)
         .await
-        .map_err(|source| StreamError::Connect {
-            path: socket.to_owned(),
-            source,
-        })?;
-    let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(connection))
-        .await
-        .map_err(StreamError::Http)?;
+        .map_err(|source| StreamError::Connect { path: socket.to_owned(), source })?;
+    let (mut sender, driver) =
+        hyper::client::conn::http1::handshake(TokioIo::new(connection)).await.map_err(StreamError::Http)?;
     // Ends with the connection; a task of its own, since the stream outlives this call.
     tokio::spawn(driver.with_upgrades());
     sender.send_request(request).await.map_err(StreamError::Http)
@@ -144,20 +133,9 @@ async fn exchange(socket: &Path, request: Request<Full<Bytes>>) -> Result<Respon
 
 async fn refused(response: Response<Incoming>) -> StreamError {
     let status = response.status();
-    let body = timeout(
-        ANSWER_TIMEOUT,
-        Limited::new(response.into_body(), LONGEST_ERROR).collect(),
-    )
-    .await;
-    let body = body
-        .ok()
-        .and_then(Result::ok)
-        .map(http_body_util::Collected::to_bytes)
-        .unwrap_or_default();
-    StreamError::Refused {
-        status,
-        message: docker_message(&body),
-    }
+    let body = timeout(ANSWER_TIMEOUT, Limited::new(response.into_body(), LONGEST_ERROR).collect()).await;
+    let body = body.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    StreamError::Refused { status, message: docker_message(&body) }
 }
 
 fn docker_message(body: &[u8]) -> String {

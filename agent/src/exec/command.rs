@@ -193,16 +193,10 @@ impl Command {
 
     fn check_length(self) -> Result<Self, CommandError> {
         let arguments: usize = self.argv.iter().map(|argument| argument.len() + 1).sum();
-        let variables: usize = self
-            .environment
-            .iter()
-            .map(|(name, value)| name.len() + value.len() + 2)
-            .sum();
+        let variables: usize =
+            self.environment.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
         match arguments.saturating_add(variables) {
-            bytes if bytes > LONGEST => Err(CommandError::TooLong {
-                bytes,
-                limit: LONGEST,
-            }),
+            bytes if bytes > LONGEST => Err(CommandError::TooLong { bytes, limit: LONGEST }),
             _ => Ok(self),
         }
     }
@@ -228,10 +222,7 @@ mod tests {
         assert_eq!(refused(&[]), CommandError::Empty);
         assert_eq!(refused(&[""]), CommandError::Empty);
         assert_eq!(refused(&["a", "b\0c"]), CommandError::Nul("an argument"));
-        assert!(matches!(
-            refused(&["a", &"x".repeat(LONGEST)]),
-            CommandError::TooLong { .. }
-        ));
+        assert!(matches!(refused(&["a", &"x".repeat(LONGEST)]), CommandError::TooLong { .. }));
     }
 
     #[test]
@@ -244,13 +235,7 @@ mod tests {
             assert!(command().with_user(user).is_err(), "{user}");
         }
         assert!(command().with_working_directory("tmp").is_err());
-        assert_eq!(
-            command()
-                .with_working_directory("/tmp")
-                .unwrap()
-                .working_directory(),
-            Some("/tmp")
-        );
+        assert_eq!(command().with_working_directory("/tmp").unwrap().working_directory(), Some("/tmp"));
         for name in ["", "1A", "A=B", "A B"] {
             let variables = BTreeMap::from([(name.to_owned(), String::new())]);
             assert!(command().with_environment(variables).is_err(), "{name}");

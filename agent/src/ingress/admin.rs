@@ -44,9 +44,8 @@ pub(super) async fn load(socket: &Path, config: Vec<u8>) -> Result<(), AdminErro
 
 async fn post(socket: &Path, config: Vec<u8>) -> Result<(), AdminError> {
     let stream = UnixStream::connect(socket).await.map_err(AdminError::Connect)?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(http_error)?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(http_error)?;
     let driver = tokio::spawn(connection);
     // On a unix socket Caddy wants an empty Host.
     let request = Request::post("/load")
@@ -56,18 +55,12 @@ async fn post(socket: &Path, config: Vec<u8>) -> Result<(), AdminError> {
         .map_err(http_error)?;
     let answer = sender.send_request(request).await.map_err(http_error)?;
     let status = answer.status();
-    let body = Limited::new(answer.into_body(), MAX_ANSWER)
-        .collect()
-        .await
-        .map_err(AdminError::Http)?;
+    let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await.map_err(AdminError::Http)?;
     driver.abort();
     if status.is_success() {
         return Ok(());
     }
-    Err(AdminError::Refused {
-        status,
-        answer: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
-    })
+    Err(AdminError::Refused { status, answer: String::from_utf8_lossy(&body.to_bytes()).into_owned() })
 }
 
 fn http_error(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> AdminError {

@@ -97,10 +97,7 @@ mod tests {
             .unwrap()
             .iter()
             .map(|route| {
-                route["handle"][0]["dynamic_upstreams"]["name"]
-                    .as_str()
-                    .unwrap_or("none")
-                    .to_owned()
+                route["handle"][0]["dynamic_upstreams"]["name"].as_str().unwrap_or("none").to_owned()
             })
             .collect();
         assert_eq!(order, ["api--web", "shop--web", "any--web", "none"]);

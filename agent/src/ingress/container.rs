@@ -14,10 +14,7 @@ pub(super) const SPEC_LABEL: &str = "tidegate.ingress.spec";
 pub(super) fn body(folder: &Path, image: &str, image_id: &str) -> ContainerCreateBody {
     let bind = |from: &str, to: &str, access: &str| format!("{}:{to}:{access}", folder.join(from).display());
     let port = |number: &str| {
-        let binding = PortBinding {
-            host_ip: Some(String::new()),
-            host_port: Some(number.to_owned()),
-        };
+        let binding = PortBinding { host_ip: Some(String::new()), host_port: Some(number.to_owned()) };
         (format!("{number}/tcp"), Some(vec![binding]))
     };
     let host = HostConfig {
@@ -53,11 +50,7 @@ pub(super) fn body(folder: &Path, image: &str, image_id: &str) -> ContainerCreat
     let mut body = ContainerCreateBody {
         image: Some(image.to_owned()),
         entrypoint: Some(vec!["caddy".to_owned()]),
-        cmd: Some(
-            ["run", "--config", "/etc/tidegate/caddy.json"]
-                .map(str::to_owned)
-                .to_vec(),
-        ),
+        cmd: Some(["run", "--config", "/etc/tidegate/caddy.json"].map(str::to_owned).to_vec()),
         exposed_ports: Some(vec!["80/tcp".to_owned(), "443/tcp".to_owned()]),
         user: Some("0:0".to_owned()),
         host_config: Some(host),

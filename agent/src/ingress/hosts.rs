@@ -34,13 +34,7 @@ fn line(text: &mut Vec<u8>, content: &str) {
     // Names are at most 31 + 2 + 63 bytes; a longer one takes several widths and stays whole.
     let width = content.len().saturating_add(1).next_multiple_of(WIDTH);
     text.extend_from_slice(content.as_bytes());
-    text.resize(
-        text.len()
-            .saturating_add(width)
-            .saturating_sub(content.len())
-            .saturating_sub(1),
-        b' ',
-    );
+    text.resize(text.len().saturating_add(width).saturating_sub(content.len()).saturating_sub(1), b' ');
     text.push(b'\n');
 }
 
@@ -50,13 +44,7 @@ fn line(text: &mut Vec<u8>, content: &str) {
 /// When it cannot be read or written.
 pub fn write(path: &Path, entries: &[(Ipv4Addr, String)]) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    let file = options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o644)
-        .open(path)?;
+    let file = options.read(true).write(true).create(true).truncate(false).mode(0o644).open(path)?;
     let former = fs_err::read(path)?;
     let text = render(entries, former.len());
     if text == former {
@@ -95,12 +83,6 @@ mod tests {
         write(&path, &[entry(10, "shop--web")]).unwrap();
         let after = fs_err::metadata(&path).unwrap();
         assert_eq!((before.ino(), before.len()), (after.ino(), after.len()));
-        assert_eq!(
-            fs_err::read_to_string(&path)
-                .unwrap()
-                .matches("shop--web")
-                .count(),
-            1
-        );
+        assert_eq!(fs_err::read_to_string(&path).unwrap().matches("shop--web").count(), 1);
     }
 }

@@ -72,14 +72,7 @@ struct Inner {
 impl Ingress {
     /// With these parts; nothing happens yet.
     pub fn new(docker: Docker, database: Database, settings: IngressSettings) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                docker,
-                database,
-                settings,
-                lock: Mutex::new(()),
-            }),
-        }
+        Self { inner: Arc::new(Inner { docker, database, settings, lock: Mutex::new(()) }) }
     }
 
     /// Everything that it serves, by app.
@@ -87,9 +80,7 @@ impl Ingress {
     /// # Errors
     /// When the database fails.
     pub async fn routes(&self) -> Result<Vec<(AppName, AppRoutes)>, IngressError> {
-        store::all(&self.inner.database)
-            .await
-            .map_err(IngressError::Database)
+        store::all(&self.inner.database).await.map_err(IngressError::Database)
     }
 
     /// Sees to it that the container runs as it should and is attached to every app's network.
@@ -121,10 +112,7 @@ impl Ingress {
     /// When there is no such network.
     pub async fn subnet(&self, app: &AppName) -> Result<String, IngressError> {
         let name = network_name(app);
-        let subnet = self
-            .find(&name)
-            .await?
-            .and_then(|network| network.subnets.into_iter().next());
+        let subnet = self.find(&name).await?.and_then(|network| network.subnets.into_iter().next());
         subnet.ok_or(IngressError::BadNetwork(name))
     }
 
@@ -134,9 +122,7 @@ impl Ingress {
     /// When they could not be stored, or Caddy refuses them; the next [`Ingress::ensure`] tries again.
     pub async fn serve(&self, app: &AppName, routes: &AppRoutes) -> Result<(), IngressError> {
         let _guard = self.inner.lock.lock().await;
-        store::set(&self.inner.database, app, routes)
-            .await
-            .map_err(IngressError::Database)?;
+        store::set(&self.inner.database, app, routes).await.map_err(IngressError::Database)?;
         self.write_hosts().await?;
         if self.write_config().await? == Config::Empty && self.container().await?.is_none() {
             return Ok(());
@@ -153,27 +139,16 @@ impl Ingress {
         let _guard = self.inner.lock.lock().await;
         let name = network_name(app);
         let docker = &self.inner.docker;
-        docker
-            .detach(&name, CONTAINER)
-            .await
-            .map_err(IngressError::Docker)?;
+        docker.detach(&name, CONTAINER).await.map_err(IngressError::Docker)?;
         docker.remove_network(&name).await.map_err(IngressError::Docker)
     }
 
     async fn find(&self, name: &str) -> Result<Option<NetworkFacts>, IngressError> {
-        self.inner
-            .docker
-            .network(name)
-            .await
-            .map_err(IngressError::Docker)
+        self.inner.docker.network(name).await.map_err(IngressError::Docker)
     }
 
     async fn container(&self) -> Result<Option<Container>, IngressError> {
-        self.inner
-            .docker
-            .container(CONTAINER)
-            .await
-            .map_err(IngressError::Docker)
+        self.inner.docker.container(CONTAINER).await.map_err(IngressError::Docker)
     }
 
     async fn ensure_locked(&self) -> Result<(), IngressError> {
@@ -190,11 +165,7 @@ impl Ingress {
         for name in ["etc", "run", "data"] {
             let mut builder = std::fs::DirBuilder::new();
             let folder = self.inner.settings.folder.join(name);
-            builder
-                .recursive(true)
-                .mode(0o700)
-                .create(folder)
-                .map_err(IngressError::File)?;
+            builder.recursive(true).mode(0o700).create(folder).map_err(IngressError::File)?;
         }
         Ok(())
     }
@@ -221,11 +192,7 @@ impl Ingress {
         if fs_err::read(&path).ok().as_ref() != Some(&text) {
             atomic_replace(&path, &text, 0o600).map_err(IngressError::Replace)?;
         }
-        Ok(if all.is_empty() {
-            Config::Empty
-        } else {
-            Config::Routes
-        })
+        Ok(if all.is_empty() { Config::Empty } else { Config::Routes })
     }
 
     async fn ensure_container(&self) -> Result<(), IngressError> {
@@ -251,18 +218,12 @@ impl Ingress {
                 return Ok(());
             }
             docker.stop(&found).await.map_err(failed)?;
-            docker
-                .remove(CONTAINER, AnonymousVolumes::Remove)
-                .await
-                .map_err(failed)?;
+            docker.remove(CONTAINER, AnonymousVolumes::Remove).await.map_err(failed)?;
         }
         docker.create(CONTAINER, "", body).await.map_err(failed)?;
         if let Err(error) = docker.start(CONTAINER).await {
             // Its ports may be taken: nothing is left behind.
-            docker
-                .remove(CONTAINER, AnonymousVolumes::Remove)
-                .await
-                .map_err(failed)?;
+            docker.remove(CONTAINER, AnonymousVolumes::Remove).await.map_err(failed)?;
             return Err(failed(error));
         }
         Ok(())
@@ -277,21 +238,14 @@ impl Ingress {
         }
         let reference = Reference::parse(name);
         let digest = docker.resolve(&reference).await.map_err(IngressError::Docker)?;
-        docker
-            .pull(&reference, &digest, |_| ())
-            .await
-            .map_err(IngressError::Docker)?;
+        docker.pull(&reference, &digest, |_| ()).await.map_err(IngressError::Docker)?;
         let image = docker.image(name).await.map_err(IngressError::Docker)?;
         Ok(image.map(|image| image.id).unwrap_or_default())
     }
 
     async fn attach(&self) -> Result<(), IngressError> {
         let docker = &self.inner.docker;
-        let has = self
-            .container()
-            .await?
-            .map(|container| container.addresses)
-            .unwrap_or_default();
+        let has = self.container().await?.map(|container| container.addresses).unwrap_or_default();
         for network in docker.networks().await.map_err(IngressError::Docker)? {
             let is_ours = network.labels.get(LABEL).is_some_and(|app| !app.is_empty());
             if !is_ours || has.contains_key(&network.name) {
@@ -312,24 +266,16 @@ impl Ingress {
         let mut last = IngressError::NoSubnet(name.to_owned());
         for skip in 0..SUBNET_TRIES {
             let networks = self.inner.docker.networks().await.map_err(IngressError::Docker)?;
-            let in_use = networks
-                .iter()
-                .flat_map(|network| network.subnets.iter().map(String::as_str));
+            let in_use = networks.iter().flat_map(|network| network.subnets.iter().map(String::as_str));
             let Some(subnet) = subnet::free(in_use, skip) else {
                 break;
             };
-            let pool = IpamConfig {
-                subnet: Some(subnet),
-                ..IpamConfig::default()
-            };
+            let pool = IpamConfig { subnet: Some(subnet), ..IpamConfig::default() };
             let request = NetworkCreateRequest {
                 name: name.to_owned(),
                 // No way out, and none from the host: only the ingress and the app's services stand on it.
                 internal: Some(true),
-                ipam: Some(Ipam {
-                    config: Some(vec![pool]),
-                    ..Ipam::default()
-                }),
+                ipam: Some(Ipam { config: Some(vec![pool]), ..Ipam::default() }),
                 labels: Some(HashMap::from([(LABEL.to_owned(), app.to_string())])),
                 ..NetworkCreateRequest::default()
             };
@@ -344,9 +290,7 @@ impl Ingress {
     async fn load(&self) -> Result<(), IngressError> {
         let folder = &self.inner.settings.folder;
         let config = fs_err::read(folder.join("etc/caddy.json")).map_err(IngressError::File)?;
-        admin::load(&folder.join("run/admin.sock"), config)
-            .await
-            .map_err(IngressError::Admin)
+        admin::load(&folder.join("run/admin.sock"), config).await.map_err(IngressError::Admin)
     }
 
     /// Waits until Caddy has the configuration: a fresh container needs a moment.
@@ -373,12 +317,7 @@ enum Config {
 
 /// An endpoint with a fixed address.
 pub(crate) fn fixed_endpoint(address: Ipv4Addr) -> EndpointSettings {
-    let ipam = EndpointIpamConfig {
-        ipv4_address: Some(address.to_string()),
-        ..EndpointIpamConfig::default()
-    };
-    EndpointSettings {
-        ipam_config: Some(ipam),
-        ..EndpointSettings::default()
-    }
+    let ipam =
+        EndpointIpamConfig { ipv4_address: Some(address.to_string()), ..EndpointIpamConfig::default() };
+    EndpointSettings { ipam_config: Some(ipam), ..EndpointSettings::default() }
 }

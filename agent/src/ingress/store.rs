@@ -49,13 +49,7 @@ fn select(connection: &Connection) -> rusqlite::Result<Vec<(AppName, AppRoutes)>
             continue;
         };
         let service = ServiceName::new(row.get::<_, String>(1)?);
-        found
-            .entry(app(row)?)
-            .or_default()
-            .targets
-            .entry(service)
-            .or_default()
-            .push(address);
+        found.entry(app(row)?).or_default().targets.entry(service).or_default().push(address);
     }
     Ok(found.into_iter().collect())
 }
@@ -68,21 +62,13 @@ fn app(row: &rusqlite::Row<'_>) -> rusqlite::Result<AppName> {
 /// Replaces what the ingress serves for one app.
 pub(super) async fn set(database: &Database, app: &AppName, routes: &AppRoutes) -> Result<(), DatabaseError> {
     let (app, routes) = (app.to_string(), routes.clone());
-    database
-        .write(move |transaction| replace(transaction, &app, &routes))
-        .await
+    database.write(move |transaction| replace(transaction, &app, &routes)).await
 }
 
 fn replace(t: &Transaction<'_>, app: &str, routes: &AppRoutes) -> rusqlite::Result<()> {
     t.execute("DELETE FROM ingress_route WHERE app = ?1", [app])?;
     t.execute("DELETE FROM ingress_target WHERE app = ?1", [app])?;
-    for Route {
-        service,
-        host,
-        path,
-        port,
-    } in &routes.routes
-    {
+    for Route { service, host, path, port } in &routes.routes {
         t.execute(
             "INSERT INTO ingress_route (app, service, host, path, port) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![app, service.as_str(), host, path, port],

@@ -21,10 +21,7 @@ impl Net {
         let (address, bits) = text.split_once('/')?;
         let address: Ipv4Addr = address.parse().ok()?;
         let bits: u32 = bits.parse().ok().filter(|bits| *bits <= 32)?;
-        Some(Self {
-            base: u32::from(address),
-            bits,
-        })
+        Some(Self { base: u32::from(address), bits })
     }
 
     fn overlaps(self, other: Self) -> bool {
@@ -37,13 +34,9 @@ impl Net {
 /// The first free subnet, given those in use; `skip` passes over that many, after one turned out to be taken.
 pub fn free<'s>(in_use: impl Iterator<Item = &'s str>, skip: usize) -> Option<String> {
     let taken: Vec<Net> = in_use.filter_map(Net::parse).collect();
-    let all = (0..COUNT).map(|n| Net {
-        base: FIRST.saturating_add(n << 8),
-        bits: MASK_BITS,
-    });
+    let all = (0..COUNT).map(|n| Net { base: FIRST.saturating_add(n << 8), bits: MASK_BITS });
     let mut open = all.filter(|net| !taken.iter().any(|other| other.overlaps(*net)));
-    open.nth(skip)
-        .map(|net| format!("{}/{MASK_BITS}", Ipv4Addr::from(net.base)))
+    open.nth(skip).map(|net| format!("{}/{MASK_BITS}", Ipv4Addr::from(net.base)))
 }
 
 /// The address of a place in a subnet.
@@ -59,10 +52,7 @@ mod tests {
     #[test]
     fn the_first_free_one_is_taken() {
         assert_eq!(free([].into_iter(), 0).unwrap(), "198.18.0.0/24");
-        assert_eq!(
-            free(["198.18.0.0/23", "10.0.0.0/8"].into_iter(), 0).unwrap(),
-            "198.18.2.0/24"
-        );
+        assert_eq!(free(["198.18.0.0/23", "10.0.0.0/8"].into_iter(), 0).unwrap(), "198.18.2.0/24");
         assert_eq!(free(["198.18.1.128/25"].into_iter(), 1).unwrap(), "198.18.2.0/24");
         assert_eq!(free(["0.0.0.0/0"].into_iter(), 0), None);
     }

@@ -49,21 +49,11 @@ fn starts(logs: &Logs, query: &LogQuery) -> Starts {
     let filters = HashMap::from([
         ("type".to_owned(), vec!["container".to_owned()]),
         ("event".to_owned(), vec!["start".to_owned()]),
-        (
-            "label".to_owned(),
-            vec![format!("{}={}", labels::PROJECT, query.app)],
-        ),
+        ("label".to_owned(), vec![format!("{}={}", labels::PROJECT, query.app)]),
     ]);
     let now = logs.clock.now();
     let since = format!("{}.{:09}", now.as_second(), now.subsec_nanosecond());
-    logs.docker
-        .events(Some(
-            EventsOptionsBuilder::default()
-                .since(&since)
-                .filters(&filters)
-                .build(),
-        ))
-        .boxed()
+    logs.docker.events(Some(EventsOptionsBuilder::default().since(&since).filters(&filters).build())).boxed()
 }
 
 /// A container that is or was followed.
@@ -158,11 +148,7 @@ impl Following {
     async fn open_again(&mut self, found: Source) -> Result<(), LogsError> {
         let read_to = self.known.get(&found.id).map(|known| known.read_to);
         let unread = read_to.and_then(|at| at.checked_add(SignedDuration::from_nanos(1)).ok());
-        let query = LogQuery {
-            since: unread.max(self.query.since),
-            tail: None,
-            ..self.query.clone()
-        };
+        let query = LogQuery { since: unread.max(self.query.since), tail: None, ..self.query.clone() };
         self.open(found, &query).await
     }
 
@@ -170,15 +156,8 @@ impl Following {
         let lines = source::open(&self.logs.docker, &self.logs.streams, found.clone(), query).await?;
         let items = lines.map(Some).chain(stream::iter([None]));
         self.open.insert(found.id.clone(), items.boxed());
-        let read_to = self
-            .known
-            .get(&found.id)
-            .map_or_else(|| self.logs.clock.now(), |known| known.read_to);
-        let known = Known {
-            source: found,
-            read_to,
-            started_again: StartedAgain::No,
-        };
+        let read_to = self.known.get(&found.id).map_or_else(|| self.logs.clock.now(), |known| known.read_to);
+        let known = Known { source: found, read_to, started_again: StartedAgain::No };
         self.known.insert(known.source.id.clone(), known);
         Ok(())
     }
@@ -187,10 +166,7 @@ impl Following {
 fn started(event: EventMessage) -> Option<Source> {
     let actor = event.actor?;
     let mut attributes = actor.attributes?;
-    if attributes
-        .get(labels::ONE_OFF)
-        .is_some_and(|one_off| one_off == "True")
-    {
+    if attributes.get(labels::ONE_OFF).is_some_and(|one_off| one_off == "True") {
         return None;
     }
     Some(Source {

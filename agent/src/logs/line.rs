@@ -33,8 +33,7 @@ impl Assembler {
     /// Takes more of the same write.
     pub(super) fn more(&mut self, text: &[u8]) -> Option<Piece> {
         if let Some(end) = text.strip_suffix(b"\n") {
-            self.text
-                .extend_from_slice(end.strip_suffix(b"\r").unwrap_or(end));
+            self.text.extend_from_slice(end.strip_suffix(b"\r").unwrap_or(end));
             return self.finish();
         }
         self.text.extend_from_slice(text);
@@ -51,18 +50,13 @@ impl Assembler {
     /// The line is over, line feed or not.
     pub(super) fn finish(&mut self) -> Option<Piece> {
         let at = self.at.take()?;
-        Some(Piece {
-            at,
-            text: std::mem::take(&mut self.text),
-        })
+        Some(Piece { at, text: std::mem::take(&mut self.text) })
     }
 }
 
 fn split_stamp(payload: &[u8]) -> (Option<Timestamp>, &[u8]) {
     let mut parts = payload.splitn(2, |byte| *byte == b' ');
-    let stamp = parts
-        .next()
-        .and_then(|stamp| std::str::from_utf8(stamp).ok()?.trim_end().parse().ok());
+    let stamp = parts.next().and_then(|stamp| std::str::from_utf8(stamp).ok()?.trim_end().parse().ok());
     match stamp {
         // Docker leaves the space out after the stamp of an empty line in some versions.
         Some(at) => (Some(at), parts.next().unwrap_or(b"\n")),
@@ -78,10 +72,8 @@ mod tests {
 
     fn feed(payloads: &[&str]) -> Vec<String> {
         let mut assembler = Assembler::default();
-        let mut lines: Vec<_> = payloads
-            .iter()
-            .filter_map(|payload| assembler.stamped(payload.as_bytes()))
-            .collect();
+        let mut lines: Vec<_> =
+            payloads.iter().filter_map(|payload| assembler.stamped(payload.as_bytes())).collect();
         lines.extend(assembler.finish().filter(|piece| !piece.text.is_empty()));
         lines
             .into_iter()
@@ -91,30 +83,17 @@ mod tests {
 
     #[test]
     fn the_stamp_is_split_off() {
-        assert_eq!(
-            feed(&[&format!("{STAMP} hello world\n")]),
-            [format!("{STAMP}|hello world")]
-        );
+        assert_eq!(feed(&[&format!("{STAMP} hello world\n")]), [format!("{STAMP}|hello world")]);
         assert_eq!(feed(&[&format!("{STAMP} \n")]), [format!("{STAMP}|")]);
-        assert_eq!(
-            feed(&[&format!("{STAMP} from a terminal\r\n")]),
-            [format!("{STAMP}|from a terminal")]
-        );
+        assert_eq!(feed(&[&format!("{STAMP} from a terminal\r\n")]), [format!("{STAMP}|from a terminal")]);
     }
 
     #[test]
     fn what_docker_cut_is_put_together_with_the_first_stamp() {
         let later = "2026-11-21T08:09:11.000000000Z";
         assert_eq!(
-            feed(&[
-                &format!("{STAMP} one "),
-                &format!("{later} line\n"),
-                &format!("{later} next")
-            ]),
-            [
-                format!("{STAMP}|one line"),
-                "2026-11-21T08:09:11Z|next".to_owned()
-            ]
+            feed(&[&format!("{STAMP} one "), &format!("{later} line\n"), &format!("{later} next")]),
+            [format!("{STAMP}|one line"), "2026-11-21T08:09:11Z|next".to_owned()]
         );
     }
 
@@ -123,15 +102,9 @@ mod tests {
         let mut assembler = Assembler::default();
         assert_eq!(assembler.stamped(format!("{STAMP} ").as_bytes()), None);
         let piece = assembler.more(&vec![b'x'; LONGEST]).unwrap();
-        assert_eq!(
-            (piece.text.len(), piece.at.to_string().as_str()),
-            (LONGEST, STAMP)
-        );
+        assert_eq!((piece.text.len(), piece.at.to_string().as_str()), (LONGEST, STAMP));
         let rest = assembler.more(b"end\n").unwrap();
-        assert_eq!(
-            (rest.text.as_slice(), rest.at.to_string().as_str()),
-            (&b"end"[..], STAMP)
-        );
+        assert_eq!((rest.text.as_slice(), rest.at.to_string().as_str()), (&b"end"[..], STAMP));
         assert_eq!(assembler.finish(), None);
     }
 }

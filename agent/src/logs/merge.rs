@@ -52,39 +52,19 @@ mod tests {
     }
 
     fn log(container: &str, seconds: &[i64]) -> Lines {
-        let lines: Vec<_> = seconds
-            .iter()
-            .map(|second| Ok(line(container, *second)))
-            .collect();
+        let lines: Vec<_> = seconds.iter().map(|second| Ok(line(container, *second))).collect();
         stream::iter(lines).boxed()
     }
 
     #[tokio::test]
     async fn lines_come_by_time_and_keep_their_own_order() {
-        let merged: Vec<_> = by_time(vec![
-            log("a", &[1, 4, 4, 9]),
-            log("b", &[]),
-            log("c", &[2, 3, 10]),
-        ])
-        .try_collect()
-        .await
-        .unwrap();
-        let order: Vec<_> = merged
-            .iter()
-            .map(|line| (line.container.as_str(), line.at.as_second()))
-            .collect();
-        assert_eq!(
-            order,
-            [
-                ("a", 1),
-                ("c", 2),
-                ("c", 3),
-                ("a", 4),
-                ("a", 4),
-                ("a", 9),
-                ("c", 10)
-            ]
-        );
+        let merged: Vec<_> = by_time(vec![log("a", &[1, 4, 4, 9]), log("b", &[]), log("c", &[2, 3, 10])])
+            .try_collect()
+            .await
+            .unwrap();
+        let order: Vec<_> =
+            merged.iter().map(|line| (line.container.as_str(), line.at.as_second())).collect();
+        assert_eq!(order, [("a", 1), ("c", 2), ("c", 3), ("a", 4), ("a", 4), ("a", 9), ("c", 10)]);
     }
 
     #[tokio::test]

@@ -118,11 +118,7 @@ pub type Lines = BoxStream<'static, Result<LogLine, LogsError>>;
 impl Logs {
     /// `docker` and `streams` have to lead to the same daemon, which has to be on this machine.
     pub fn new(docker: Docker, streams: DockerStreams, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            docker,
-            streams,
-            clock,
-        }
+        Self { docker, streams, clock }
     }
 
     /// Starts reading.

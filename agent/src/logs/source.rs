@@ -31,33 +31,18 @@ pub(super) struct Source {
 
 /// The containers that the query is about, stopped ones too.
 pub(super) async fn containers(docker: &Docker, query: &LogQuery) -> Result<Vec<Source>, LogsError> {
-    let filters = HashMap::from([(
-        "label".to_owned(),
-        vec![format!("{}={}", labels::PROJECT, query.app)],
-    )]);
-    let options = ListContainersOptionsBuilder::default()
-        .all(true)
-        .filters(&filters)
-        .build();
+    let filters = HashMap::from([("label".to_owned(), vec![format!("{}={}", labels::PROJECT, query.app)])]);
+    let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
     let all = docker
         .list_containers(Some(options))
         .await
-        .map_err(|source| LogsError::Docker {
-            app: query.app.clone(),
-            source,
-        })?;
+        .map_err(|source| LogsError::Docker { app: query.app.clone(), source })?;
     let all: Vec<Source> = all.into_iter().filter_map(source).collect();
     if all.is_empty() {
-        return Err(LogsError::NoApp {
-            app: query.app.clone(),
-        });
+        return Err(LogsError::NoApp { app: query.app.clone() });
     }
     let services: BTreeSet<&str> = all.iter().map(|source| source.service.as_str()).collect();
-    if let Some(unknown) = query
-        .services
-        .iter()
-        .find(|service| !services.contains(service.as_str()))
-    {
+    if let Some(unknown) = query.services.iter().find(|service| !services.contains(service.as_str())) {
         return Err(LogsError::NoService {
             app: query.app.clone(),
             service: unknown.clone(),
@@ -70,19 +55,13 @@ pub(super) async fn containers(docker: &Docker, query: &LogQuery) -> Result<Vec<
 
 fn source(container: ContainerSummary) -> Option<Source> {
     let mut of_compose = container.labels?;
-    if of_compose
-        .get(labels::ONE_OFF)
-        .is_some_and(|one_off| one_off == "True")
-    {
+    if of_compose.get(labels::ONE_OFF).is_some_and(|one_off| one_off == "True") {
         return None;
     }
     let names = container.names.unwrap_or_default();
     Some(Source {
         id: container.id?,
-        name: names
-            .first()
-            .map(|name| name.trim_start_matches('/').to_owned())
-            .unwrap_or_default(),
+        name: names.first().map(|name| name.trim_start_matches('/').to_owned()).unwrap_or_default(),
         service: of_compose.remove(labels::SERVICE)?,
     })
 }
@@ -97,19 +76,13 @@ pub(super) async fn open(
     let inspected = docker
         .inspect_container(&source.id, None::<InspectContainerOptions>)
         .await
-        .map_err(|error| LogsError::Docker {
-            app: query.app.clone(),
-            source: error,
-        })?;
+        .map_err(|error| LogsError::Docker { app: query.app.clone(), source: error })?;
     let terminal = inspected.config.and_then(|config| config.tty).unwrap_or(false);
     let framing = if terminal { Framing::Raw } else { Framing::Frames };
     let stream = streams
         .read(&path(&source.id, query))
         .await
-        .map_err(|error| LogsError::Stream {
-            container: source.name.clone(),
-            source: error,
-        })?;
+        .map_err(|error| LogsError::Stream { container: source.name.clone(), source: error })?;
     let (since, until) = (query.since, query.until);
     let within =
         move |at: Timestamp| since.is_none_or(|since| at >= since) && until.is_none_or(|until| at < until);
@@ -125,12 +98,7 @@ fn path(id: &str, query: &LogQuery) -> String {
     let mut path = format!("/containers/{id}/logs?stdout=true&stderr=true&timestamps=true&follow={follow}");
     let bounds = [
         ("since", query.since.map(|since| since.as_second().to_string())),
-        (
-            "until",
-            query
-                .until
-                .map(|until| until.as_second().saturating_add(1).to_string()),
-        ),
+        ("until", query.until.map(|until| until.as_second().saturating_add(1).to_string())),
         ("tail", query.tail.map(|tail| tail.to_string())),
     ];
     for (name, value) in bounds {
@@ -184,10 +152,7 @@ where
             Err(error) => {
                 reader.ended = true;
                 (reader.stdout, reader.stderr) = (Assembler::default(), Assembler::default());
-                let error = LogsError::Broken {
-                    container: reader.source.name.clone(),
-                    source: error,
-                };
+                let error = LogsError::Broken { container: reader.source.name.clone(), source: error };
                 Some((Err(error), reader))
             }
         }
@@ -234,11 +199,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                 Channel::Stdout => &mut self.stdout,
                 Channel::Stderr => &mut self.stderr,
             };
-            let piece = if is_first {
-                assembler.stamped(&text)
-            } else {
-                assembler.more(&text)
-            };
+            let piece = if is_first { assembler.stamped(&text) } else { assembler.more(&text) };
             if let Some(piece) = piece {
                 return Ok(Some((channel, piece)));
             }
@@ -247,13 +208,10 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     /// Lines that have no line feed yet and will get none.
     fn rest(&mut self) -> Option<(Channel, Piece)> {
-        [
-            (Channel::Stdout, &mut self.stdout),
-            (Channel::Stderr, &mut self.stderr),
-        ]
-        .into_iter()
-        .find_map(|(channel, assembler)| Some((channel, assembler.finish()?)))
-        .filter(|(_, piece)| !piece.text.is_empty())
+        [(Channel::Stdout, &mut self.stdout), (Channel::Stderr, &mut self.stderr)]
+            .into_iter()
+            .find_map(|(channel, assembler)| Some((channel, assembler.finish()?)))
+            .filter(|(_, piece)| !piece.text.is_empty())
     }
 
     fn line(&self, channel: Channel, piece: Piece) -> LogLine {

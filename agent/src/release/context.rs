@@ -56,11 +56,7 @@ pub struct Context {
 impl Context {
     /// Adds an event to the release. Events that cannot be stored are dropped: they are for eyes only.
     pub async fn emit(&self, kind: EventKind) {
-        match self
-            .store
-            .event(&self.id.app, self.id.release, (kind, self.clock.now()))
-            .await
-        {
+        match self.store.event(&self.id.app, self.id.release, (kind, self.clock.now())).await {
             Ok(()) => self.changed.send_modify(|count| *count = count.wrapping_add(1)),
             Err(error) => {
                 tracing::warn!(release = %self.id.label(), %error, "an event of a release was lost")
@@ -70,11 +66,7 @@ impl Context {
 
     /// How far a step is.
     pub async fn progress(&self, step: &str, text: impl Into<String>) {
-        self.emit(EventKind::Progress {
-            step: step.to_owned(),
-            text: text.into(),
-        })
-        .await;
+        self.emit(EventKind::Progress { step: step.to_owned(), text: text.into() }).await;
     }
 
     /// A service of the plan.
@@ -91,17 +83,13 @@ impl Context {
             };
             let planned = self.planned(&target)?;
             let name = planned.new.first().map(|new| new.first_name().to_owned());
-            let name = name
-                .or_else(|| planned.old.first().map(|old| old.name.clone()))
-                .unwrap_or_default();
+            let name = name.or_else(|| planned.old.first().map(|old| old.name.clone())).unwrap_or_default();
             let container = self
                 .docker
                 .container(&name)
                 .await
                 .map_err(|e| docker_failure("a service's namespace", &e))?;
-            let id = container
-                .map(|container| container.id)
-                .ok_or_else(|| lost(&target))?;
+            let id = container.map(|container| container.id).ok_or_else(|| lost(&target))?;
             *mode = format!("container:{id}");
         }
         Ok(service)
@@ -117,11 +105,8 @@ impl Context {
         let asked = |error: DockerError| docker_failure(format!("the container {}", new.name), &error);
         let image = self.docker.image(&service.image).await.map_err(asked)?;
         let image = image.ok_or_else(|| {
-            Failure::new(
-                format!("the image {} is gone", service.image),
-                "it was here when it was pulled",
-            )
-            .hint("deploy again")
+            Failure::new(format!("the image {} is gone", service.image), "it was here when it was pulled")
+                .hint("deploy again")
         })?;
         let label = self.id.label();
         let inherited = self.inherited(service, &image.volumes).await.map_err(asked)?;
@@ -160,12 +145,8 @@ impl Context {
         let Some(old) = planned.old.first() else {
             return Ok(Vec::new());
         };
-        let volumes = self
-            .docker
-            .container(&old.id)
-            .await?
-            .map(|container| container.volumes)
-            .unwrap_or_default();
+        let volumes =
+            self.docker.container(&old.id).await?.map(|container| container.volumes).unwrap_or_default();
         let is_anonymous = |target: &str| {
             let own = service.volumes.iter().any(|volume| {
                 volume.target == *target && volume.source.is_empty() && volume.kind == "volume"
@@ -173,10 +154,7 @@ impl Context {
             let covered = service.volumes.iter().any(|volume| volume.target == *target);
             own || (!covered && declared.iter().any(|declared| declared == target))
         };
-        Ok(volumes
-            .into_iter()
-            .filter(|(target, _)| is_anonymous(target))
-            .collect())
+        Ok(volumes.into_iter().filter(|(target, _)| is_anonymous(target)).collect())
     }
 
     /// The containers of a service that this release made and that are there.
@@ -196,11 +174,7 @@ impl Context {
 
     /// The restart policy that the file asks for.
     pub fn wanted_restart(&self, service: &str) -> RestartPolicy {
-        self.project
-            .services
-            .get(service)
-            .map(body::restart_policy)
-            .unwrap_or_default()
+        self.project.services.get(service).map(body::restart_policy).unwrap_or_default()
     }
 }
 
@@ -218,11 +192,10 @@ pub fn docker_failure(what: impl Into<String>, error: &DockerError) -> Failure {
     let what = what.into();
     let failure = Failure::caused_by(format!("{what}: Docker refused"), error);
     match error {
-        DockerError::Unreachable { .. } | DockerError::Deadline { .. } => Failure {
-            what: format!("{what}: Docker does not answer"),
-            ..failure
+        DockerError::Unreachable { .. } | DockerError::Deadline { .. } => {
+            Failure { what: format!("{what}: Docker does not answer"), ..failure }
+                .hint("see `systemctl status docker` on the droplet")
         }
-        .hint("see `systemctl status docker` on the droplet"),
         DockerError::NotFound { .. } | DockerError::Conflict { .. } | DockerError::Refused { .. } => failure,
     }
 }

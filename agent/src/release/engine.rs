@@ -155,10 +155,7 @@ impl Engine {
     /// With these parts; nothing happens yet. The database has run [`super::migrations`].
     pub fn new(docker: Docker, database: Database, clock: Arc<dyn Clock>, settings: EngineSettings) -> Self {
         let paths = AppPaths::new(settings.state);
-        let ingress = IngressSettings {
-            folder: paths.ingress(),
-            image: settings.ingress_image,
-        };
+        let ingress = IngressSettings { folder: paths.ingress(), image: settings.ingress_image };
         let inner = Inner {
             ingress: Ingress::new(docker.clone(), database.clone(), ingress),
             store: ReleaseStore::new(database),
@@ -168,9 +165,7 @@ impl Engine {
             policy: settings.policy,
             live: Mutex::default(),
         };
-        Self {
-            inner: Arc::new(inner),
-        }
+        Self { inner: Arc::new(inner) }
     }
 
     /// The engine's Docker.
@@ -193,48 +188,23 @@ impl Engine {
     pub async fn deploy(&self, input: DeployInput, actor: &str) -> Result<Release, EngineError> {
         let app = input.app.clone();
         if let Some(release) = self.earlier(&input).await? {
-            return Ok(Release {
-                app,
-                release,
-                joined: Joined::Existing,
-            });
+            return Ok(Release { app, release, joined: Joined::Existing });
         }
         let reservation = self.reserve(&app, ("a release", actor))?;
         self.refuse_unfinished(&app).await?;
         let (loaded, plan) = self.prepare(&input).await?;
-        let begun = self
-            .inner
-            .store
-            .begin(&input, actor, self.inner.clock.now())
-            .await;
+        let begun = self.inner.store.begin(&input, actor, self.inner.clock.now()).await;
         let release = begun.map_err(EngineError::Database)?;
-        let id = ReleaseId {
-            app: app.clone(),
-            release,
-        };
+        let id = ReleaseId { app: app.clone(), release };
         if let Err(error) = input.keep(&self.inner.paths.release(&app, release)) {
             let failure = Failure::caused_by("the release's files could not be kept", &error)
                 .hint("see that the droplet has space: `tidegate info`");
-            run::finish_unbegun(&self.inner, &id, failure.clone())
-                .await
-                .map_err(EngineError::Database)?;
+            run::finish_unbegun(&self.inner, &id, failure.clone()).await.map_err(EngineError::Database)?;
             return Err(EngineError::Refused(vec![failure]));
         }
         reservation.began(release);
-        tokio::spawn(run::start(
-            reservation,
-            run::Begun {
-                id,
-                input,
-                loaded,
-                plan,
-            },
-        ));
-        Ok(Release {
-            app,
-            release,
-            joined: Joined::Began,
-        })
+        tokio::spawn(run::start(reservation, run::Begun { id, input, loaded, plan }));
+        Ok(Release { app, release, joined: Joined::Began })
     }
 
     /// Events of a release with a higher number than `after`, until its last one.
@@ -263,11 +233,7 @@ impl Engine {
     /// # Errors
     /// When the database fails.
     pub async fn releases(&self, app: &AppName) -> Result<Vec<ReleaseRow>, EngineError> {
-        self.inner
-            .store
-            .releases(Some(app))
-            .await
-            .map_err(EngineError::Database)
+        self.inner.store.releases(Some(app)).await.map_err(EngineError::Database)
     }
 
     /// Takes an app off the droplet; what was removed, line by line. An app that is not there is removed already.
@@ -288,12 +254,7 @@ impl Engine {
 
     /// Asks a running release to be taken back. True when one was running.
     pub fn cancel(&self, app: &AppName, why: &str) -> bool {
-        let live = self
-            .inner
-            .live()
-            .get(app)
-            .filter(|live| live.release.is_some())
-            .cloned();
+        let live = self.inner.live().get(app).filter(|live| live.release.is_some()).cloned();
         live.map(|live| live.cancel.cancel(why)).is_some()
     }
 
@@ -336,18 +297,10 @@ impl Engine {
                 }
             }
         }
-        let rows = self
-            .inner
-            .store
-            .releases(None)
-            .await
-            .map_err(EngineError::Database)?;
+        let rows = self.inner.store.releases(None).await.map_err(EngineError::Database)?;
         let mut resumed = Vec::new();
         for row in rows.into_iter().filter(is_unfinished) {
-            let id = ReleaseId {
-                app: row.app.clone(),
-                release: row.number,
-            };
+            let id = ReleaseId { app: row.app.clone(), release: row.number };
             let reservation = self.reserve(&row.app, ("a release", &row.actor))?;
             reservation.began(row.number);
             tracing::info!(release = %id.label(), "the release was cut off; it is finished or undone now");
@@ -364,10 +317,7 @@ impl Engine {
         let folder = self.inner.paths.project(&input.app);
         let loaded = load::project(input, &folder).map_err(EngineError::Refused)?;
         let policy = Policy::load(&self.inner.policy).map_err(|error| {
-            EngineError::Refused(vec![Failure::caused_by(
-                "the droplet's policy cannot be read",
-                &error,
-            )])
+            EngineError::Refused(vec![Failure::caused_by("the droplet's policy cannot be read", &error)])
         })?;
         let refused = policy.refusals(&input.app, &loaded.project);
         if !refused.is_empty() {
@@ -391,19 +341,13 @@ impl Engine {
             return Ok(None);
         }
         let rows = self.releases(&input.app).await?;
-        Ok(rows
-            .into_iter()
-            .find(|row| row.idempotency_key == input.idempotency_key)
-            .map(|row| row.number))
+        Ok(rows.into_iter().find(|row| row.idempotency_key == input.idempotency_key).map(|row| row.number))
     }
 
     async fn refuse_unfinished(&self, app: &AppName) -> Result<(), EngineError> {
         let rows = self.releases(app).await?;
         match rows.iter().find(|row| is_unfinished(row)) {
-            Some(row) => Err(EngineError::Stuck {
-                app: app.clone(),
-                release: row.number,
-            }),
+            Some(row) => Err(EngineError::Stuck { app: app.clone(), release: row.number }),
             None => Ok(()),
         }
     }
@@ -415,15 +359,8 @@ impl Engine {
     ) -> Result<Reservation, EngineError> {
         let mut live = self.inner.live();
         if let Some(other) = live.get(app) {
-            let Live {
-                what, actor, since, ..
-            } = other.clone();
-            return Err(EngineError::Busy {
-                app: app.clone(),
-                what,
-                actor,
-                since,
-            });
+            let Live { what, actor, since, .. } = other.clone();
+            return Err(EngineError::Busy { app: app.clone(), what, actor, since });
         }
         let entry = Live {
             release: None,
@@ -434,11 +371,7 @@ impl Engine {
             cancel: Cancel::new(),
         };
         live.insert(app.clone(), entry.clone());
-        Ok(Reservation {
-            inner: Arc::clone(&self.inner),
-            app: app.clone(),
-            live: entry,
-        })
+        Ok(Reservation { inner: Arc::clone(&self.inner), app: app.clone(), live: entry })
     }
 }
 
@@ -474,8 +407,6 @@ impl Drop for Reservation {
     fn drop(&mut self) {
         self.inner.live().remove(&self.app);
         // Whoever watches looks once more and sees that it is over.
-        self.live
-            .changed
-            .send_modify(|count| *count = count.wrapping_add(1));
+        self.live.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 }

@@ -25,11 +25,7 @@ pub struct Failure {
 impl Failure {
     /// A failure and its cause.
     pub fn new(what: impl Into<String>, cause: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            cause: cause.into(),
-            ..Self::default()
-        }
+        Self { what: what.into(), cause: cause.into(), ..Self::default() }
     }
 
     /// A failure whose cause is an error with its chain.
@@ -40,19 +36,13 @@ impl Failure {
     /// Where it is.
     #[must_use]
     pub fn at(self, place: impl Into<String>) -> Self {
-        Self {
-            place: place.into(),
-            ..self
-        }
+        Self { place: place.into(), ..self }
     }
 
     /// What to do.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
-        Self {
-            hint: hint.into(),
-            ..self
-        }
+        Self { hint: hint.into(), ..self }
     }
 
     /// Lines to show with it.

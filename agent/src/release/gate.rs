@@ -73,9 +73,7 @@ pub async fn pass(
     }
     let state = match seen.health {
         ContainerHealth::Starting => "its health check has not succeeded yet".to_owned(),
-        _ => format!("it is {} {}", seen.state.word(), seen.health.word())
-            .trim()
-            .to_owned(),
+        _ => format!("it is {} {}", seen.state.word(), seen.health.word()).trim().to_owned(),
     };
     let why = format!("after {} s {state}", service.timeout.as_secs());
     Err(refused(context, service, &seen, why).await)
@@ -84,18 +82,14 @@ pub async fn pass(
 fn judge(container: &Container, first_restarts: u64, ends: Ends) -> Verdict {
     let bad = |why: String| Verdict::Bad(why);
     if container.restarts > first_restarts {
-        return bad(format!(
-            "it keeps ending, the last time with exit code {}",
-            container.exit_code
-        ));
+        return bad(format!("it keeps ending, the last time with exit code {}", container.exit_code));
     }
     match container.state {
         ContainerState::Exited if container.exit_code == 0 && ends != Ends::Never => Verdict::Ended,
         ContainerState::Exited | ContainerState::Dead => bad(exit_reason(container)),
-        ContainerState::Restarting => bad(format!(
-            "it keeps ending, the last time with exit code {}",
-            container.exit_code
-        )),
+        ContainerState::Restarting => {
+            bad(format!("it keeps ending, the last time with exit code {}", container.exit_code))
+        }
         ContainerState::Paused => bad("it is paused".to_owned()),
         ContainerState::Created => Verdict::Waiting,
         ContainerState::Running if ends == Ends::Always => Verdict::Waiting,
@@ -109,17 +103,13 @@ fn judge(container: &Container, first_restarts: u64, ends: Ends) -> Verdict {
 
 fn exit_reason(container: &Container) -> String {
     if container.out_of_memory {
-        return format!(
-            "it needed more than its {} bytes of memory",
-            container.memory_limit
-        );
+        return format!("it needed more than its {} bytes of memory", container.memory_limit);
     }
     match container.exit_code {
         127 => "it ended with exit code 127: its command does not exist in the image".to_owned(),
-        code if code > 128 => format!(
-            "it ended with exit code {code}, by signal {}",
-            code.saturating_sub(128)
-        ),
+        code if code > 128 => {
+            format!("it ended with exit code {code}, by signal {}", code.saturating_sub(128))
+        }
         code => format!("it ended with exit code {code}"),
     }
 }
@@ -144,10 +134,7 @@ async fn refused(context: &Context, service: &PlannedService, container: &Contai
     } else {
         "its last lines and its health check's output are above; `gate.timeout` and `healthcheck.start_period` give it longer"
     };
-    Failure::new(what(service), why)
-        .at(container.name.clone())
-        .hint(hint)
-        .details(details)
+    Failure::new(what(service), why).at(container.name.clone()).hint(hint).details(details)
 }
 
 #[cfg(test)]
@@ -155,12 +142,7 @@ mod tests {
     use super::*;
 
     fn container(state: ContainerState, health: ContainerHealth, exit_code: i64) -> Container {
-        Container {
-            state,
-            health,
-            exit_code,
-            ..Container::default()
-        }
+        Container { state, health, exit_code, ..Container::default() }
     }
 
     #[test]
@@ -174,20 +156,8 @@ mod tests {
             (S::Running, H::None, 0, Ends::Always, Verdict::Waiting),
             (S::Exited, H::None, 0, Ends::Always, Verdict::Ended),
             (S::Exited, H::None, 0, Ends::Maybe, Verdict::Ended),
-            (
-                S::Running,
-                H::Unhealthy,
-                0,
-                Ends::Never,
-                Verdict::Bad("its health check failed".into()),
-            ),
-            (
-                S::Exited,
-                H::None,
-                0,
-                Ends::Never,
-                Verdict::Bad("it ended with exit code 0".into()),
-            ),
+            (S::Running, H::Unhealthy, 0, Ends::Never, Verdict::Bad("its health check failed".into())),
+            (S::Exited, H::None, 0, Ends::Never, Verdict::Bad("it ended with exit code 0".into())),
             (
                 S::Exited,
                 H::None,
@@ -202,11 +172,7 @@ mod tests {
                 "{state:?} {health:?} {exit_code}"
             );
         }
-        let looping = Container {
-            restarts: 3,
-            state: S::Running,
-            ..Container::default()
-        };
+        let looping = Container { restarts: 3, state: S::Running, ..Container::default() };
         assert!(matches!(judge(&looping, 2, Ends::Never), Verdict::Bad(_)));
         assert_eq!(judge(&looping, 3, Ends::Never), Verdict::Well);
     }

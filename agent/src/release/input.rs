@@ -75,9 +75,7 @@ impl fmt::Debug for DeployInput {
 
 impl fmt::Debug for SourceFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SourceFile")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
+        f.debug_struct("SourceFile").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
@@ -139,21 +137,11 @@ impl DeployInput {
     pub fn keep(&self, folder: &Path) -> Result<(), InputError> {
         use std::os::unix::fs::DirBuilderExt as _;
         let mut builder = std::fs::DirBuilder::new();
-        builder
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(InputError::Io)?;
-        let json = serde_json::to_vec(&Stored {
-            format: FORMAT,
-            input: self,
-        })
-        .map_err(InputError::Damaged)?;
+        builder.recursive(true).mode(0o700).create(folder).map_err(InputError::Io)?;
+        let json =
+            serde_json::to_vec(&Stored { format: FORMAT, input: self }).map_err(InputError::Damaged)?;
         atomic_replace(&folder.join(FILE), &json, 0o600).map_err(InputError::Write)?;
-        folder
-            .parent()
-            .map_or(Ok(()), sync_directory)
-            .map_err(InputError::Io)
+        folder.parent().map_or(Ok(()), sync_directory).map_err(InputError::Io)
     }
 
     /// Reads it back.
@@ -163,11 +151,7 @@ impl DeployInput {
     pub fn read(folder: &Path) -> Result<Self, InputError> {
         let json = fs_err::read(folder.join(FILE)).map_err(InputError::Io)?;
         let stored: Stored<Self> = serde_json::from_slice(&json).map_err(InputError::Damaged)?;
-        if stored.format == FORMAT {
-            Ok(stored.input)
-        } else {
-            Err(InputError::Format(stored.format))
-        }
+        if stored.format == FORMAT { Ok(stored.input) } else { Err(InputError::Format(stored.format)) }
     }
 }
 
@@ -192,11 +176,7 @@ mod tests {
     fn input() -> DeployInput {
         DeployInput {
             app: AppName::new("shop").unwrap(),
-            files: vec![SourceFile {
-                path: "compose.yaml".into(),
-                content: vec![0, 255],
-                mode: 0o644,
-            }],
+            files: vec![SourceFile { path: "compose.yaml".into(), content: vec![0, 255], mode: 0o644 }],
             compose_files: vec!["compose.yaml".into()],
             env_files: vec![],
             profiles: vec![],

@@ -55,13 +55,7 @@ impl ReleaseJournal {
         id: ReleaseId,
         changed: watch::Sender<u64>,
     ) -> Self {
-        Self {
-            store,
-            clock,
-            id,
-            changed,
-            begun: Mutex::new(HashMap::new()),
-        }
+        Self { store, clock, id, changed, begun: Mutex::new(HashMap::new()) }
     }
 
     fn event(&self, record: &Record, now: Timestamp) -> Option<EventKind> {
@@ -72,31 +66,23 @@ impl ReleaseJournal {
             },
             Record::NodeStarted { node } => {
                 self.begin(node, now);
-                EventKind::StepStarted {
-                    step: node.to_string(),
-                }
+                EventKind::StepStarted { step: node.to_string() }
             }
             Record::NodeSucceeded { node, output } => EventKind::StepFinished {
                 step: node.to_string(),
                 took: self.took(node, now),
-                summary: output
-                    .get("summary")
-                    .and_then(|text| text.as_str())
-                    .unwrap_or_default()
-                    .to_owned(),
+                summary: output.get("summary").and_then(|text| text.as_str()).unwrap_or_default().to_owned(),
             },
-            Record::NodeFailed { node, failure } => EventKind::StepFailed {
-                step: node.to_string(),
-                failure: failure_of(failure),
-            },
+            Record::NodeFailed { node, failure } => {
+                EventKind::StepFailed { step: node.to_string(), failure: failure_of(failure) }
+            }
             Record::UndoStarted { node } => {
                 self.begin(node, now);
                 return None;
             }
-            Record::UndoFinished { node } => EventKind::StepUndone {
-                step: node.to_string(),
-                took: self.took(node, now),
-            },
+            Record::UndoFinished { node } => {
+                EventKind::StepUndone { step: node.to_string(), took: self.took(node, now) }
+            }
             Record::UndoFailed { node, failure } => EventKind::Progress {
                 step: node.to_string(),
                 text: format!("could not be taken back yet: {}", failure_of(failure).cause),
@@ -107,19 +93,11 @@ impl ReleaseJournal {
     }
 
     fn begin(&self, node: &NodeName, now: Timestamp) {
-        self.begun
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(node.clone(), now);
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(node.clone(), now);
     }
 
     fn took(&self, node: &NodeName, now: Timestamp) -> Duration {
-        let begun = self
-            .begun
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(node)
-            .copied();
+        let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner).get(node).copied();
         begun.map_or(Duration::ZERO, |begun| now.duration_since(begun).unsigned_abs())
     }
 
@@ -129,11 +107,7 @@ impl ReleaseJournal {
         let label = self.id.label();
         let written = self
             .store
-            .append(
-                (&label, generation, record),
-                (&self.id.app, self.id.release),
-                (event, now),
-            )
+            .append((&label, generation, record), (&self.id.app, self.id.release), (event, now))
             .await
             .map_err(|error| JournalError::storage("written", error))?;
         match written {
@@ -149,19 +123,13 @@ impl ReleaseJournal {
 impl Journal for ReleaseJournal {
     fn claim(&self) -> BoxFuture<'_, Result<(Generation, Vec<Record>), JournalError>> {
         Box::pin(async {
-            self.store
-                .claim(&self.id.label())
-                .await
-                .map_err(|error| JournalError::storage("read", error))
+            self.store.claim(&self.id.label()).await.map_err(|error| JournalError::storage("read", error))
         })
     }
 
     fn load(&self) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
         Box::pin(async {
-            self.store
-                .records(&self.id.label())
-                .await
-                .map_err(|error| JournalError::storage("read", error))
+            self.store.records(&self.id.label()).await.map_err(|error| JournalError::storage("read", error))
         })
     }
 
@@ -187,10 +155,7 @@ pub fn failure_of(failure: &NodeFailure) -> Failure {
 
 /// The state that a saga without an end leaves a release in.
 pub fn cut_off() -> (ReleaseState, Failure) {
-    let failure = Failure::new(
-        "the release was not begun",
-        "the agent was stopped before its first step",
-    )
-    .hint("deploy again");
+    let failure = Failure::new("the release was not begun", "the agent was stopped before its first step")
+        .hint("deploy again");
     (ReleaseState::Undone, failure)
 }

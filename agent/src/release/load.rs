@@ -53,19 +53,14 @@ pub fn project(input: &DeployInput, folder: &Path) -> Result<LoadedProject, Vec<
     let extension = x_tidegate::read(&loaded.project, &loaded.files)
         .map_err(|errors| errors.errors.iter().map(relative).collect::<Vec<_>>())?;
     check_model(input, &loaded.project)?;
-    let digests = loaded.project.services.values().map(|service| {
-        (
-            service.name.clone(),
-            given_files(&loaded.project, service, (input, &folder)),
-        )
-    });
+    let digests = loaded
+        .project
+        .services
+        .values()
+        .map(|service| (service.name.clone(), given_files(&loaded.project, service, (input, &folder))));
     Ok(LoadedProject {
         files: digests.collect(),
-        notes: loaded
-            .warnings
-            .iter()
-            .map(|warning| warning.message.clone())
-            .collect(),
+        notes: loaded.warnings.iter().map(|warning| warning.message.clone()).collect(),
         extension,
         project: loaded.project,
     })
@@ -115,11 +110,7 @@ fn check_model(input: &DeployInput, project: &Project) -> Result<(), Vec<Failure
             .hint(found.hint)
         })
         .collect();
-    if unsupported.is_empty() {
-        Ok(())
-    } else {
-        Err(unsupported)
-    }
+    if unsupported.is_empty() { Ok(()) } else { Err(unsupported) }
 }
 
 fn failure(error: &LoadError, folder: &str) -> Failure {
@@ -135,12 +126,9 @@ fn failure(error: &LoadError, folder: &str) -> Failure {
         .as_ref()
         .map(|place| format!("{}:{}:{}", strip(&place.file), place.line, place.column))
         .unwrap_or_default();
-    Failure::new(
-        what,
-        format!("the Compose files are not valid ({})", error.class.name()),
-    )
-    .at(place)
-    .hint(error.hint.clone().unwrap_or_default())
+    Failure::new(what, format!("the Compose files are not valid ({})", error.class.name()))
+        .at(place)
+        .hint(error.hint.clone().unwrap_or_default())
 }
 
 /// A digest of the mounted files that came with the release, and of secrets and configs that have contents.
@@ -152,36 +140,21 @@ fn given_files(project: &Project, service: &Service, (input, folder): (&DeployIn
         .map(|volume| volume.source.as_str())
         .collect();
     sources.extend(
-        service
-            .secrets
-            .iter()
-            .filter_map(|r| project.secrets.get(&r.source))
-            .map(|s| s.file.as_str()),
+        service.secrets.iter().filter_map(|r| project.secrets.get(&r.source)).map(|s| s.file.as_str()),
     );
     sources.extend(
-        service
-            .configs
-            .iter()
-            .filter_map(|r| project.configs.get(&r.source))
-            .map(|c| c.file.as_str()),
+        service.configs.iter().filter_map(|r| project.configs.get(&r.source)).map(|c| c.file.as_str()),
     );
     let mut hasher = Sha256::new();
     let mut part = |bytes: &[u8]| {
         hasher.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
         hasher.update(bytes);
     };
-    let mut files: Vec<_> = input
-        .files
-        .iter()
-        .map(|file| (join_path(folder, &file.path), file))
-        .collect();
+    let mut files: Vec<_> = input.files.iter().map(|file| (join_path(folder, &file.path), file)).collect();
     files.sort_by(|left, right| left.0.cmp(&right.0));
     for (path, file) in files {
         let below = |source: &&str| {
-            path == **source
-                || path
-                    .strip_prefix(*source)
-                    .is_some_and(|rest| rest.starts_with('/'))
+            path == **source || path.strip_prefix(*source).is_some_and(|rest| rest.starts_with('/'))
         };
         if sources.iter().any(|source| below(&source)) {
             part(path.as_bytes());

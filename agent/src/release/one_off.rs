@@ -59,10 +59,7 @@ pub(super) async fn create(
     let row = rows.into_iter().find(|row| row.state == ReleaseState::Released);
     let row = row.ok_or_else(|| EngineError::NoApp(app.clone()))?;
     let input = DeployInput::read(&inner.paths.release(app, row.number)).map_err(|error| {
-        EngineError::Failed(Failure::caused_by(
-            "the release's source files cannot be read",
-            &error,
-        ))
+        EngineError::Failed(Failure::caused_by("the release's source files cannot be read", &error))
     })?;
     let loaded = load::project(&input, &inner.paths.project(app)).map_err(EngineError::Refused)?;
     let project = &loaded.project;
@@ -81,10 +78,7 @@ pub(super) async fn create(
             continue;
         };
         let containers = engine.containers(app, Some(&target)).await?;
-        *mode = containers
-            .first()
-            .map(|container| format!("container:{}", container.id))
-            .unwrap_or_default();
+        *mode = containers.first().map(|container| format!("container:{}", container.id)).unwrap_or_default();
     }
     let failed = EngineError::Docker;
     let image = inner.docker.image(&wanted.image).await.map_err(failed)?;
@@ -107,17 +101,9 @@ pub(super) async fn create(
     let mut request = body::container(&spec);
     request.attach_stdin = Some(wanted.stdin_open);
     request.stdin_once = Some(wanted.stdin_open);
-    let id = inner
-        .docker
-        .create(&name, &wanted.platform, request)
-        .await
-        .map_err(failed)?;
+    let id = inner.docker.create(&name, &wanted.platform, request).await.map_err(failed)?;
     for endpoint in body::endpoints(&spec).into_iter().skip(1) {
-        inner
-            .docker
-            .attach(&endpoint.network, &name, endpoint.settings)
-            .await
-            .map_err(failed)?;
+        inner.docker.attach(&endpoint.network, &name, endpoint.settings).await.map_err(failed)?;
     }
     let files = archive::files(project, &wanted)
         .map_err(|error| EngineError::Failed(Failure::caused_by("secrets and configs", &error)))?;
@@ -131,11 +117,7 @@ fn adapt(service: &mut tidegate_compose::Service, spec: OneOffSpec) {
     if !spec.command.is_empty() {
         service.command = Command(Some(spec.command));
     }
-    service.environment.extend(
-        spec.environment
-            .into_iter()
-            .map(|(name, value)| (name, Some(value))),
-    );
+    service.environment.extend(spec.environment.into_iter().map(|(name, value)| (name, Some(value))));
     if !spec.user.is_empty() {
         service.user = spec.user;
     }

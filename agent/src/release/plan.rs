@@ -299,10 +299,7 @@ impl ReleasePlan {
 
     /// The services that get new containers behind the ingress while the old ones still serve.
     pub fn blue_green(&self) -> impl Iterator<Item = &PlannedService> {
-        let changed = self
-            .services
-            .iter()
-            .filter(|service| service.action != ServiceAction::Keep);
+        let changed = self.services.iter().filter(|service| service.action != ServiceAction::Keep);
         changed.filter(|service| service.strategy == Strategy::BlueGreen)
     }
 
@@ -315,11 +312,7 @@ impl ReleasePlan {
             };
             (service.name.clone(), list)
         };
-        self.services
-            .iter()
-            .filter(|service| service.ingress_port.is_some())
-            .map(slots)
-            .collect()
+        self.services.iter().filter(|service| service.ingress_port.is_some()).map(slots).collect()
     }
 
     /// What it will do, line by line.
@@ -380,10 +373,7 @@ fn service_change(service: &PlannedService) -> Change {
         (ServiceAction::Replace, Strategy::Recreate) => (ChangeKind::Recreate, "recreate"),
     };
     let because = if strategy == "recreate" && !service.strategy_reason.is_empty() {
-        format!(
-            "{}; recreated because {}",
-            service.reason, service.strategy_reason
-        )
+        format!("{}; recreated because {}", service.reason, service.strategy_reason)
     } else {
         service.reason.clone()
     };

@@ -88,11 +88,7 @@ fn migration(wanted: Wanted<'_>, refused: &mut Vec<Failure>) -> Option<PlannedMi
 fn routes(wanted: Wanted<'_>, world: &World, refused: &mut Vec<Failure>) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
     for name in wanted.project.services.keys() {
-        let Some(ingress) = wanted
-            .extension
-            .services
-            .get(name)
-            .and_then(|service| service.ingress.as_ref())
+        let Some(ingress) = wanted.extension.services.get(name).and_then(|service| service.ingress.as_ref())
         else {
             continue;
         };
@@ -102,14 +98,9 @@ fn routes(wanted: Wanted<'_>, world: &World, refused: &mut Vec<Failure>) -> Vec<
             path: ingress.path.clone(),
             port: ingress.port,
         };
-        let clash = routes
-            .iter()
-            .find(|other| other.same_place(&route))
-            .map(|other| other.service.to_string());
-        let foreign = world
-            .foreign_routes
-            .iter()
-            .find(|(_, other)| other.same_place(&route));
+        let clash =
+            routes.iter().find(|other| other.same_place(&route)).map(|other| other.service.to_string());
+        let foreign = world.foreign_routes.iter().find(|(_, other)| other.same_place(&route));
         let holder = clash
             .map(|service| format!("service {service}"))
             .or(foreign.map(|(app, _)| format!("app {app}")));

@@ -67,10 +67,8 @@ impl Policy {
     /// When it cannot be read or is not valid.
     pub fn load(path: &Path) -> Result<Self, PolicyError> {
         match fs_err::read_to_string(path) {
-            Ok(text) => toml::from_str(&text).map_err(|source| PolicyError::Parse {
-                path: path.to_owned(),
-                source: Box::new(source),
-            }),
+            Ok(text) => toml::from_str(&text)
+                .map_err(|source| PolicyError::Parse { path: path.to_owned(), source: Box::new(source) }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(PolicyError::Read(error)),
         }
@@ -90,46 +88,26 @@ impl Policy {
     }
 
     fn allows(&self, app: &AppName, service: &str, right: &str) -> bool {
-        let mut matching = self
-            .allow
-            .iter()
-            .filter(|allow| allow.app == *app && allow.service == service);
+        let mut matching = self.allow.iter().filter(|allow| allow.app == *app && allow.service == service);
         matching.any(|allow| allow.rights.iter().any(|granted| granted == right))
     }
 }
 
 fn refusal(app: &AppName, service: &str, ask: &Ask) -> Failure {
-    let Ask {
-        attribute,
-        right,
-        why,
-    } = ask;
-    Failure::new(
-        format!("service {service} of {app} may not use `{attribute}`"),
-        (*why).to_owned(),
-    )
-    .at(format!("services.{service}.{attribute}"))
-    .hint(format!(
-        "remove it, or have an admin allow it on the droplet in /etc/tidegate/policy.toml: \
+    let Ask { attribute, right, why } = ask;
+    Failure::new(format!("service {service} of {app} may not use `{attribute}`"), (*why).to_owned())
+        .at(format!("services.{service}.{attribute}"))
+        .hint(format!(
+            "remove it, or have an admin allow it on the droplet in /etc/tidegate/policy.toml: \
              [[allow]] app = \"{app}\", service = \"{service}\", rights = [\"{right}\"]"
-    ))
+        ))
 }
 
 fn asks(project: &Project, service: &Service) -> Vec<Ask> {
     let mut asks = Vec::new();
-    let mut ask = |attribute, right: String, why| {
-        asks.push(Ask {
-            attribute,
-            right,
-            why,
-        })
-    };
+    let mut ask = |attribute, right: String, why| asks.push(Ask { attribute, right, why });
     if service.privileged {
-        ask(
-            "privileged",
-            "privileged".into(),
-            "a privileged container is root on the droplet",
-        );
+        ask("privileged", "privileged".into(), "a privileged container is root on the droplet");
     }
     for (attribute, mode) in [
         ("network_mode", &service.network_mode),
@@ -165,11 +143,7 @@ fn asks(project: &Project, service: &Service) -> Vec<Ask> {
         let name = capability.to_uppercase();
         let name = name.strip_prefix("CAP_").unwrap_or(&name);
         if name != "NET_BIND_SERVICE" {
-            ask(
-                "cap_add",
-                format!("cap:{name}"),
-                "an added capability can lead to root on the droplet",
-            );
+            ask("cap_add", format!("cap:{name}"), "an added capability can lead to root on the droplet");
         }
     }
     for option in &service.security_opt {
@@ -190,22 +164,11 @@ fn asks(project: &Project, service: &Service) -> Vec<Ask> {
         );
     }
     if !service.runtime.is_empty() && service.runtime != "runc" {
-        ask(
-            "runtime",
-            format!("runtime:{}", service.runtime),
-            "another runtime may confine less",
-        );
+        ask("runtime", format!("runtime:{}", service.runtime), "another runtime may confine less");
     }
     for source in bind_sources(project, service) {
-        if Path::new(source)
-            .file_name()
-            .is_some_and(|name| name == "docker.sock")
-        {
-            ask(
-                "volumes",
-                format!("bind:{source}"),
-                "who holds the Docker socket is root on the droplet",
-            );
+        if Path::new(source).file_name().is_some_and(|name| name == "docker.sock") {
+            ask("volumes", format!("bind:{source}"), "who holds the Docker socket is root on the droplet");
         } else if !is_below(source, &project.working_directory) {
             ask(
                 "volumes",
@@ -217,9 +180,8 @@ fn asks(project: &Project, service: &Service) -> Vec<Ask> {
     for reference in &service.volumes {
         let volume = project.volumes.get(&reference.source);
         let options = volume.map(|volume| &volume.driver_opts.0);
-        let device = options
-            .and_then(|options| options.get("device"))
-            .filter(|device| device.starts_with('/'));
+        let device =
+            options.and_then(|options| options.get("device")).filter(|device| device.starts_with('/'));
         if let Some(device) = device.filter(|device| !is_below(device, &project.working_directory)) {
             ask(
                 "volumes",
@@ -232,33 +194,17 @@ fn asks(project: &Project, service: &Service) -> Vec<Ask> {
 }
 
 fn bind_sources<'p>(project: &'p Project, service: &'p Service) -> impl Iterator<Item = &'p str> {
-    let volumes = service
-        .volumes
-        .iter()
-        .filter(|volume| volume.kind == "bind")
-        .map(|v| v.source.as_str());
-    let secrets = service
-        .secrets
-        .iter()
-        .filter_map(|r| project.secrets.get(&r.source))
-        .map(|s| s.file.as_str());
-    let configs = service
-        .configs
-        .iter()
-        .filter_map(|r| project.configs.get(&r.source))
-        .map(|c| c.file.as_str());
-    volumes
-        .chain(secrets)
-        .chain(configs)
-        .filter(|source| !source.is_empty())
+    let volumes = service.volumes.iter().filter(|volume| volume.kind == "bind").map(|v| v.source.as_str());
+    let secrets =
+        service.secrets.iter().filter_map(|r| project.secrets.get(&r.source)).map(|s| s.file.as_str());
+    let configs =
+        service.configs.iter().filter_map(|r| project.configs.get(&r.source)).map(|c| c.file.as_str());
+    volumes.chain(secrets).chain(configs).filter(|source| !source.is_empty())
 }
 
 /// Lexically: paths in the model are clean and absolute.
 fn is_below(path: &str, folder: &str) -> bool {
-    path == folder
-        || path
-            .strip_prefix(folder)
-            .is_some_and(|rest| rest.starts_with('/'))
+    path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -281,35 +227,19 @@ mod tests {
             target: "/x".into(),
             ..VolumeMount::default()
         };
-        Service {
-            volumes: vec![volume],
-            ..Service::default()
-        }
+        Service { volumes: vec![volume], ..Service::default() }
     }
 
     fn rights(service: Service) -> Vec<String> {
         let project = project(service);
-        asks(&project, &project.services["web"])
-            .into_iter()
-            .map(|ask| ask.right)
-            .collect()
+        asks(&project, &project.services["web"]).into_iter().map(|ask| ask.right).collect()
     }
 
     #[test]
     fn what_leads_to_root_is_refused() {
+        assert_eq!(rights(Service { privileged: true, ..Service::default() }), ["privileged"]);
         assert_eq!(
-            rights(Service {
-                privileged: true,
-                ..Service::default()
-            }),
-            ["privileged"]
-        );
-        assert_eq!(
-            rights(Service {
-                pid: "host".into(),
-                network_mode: "host".into(),
-                ..Service::default()
-            }),
+            rights(Service { pid: "host".into(), network_mode: "host".into(), ..Service::default() }),
             ["network_mode:host", "pid:host"]
         );
         assert_eq!(
@@ -342,13 +272,8 @@ mod tests {
     #[test]
     fn a_refusal_says_where_why_and_what_to_do() {
         let app = AppName::new("shop").unwrap();
-        let refused = Policy::default().refusals(
-            &app,
-            &project(Service {
-                privileged: true,
-                ..Service::default()
-            }),
-        );
+        let refused =
+            Policy::default().refusals(&app, &project(Service { privileged: true, ..Service::default() }));
         insta::assert_json_snapshot!(refused, @r#"
         [
           {
@@ -367,17 +292,9 @@ mod tests {
         let text = "[[allow]]\napp = 'shop'\nservice = 'web'\nrights = ['privileged', 'bind:/var/log']\n";
         let policy: Policy = toml::from_str(text).unwrap();
         let app = AppName::new("shop").unwrap();
-        let service = Service {
-            privileged: true,
-            ..bind("/var/log")
-        };
+        let service = Service { privileged: true, ..bind("/var/log") };
         assert_eq!(policy.refusals(&app, &project(service.clone())), []);
-        assert_eq!(
-            policy
-                .refusals(&AppName::new("other").unwrap(), &project(service))
-                .len(),
-            2
-        );
+        assert_eq!(policy.refusals(&AppName::new("other").unwrap(), &project(service)).len(), 2);
         assert!(toml::from_str::<Policy>("[[alow]]").is_err());
     }
 }

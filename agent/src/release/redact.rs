@@ -7,16 +7,7 @@ use tidegate_compose::Project;
 /// Shorter values are words and numbers that would be cut out of everything.
 const SHORTEST: usize = 6;
 /// Parts of variable names that tell a secret.
-const TELLING: &[&str] = &[
-    "PASS",
-    "SECRET",
-    "TOKEN",
-    "KEY",
-    "CREDENTIAL",
-    "PRIVATE",
-    "DSN",
-    "AUTH",
-];
+const TELLING: &[&str] = &["PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "PRIVATE", "DSN", "AUTH"];
 
 /// Knows the values that must not be shown.
 #[derive(Clone, Default)]
@@ -27,9 +18,7 @@ pub struct Redactor {
 
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Redactor")
-            .field("secrets", &self.secrets.len())
-            .finish()
+        f.debug_struct("Redactor").field("secrets", &self.secrets.len()).finish()
     }
 }
 
@@ -46,15 +35,9 @@ impl Redactor {
             }
             found.extend(password_in_url(value).map(str::to_owned));
         }
-        let contents = project
-            .secrets
-            .values()
-            .filter_map(|secret| secret.content.0.clone());
+        let contents = project.secrets.values().filter_map(|secret| secret.content.0.clone());
         found.extend(contents.map(|content| content.trim().to_owned()));
-        let mut secrets: Vec<String> = found
-            .into_iter()
-            .filter(|secret| secret.len() >= SHORTEST)
-            .collect();
+        let mut secrets: Vec<String> = found.into_iter().filter(|secret| secret.len() >= SHORTEST).collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self { secrets }
     }
@@ -86,10 +69,7 @@ mod tests {
     fn values_that_tell_are_cut_out() {
         let variables = BTreeMap::from([
             ("DB_PASSWORD".to_owned(), "hunter2hunter2".to_owned()),
-            (
-                "DATABASE_URL".to_owned(),
-                "postgresql://app:s3cr3t-pw@db:5432/shop".to_owned(),
-            ),
+            ("DATABASE_URL".to_owned(), "postgresql://app:s3cr3t-pw@db:5432/shop".to_owned()),
             ("LEVEL".to_owned(), "warning".to_owned()),
             ("PIN_TOKEN".to_owned(), "1234".to_owned()),
         ]);

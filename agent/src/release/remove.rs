@@ -23,23 +23,14 @@ pub(super) async fn app(inner: &Inner, app: &AppName, volumes: Volumes) -> Resul
     let docker = &inner.docker;
     let failed = EngineError::Docker;
     let mut removed = Vec::new();
-    let anonymous = if volumes == Volumes::Remove {
-        AnonymousVolumes::Remove
-    } else {
-        AnonymousVolumes::Keep
-    };
+    let anonymous =
+        if volumes == Volumes::Remove { AnonymousVolumes::Remove } else { AnonymousVolumes::Keep };
     for container in dependants_first(docker.project_containers(app.as_str()).await.map_err(failed)?) {
         docker.stop(&container).await.map_err(failed)?;
         docker.remove(&container.id, anonymous).await.map_err(failed)?;
         removed.push(format!("container {}", container.name));
     }
-    let served = inner
-        .ingress
-        .routes()
-        .await
-        .map_err(ingress)?
-        .iter()
-        .any(|(owner, _)| owner == app);
+    let served = inner.ingress.routes().await.map_err(ingress)?.iter().any(|(owner, _)| owner == app);
     let network = crate::ingress::network_name(app);
     if served || docker.network(&network).await.map_err(failed)?.is_some() {
         inner.ingress.forget(app).await.map_err(ingress)?;
@@ -76,10 +67,7 @@ pub(super) async fn app(inner: &Inner, app: &AppName, volumes: Volumes) -> Resul
 }
 
 fn ingress(error: crate::ingress::IngressError) -> EngineError {
-    EngineError::Failed(Failure::caused_by(
-        "the app's part of the ingress could not be removed",
-        &error,
-    ))
+    EngineError::Failed(Failure::caused_by("the app's part of the ingress could not be removed", &error))
 }
 
 /// Services before those that they depend on, as their labels tell.
@@ -87,11 +75,8 @@ fn dependants_first(mut containers: Vec<Container>) -> Vec<Container> {
     let mut order = Vec::with_capacity(containers.len());
     while !containers.is_empty() {
         let needed: BTreeSet<String> = containers.iter().flat_map(needs).collect();
-        let is_free = |container: &Container| {
-            !container
-                .service()
-                .is_some_and(|service| needed.contains(service))
-        };
+        let is_free =
+            |container: &Container| !container.service().is_some_and(|service| needed.contains(service));
         // In a circle, which no project has, any one goes first.
         let at = containers.iter().position(is_free).unwrap_or(0);
         order.push(containers.remove(at));
@@ -103,10 +88,7 @@ fn dependants_first(mut containers: Vec<Container>) -> Vec<Container> {
 fn needs(container: &Container) -> Vec<String> {
     let text = container.label(labels::DEPENDS_ON).unwrap_or_default();
     let names = text.split(',').filter_map(|entry| entry.split(':').next());
-    names
-        .filter(|name| !name.is_empty() && Some(*name) != container.service())
-        .map(str::to_owned)
-        .collect()
+    names.filter(|name| !name.is_empty() && Some(*name) != container.service()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -39,10 +39,7 @@ enum How {
 
 /// Carries a new release out.
 pub(super) async fn start(reservation: Reservation, begun: Begun) {
-    let params = serde_json::to_value(Params {
-        plan: begun.plan.clone(),
-    })
-    .unwrap_or_default();
+    let params = serde_json::to_value(Params { plan: begun.plan.clone() }).unwrap_or_default();
     carry_out(&reservation, begun, How::Start(params)).await;
 }
 
@@ -57,11 +54,8 @@ pub(super) async fn resume(reservation: Reservation, id: ReleaseId) {
         }
         Err(failure) => {
             tracing::error!(release = %id.label(), cause = failure.cause, "the release cannot be resumed");
-            let ending = Ending {
-                state: ReleaseState::Stuck,
-                failure: Some(failure),
-                interruptions: Vec::new(),
-            };
+            let ending =
+                Ending { state: ReleaseState::Stuck, failure: Some(failure), interruptions: Vec::new() };
             report(finish(&inner, &id, ending).await, &id);
         }
     }
@@ -84,19 +78,10 @@ async fn recover(inner: &Inner, id: &ReleaseId) -> Result<Recovered, Failure> {
     let folder = inner.paths.release(&id.app, id.release);
     let input = DeployInput::read(&folder).map_err(|error| Failure::caused_by(what(), &error))?;
     let loaded = load::project(&input, &inner.paths.project(&id.app)).map_err(|failures| {
-        let cause = failures
-            .into_iter()
-            .map(|failure| failure.what)
-            .collect::<Vec<_>>()
-            .join("; ");
+        let cause = failures.into_iter().map(|failure| failure.what).collect::<Vec<_>>().join("; ");
         Failure::new(what(), cause)
     })?;
-    Ok(Recovered::Begun(Box::new(Begun {
-        id: id.clone(),
-        input,
-        loaded,
-        plan: params.plan,
-    })))
+    Ok(Recovered::Begun(Box::new(Begun { id: id.clone(), input, loaded, plan: params.plan })))
 }
 
 async fn carry_out(reservation: &Reservation, begun: Begun, how: How) {
@@ -106,26 +91,16 @@ async fn carry_out(reservation: &Reservation, begun: Begun, how: How) {
         Ok(saga) => saga,
         Err(error) => {
             let failure = Failure::caused_by("the plan makes no saga", &error);
-            let ending = Ending {
-                state: ReleaseState::Stuck,
-                failure: Some(failure),
-                interruptions: Vec::new(),
-            };
+            let ending =
+                Ending { state: ReleaseState::Stuck, failure: Some(failure), interruptions: Vec::new() };
             return report(finish(inner, &id, ending).await, &id);
         }
     };
     let context = context(reservation, begun).await;
     let changed = reservation.live.changed.clone();
     let journal = ReleaseJournal::new(inner.store.clone(), Arc::clone(&inner.clock), id.clone(), changed);
-    let retry = Retry::new(
-        5,
-        Duration::from_secs(1),
-        Duration::from_secs(15),
-        rand::random::<f64>,
-    );
-    let runner = Runner::new(&saga, &context, &journal)
-        .retry(retry)
-        .cancel(reservation.live.cancel.clone());
+    let retry = Retry::new(5, Duration::from_secs(1), Duration::from_secs(15), rand::random::<f64>);
+    let runner = Runner::new(&saga, &context, &journal).retry(retry).cancel(reservation.live.cancel.clone());
     let ended = match how {
         How::Start(params) => runner.start(params).await,
         How::Resume => runner.resume().await,
@@ -146,12 +121,7 @@ async fn carry_out(reservation: &Reservation, begun: Begun, how: How) {
 
 async fn context(reservation: &Reservation, begun: Begun) -> Context {
     let inner = &reservation.inner;
-    let Begun {
-        id,
-        input,
-        loaded,
-        plan,
-    } = begun;
+    let Begun { id, input, loaded, plan } = begun;
     Context {
         docker: inner.docker.clone(),
         ingress: inner.ingress.clone(),
@@ -173,24 +143,16 @@ async fn context(reservation: &Reservation, begun: Begun) -> Context {
 async fn former(inner: &Inner, id: &ReleaseId) -> Option<DeployInput> {
     let rows = inner.store.releases(Some(&id.app)).await.ok()?;
     let served = |state| matches!(state, ReleaseState::Released | ReleaseState::Superseded);
-    let row = rows
-        .into_iter()
-        .find(|row| row.number < id.release && served(row.state))?;
+    let row = rows.into_iter().find(|row| row.number < id.release && served(row.state))?;
     DeployInput::read(&inner.paths.release(&id.app, row.number)).ok()
 }
 
 async fn ending(ended: Ended, journal: &ReleaseJournal) -> Ending {
     match ended {
         Ended::Done { outputs } => {
-            let interruptions = outputs
-                .iter()
-                .flat_map(|(node, output)| interruptions(node, output))
-                .collect();
-            Ending {
-                state: ReleaseState::Released,
-                failure: None,
-                interruptions,
-            }
+            let interruptions =
+                outputs.iter().flat_map(|(node, output)| interruptions(node, output)).collect();
+            Ending { state: ReleaseState::Released, failure: None, interruptions }
         }
         Ended::Undone { failure } => {
             // What was replaced and taken back was interrupted too; the journal still has what it told.
@@ -214,11 +176,7 @@ async fn ending(ended: Ended, journal: &ReleaseJournal) -> Ending {
             .at(inner.place)
             .hint("mend it, then restart tidegate-agent on the droplet, which tries again")
             .details(inner.details);
-            Ending {
-                state: ReleaseState::Stuck,
-                failure: Some(failure),
-                interruptions: Vec::new(),
-            }
+            Ending { state: ReleaseState::Stuck, failure: Some(failure), interruptions: Vec::new() }
         }
     }
 }
@@ -226,16 +184,9 @@ async fn ending(ended: Ended, journal: &ReleaseJournal) -> Ending {
 /// What a step's output tells of interruptions.
 fn interruptions(node: &NodeName, output: &Value) -> Vec<Interruption> {
     if let Some(service) = node.as_str().strip_prefix("replace ") {
-        let millis = output
-            .get(steps::INTERRUPTED_MS)
-            .and_then(Value::as_u64)
-            .unwrap_or(0);
+        let millis = output.get(steps::INTERRUPTED_MS).and_then(Value::as_u64).unwrap_or(0);
         let interrupted = Duration::from_millis(millis);
-        return vec![Interruption {
-            service: ServiceName::new(service),
-            interrupted,
-            closed_requests: 0,
-        }];
+        return vec![Interruption { service: ServiceName::new(service), interrupted, closed_requests: 0 }];
     }
     if node.as_str() != Step::Drain.to_string() {
         return Vec::new();
@@ -255,27 +206,14 @@ pub(super) async fn finish_unbegun(
     id: &ReleaseId,
     failure: Failure,
 ) -> Result<(), DatabaseError> {
-    let started = EventKind::Started {
-        release: id.release,
-        steps: Vec::new(),
-    };
-    inner
-        .store
-        .event(&id.app, id.release, (started, inner.clock.now()))
-        .await?;
-    let ending = Ending {
-        state: ReleaseState::Undone,
-        failure: Some(failure),
-        interruptions: Vec::new(),
-    };
+    let started = EventKind::Started { release: id.release, steps: Vec::new() };
+    inner.store.event(&id.app, id.release, (started, inner.clock.now())).await?;
+    let ending = Ending { state: ReleaseState::Undone, failure: Some(failure), interruptions: Vec::new() };
     finish(inner, id, ending).await
 }
 
 async fn finish(inner: &Inner, id: &ReleaseId, ending: Ending) -> Result<(), DatabaseError> {
-    inner
-        .store
-        .finish(&id.app, id.release, (ending, inner.clock.now()))
-        .await
+    inner.store.finish(&id.app, id.release, (ending, inner.clock.now())).await
 }
 
 fn log(id: &ReleaseId, ending: &Ending) {
@@ -283,18 +221,11 @@ fn log(id: &ReleaseId, ending: &Ending) {
     match &ending.failure {
         None => tracing::info!(release, "the release serves"),
         Some(failure) if ending.state == ReleaseState::Undone => {
-            tracing::warn!(
-                release,
-                what = failure.what,
-                "the release was undone; the one before serves"
-            );
+            tracing::warn!(release, what = failure.what, "the release was undone; the one before serves");
         }
-        Some(failure) => tracing::error!(
-            release,
-            what = failure.what,
-            cause = failure.cause,
-            "the release is stuck"
-        ),
+        Some(failure) => {
+            tracing::error!(release, what = failure.what, cause = failure.cause, "the release is stuck")
+        }
     }
 }
 

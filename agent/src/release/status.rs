@@ -31,12 +31,7 @@ pub struct ServiceStatus {
 }
 
 pub(super) async fn of(engine: &Engine, app: Option<&AppName>) -> Result<Vec<AppStatus>, EngineError> {
-    let rows = engine
-        .inner
-        .store
-        .releases(app)
-        .await
-        .map_err(EngineError::Database)?;
+    let rows = engine.inner.store.releases(app).await.map_err(EngineError::Database)?;
     let mut by_app: BTreeMap<AppName, Vec<ReleaseRow>> = BTreeMap::new();
     for row in rows {
         by_app.entry(row.app.clone()).or_default().push(row);
@@ -57,12 +52,8 @@ pub(super) async fn of(engine: &Engine, app: Option<&AppName>) -> Result<Vec<App
 
 async fn one(engine: &Engine, app: AppName, rows: Vec<ReleaseRow>) -> Result<AppStatus, EngineError> {
     let in_state = |state| rows.iter().find(|row| row.state == state).cloned();
-    let containers = engine
-        .inner
-        .docker
-        .project_containers(app.as_str())
-        .await
-        .map_err(EngineError::Docker)?;
+    let containers =
+        engine.inner.docker.project_containers(app.as_str()).await.map_err(EngineError::Docker)?;
     Ok(AppStatus {
         release: in_state(ReleaseState::Released),
         running_release: in_state(ReleaseState::Running).or(in_state(ReleaseState::Stuck)),
@@ -73,19 +64,13 @@ async fn one(engine: &Engine, app: AppName, rows: Vec<ReleaseRow>) -> Result<App
 
 fn by_service(containers: Vec<Container>) -> Vec<ServiceStatus> {
     let mut services: BTreeMap<String, Vec<Container>> = BTreeMap::new();
-    for container in containers
-        .into_iter()
-        .filter(|container| container.number().is_some())
-    {
+    for container in containers.into_iter().filter(|container| container.number().is_some()) {
         let service = container.service().unwrap_or_default().to_owned();
         services.entry(service).or_default().push(container);
     }
     let status = |(service, mut containers): (String, Vec<Container>)| {
         containers.sort_by_key(Container::number);
-        ServiceStatus {
-            service: ServiceName::new(service),
-            containers,
-        }
+        ServiceStatus { service: ServiceName::new(service), containers }
     };
     services.into_iter().map(status).collect()
 }
@@ -95,21 +80,13 @@ pub(super) async fn containers(
     app: &AppName,
     service: Option<&str>,
 ) -> Result<Vec<Container>, EngineError> {
-    let all = engine
-        .inner
-        .docker
-        .project_containers(app.as_str())
-        .await
-        .map_err(EngineError::Docker)?;
+    let all = engine.inner.docker.project_containers(app.as_str()).await.map_err(EngineError::Docker)?;
     let services = by_service(all);
     if services.is_empty() {
         return Err(EngineError::NoApp(app.clone()));
     }
     let Some(service) = service else {
-        return Ok(services
-            .into_iter()
-            .flat_map(|status| status.containers)
-            .collect());
+        return Ok(services.into_iter().flat_map(|status| status.containers).collect());
     };
     let known: Vec<&str> = services.iter().map(|status| status.service.as_str()).collect();
     if !known.contains(&service) {
@@ -119,8 +96,6 @@ pub(super) async fn containers(
             known: known.join(", "),
         });
     }
-    let own = services
-        .into_iter()
-        .filter(|status| status.service.as_str() == service);
+    let own = services.into_iter().filter(|status| status.service.as_str() == service);
     Ok(own.flat_map(|status| status.containers).collect())
 }

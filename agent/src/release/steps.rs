@@ -90,28 +90,16 @@ impl Node<Context> for StepNode {
         context: &'a Context,
         inputs: &'a Inputs<'a>,
     ) -> BoxFuture<'a, NodeResult<Value>> {
-        Box::pin(async move {
-            self.go(context, inputs)
-                .await
-                .map_err(|failure| to_node_failure(&failure))
-        })
+        Box::pin(async move { self.go(context, inputs).await.map_err(|failure| to_node_failure(&failure)) })
     }
 
     fn undo<'a>(&'a self, context: &'a Context, _: &'a Inputs<'a>) -> BoxFuture<'a, NodeResult<()>> {
-        Box::pin(async move {
-            self.back(context)
-                .await
-                .map_err(|failure| to_node_failure(&failure))
-        })
+        Box::pin(async move { self.back(context).await.map_err(|failure| to_node_failure(&failure)) })
     }
 
     fn look<'a>(&'a self, _: &'a Context, _: &'a Inputs<'a>) -> BoxFuture<'a, NodeResult<Look>> {
         // A migration that ended well is not run again; everything else is quick when it is so already.
-        let look = if self.0 == Step::Migrate {
-            Look::Holds
-        } else {
-            Look::Again
-        };
+        let look = if self.0 == Step::Migrate { Look::Holds } else { Look::Again };
         Box::pin(async move { Ok(look) })
     }
 }

@@ -95,11 +95,7 @@ impl ReleaseStore {
         now: Timestamp,
     ) -> Result<ReleaseNumber, DatabaseError> {
         let (app, actor) = (input.app.clone(), actor.to_owned());
-        let (digest, git, key) = (
-            input.source_digest(),
-            input.git.clone(),
-            input.idempotency_key.clone(),
-        );
+        let (digest, git, key) = (input.source_digest(), input.git.clone(), input.idempotency_key.clone());
         let insert = move |t: &Transaction<'_>| {
             let number: i64 = t.query_row(
                 "SELECT coalesce(max(number), 0) + 1 FROM release WHERE app = ?1",
@@ -116,10 +112,7 @@ impl ReleaseStore {
             )?;
             Ok(number)
         };
-        self.database
-            .write(insert)
-            .await
-            .map(|number| ReleaseNumber::new(unsigned(number)))
+        self.database.write(insert).await.map(|number| ReleaseNumber::new(unsigned(number)))
     }
 
     /// Releases of an app, or of all apps, the latest first.
@@ -145,8 +138,7 @@ impl ReleaseStore {
     /// # Errors
     /// When the database fails; nothing was changed.
     pub async fn commit(&self, app: &AppName, release: ReleaseNumber) -> Result<(), DatabaseError> {
-        self.replace_serving(app, (ReleaseState::Released, ReleaseState::Superseded, release))
-            .await
+        self.replace_serving(app, (ReleaseState::Released, ReleaseState::Superseded, release)).await
     }
 
     /// Takes [`ReleaseStore::commit`] back.
@@ -156,27 +148,21 @@ impl ReleaseStore {
     pub async fn take_back(&self, app: &AppName, release: ReleaseNumber) -> Result<(), DatabaseError> {
         let app = app.clone();
         let number = signed(release.get());
-        let update =
-            move |t: &Transaction<'_>| {
-                let was_committed = t.execute(
-                    "UPDATE release SET state = ?3 WHERE app = ?1 AND number = ?2 AND state = ?4",
-                    params![
-                        app.as_str(),
-                        number,
-                        word(ReleaseState::Running),
-                        word(ReleaseState::Released)
-                    ],
-                )?;
-                if was_committed == 0 {
-                    return Ok(());
-                }
-                t.execute(
+        let update = move |t: &Transaction<'_>| {
+            let was_committed = t.execute(
+                "UPDATE release SET state = ?3 WHERE app = ?1 AND number = ?2 AND state = ?4",
+                params![app.as_str(), number, word(ReleaseState::Running), word(ReleaseState::Released)],
+            )?;
+            if was_committed == 0 {
+                return Ok(());
+            }
+            t.execute(
                 "UPDATE release SET state = ?3 WHERE app = ?1 AND number = (SELECT max(number) FROM release
                  WHERE app = ?1 AND number < ?2 AND state = ?4)",
                 params![app.as_str(), number, word(ReleaseState::Released), word(ReleaseState::Superseded)],
             )
             .map(drop)
-            };
+        };
         self.database.write(update).await
     }
 
@@ -276,9 +262,7 @@ impl ReleaseStore {
         (kind, now): (EventKind, Timestamp),
     ) -> Result<(), DatabaseError> {
         let app = app.clone();
-        self.database
-            .write(move |t| insert_event(t, &app, release, (&kind, now)))
-            .await
+        self.database.write(move |t| insert_event(t, &app, release, (&kind, now))).await
     }
 
     /// Events of a release with a number higher than `after`, at most `limit`.
@@ -325,11 +309,10 @@ impl ReleaseStore {
                  ON CONFLICT (saga) DO UPDATE SET generation = generation + 1",
                 [&saga],
             )?;
-            let generation: i64 = t.query_row(
-                "SELECT generation FROM journal_claim WHERE saga = ?1",
-                [&saga],
-                |row| row.get(0),
-            )?;
+            let generation: i64 =
+                t.query_row("SELECT generation FROM journal_claim WHERE saga = ?1", [&saga], |row| {
+                    row.get(0)
+                })?;
             Ok((Generation::new(unsigned(generation)), records(t, &saga)?))
         };
         self.database.write(write).await
@@ -341,9 +324,7 @@ impl ReleaseStore {
     /// When the database fails or holds a record that this program does not know.
     pub async fn records(&self, saga: &str) -> Result<Vec<Record>, DatabaseError> {
         let saga = saga.to_owned();
-        self.database
-            .read(move |connection| records(connection, &saga))
-            .await
+        self.database.read(move |connection| records(connection, &saga)).await
     }
 
     /// Adds a record, and with it the event that tells of it; false when the generation was superseded.
@@ -361,11 +342,7 @@ impl ReleaseStore {
         let generation = signed(generation.number());
         let write = move |t: &Transaction<'_>| {
             let current: Option<i64> = t
-                .query_row(
-                    "SELECT generation FROM journal_claim WHERE saga = ?1",
-                    [&saga],
-                    |row| row.get(0),
-                )
+                .query_row("SELECT generation FROM journal_claim WHERE saga = ?1", [&saga], |row| row.get(0))
                 .optional()?;
             if current != Some(generation) {
                 return Ok(Appended::Superseded);
@@ -424,18 +401,11 @@ fn row_of(row: &Row<'_>) -> rusqlite::Result<ReleaseRow> {
         state: from_json(&format!("\"{}\"", text(2)?), 2)?,
         actor: text(3)?,
         source_digest: text(4)?,
-        git: GitRevision {
-            revision: text(5)?,
-            branch: text(6)?,
-            subject: text(7)?,
-        },
+        git: GitRevision { revision: text(5)?, branch: text(6)?, subject: text(7)? },
         idempotency_key: text(8)?,
         started_at: parse(&text(9)?, 9)?,
         finished_at: finished.map(|at| parse(&at, 10)).transpose()?,
-        failure: failure
-            .map(|json| from_json::<Option<Failure>>(&json, 11))
-            .transpose()?
-            .flatten(),
+        failure: failure.map(|json| from_json::<Option<Failure>>(&json, 11)).transpose()?.flatten(),
     })
 }
 
@@ -459,8 +429,7 @@ fn from_json<T: for<'de> Deserialize<'de>>(text: &str, column: usize) -> rusqlit
 }
 
 fn parse(text: &str, column: usize) -> rusqlite::Result<Timestamp> {
-    text.parse()
-        .map_err(|error: jiff::Error| conversion(column, error))
+    text.parse().map_err(|error: jiff::Error| conversion(column, error))
 }
 
 fn conversion(column: usize, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {

@@ -25,10 +25,7 @@ pub(super) async fn world(inner: &Inner, app: &AppName, project: &Project) -> Re
         if container.label(tidegate_compose::labels::PROJECT) == Some(app.as_str()) {
             world.containers.push(container);
         } else if container.is_running() {
-            let held = container
-                .host_ports
-                .iter()
-                .map(|port| (port.clone(), container.name.clone()));
+            let held = container.host_ports.iter().map(|port| (port.clone(), container.name.clone()));
             world.foreign_ports.extend(held);
         }
     }
@@ -39,9 +36,7 @@ pub(super) async fn world(inner: &Inner, app: &AppName, project: &Project) -> Re
         if owner == *app {
             world.own_routes = routes;
         } else {
-            world
-                .foreign_routes
-                .extend(routes.routes.into_iter().map(|route| (owner.clone(), route)));
+            world.foreign_routes.extend(routes.routes.into_iter().map(|route| (owner.clone(), route)));
         }
     }
     let mut refused = Vec::new();
@@ -54,11 +49,7 @@ pub(super) async fn world(inner: &Inner, app: &AppName, project: &Project) -> Re
             Err(failure) => refused.push(failure),
         }
     }
-    if refused.is_empty() {
-        Ok(world)
-    } else {
-        Err(EngineError::Refused(refused))
-    }
+    if refused.is_empty() { Ok(world) } else { Err(EngineError::Refused(refused)) }
 }
 
 /// What the image's name stands for now. The registry decides, once per release; an image that came from no registry
@@ -74,17 +65,9 @@ async fn image(inner: &Inner, service: &Service) -> Result<ImageState, Failure> 
         "missing" | "if_not_present" => here.is_some(),
         _ => false,
     };
-    let local = ImageState {
-        digest: None,
-        id: named.clone(),
-        named: named.clone(),
-    };
+    let local = ImageState { digest: None, id: named.clone(), named: named.clone() };
     if stays {
-        return if here.is_some() {
-            Ok(local)
-        } else {
-            Err(not_here(service))
-        };
+        return if here.is_some() { Ok(local) } else { Err(not_here(service)) };
     }
     let digest = match &reference.digest {
         Some(digest) => digest.clone(),
@@ -94,15 +77,8 @@ async fn image(inner: &Inner, service: &Service) -> Result<ImageState, Failure> 
             Err(error) => return Err(unresolved(service, &error)),
         },
     };
-    let pulled = docker
-        .image(&reference.with_digest(&digest))
-        .await
-        .map_err(asked)?;
-    Ok(ImageState {
-        digest: Some(digest),
-        id: pulled.map(|image| image.id),
-        named,
-    })
+    let pulled = docker.image(&reference.with_digest(&digest)).await.map_err(asked)?;
+    Ok(ImageState { digest: Some(digest), id: pulled.map(|image| image.id), named })
 }
 
 fn not_here(service: &Service) -> Failure {
@@ -117,19 +93,14 @@ fn not_here(service: &Service) -> Failure {
 fn unresolved(service: &Service, error: &DockerError) -> Failure {
     let place = format!("services.{}.image", service.name);
     let words = error.message().unwrap_or_default().to_lowercase();
-    let missing = ["not found", "manifest unknown", "no such", "name unknown"]
-        .iter()
-        .any(|part| words.contains(part));
-    let denied = ["denied", "unauthorized", "authentication required"]
-        .iter()
-        .any(|part| words.contains(part));
+    let missing =
+        ["not found", "manifest unknown", "no such", "name unknown"].iter().any(|part| words.contains(part));
+    let denied =
+        ["denied", "unauthorized", "authentication required"].iter().any(|part| words.contains(part));
     let failure = Failure::caused_by(format!("the image {} cannot be had", service.image), error).at(place);
     if missing || error.is_not_found() {
-        Failure {
-            what: format!("the image {} does not exist", service.image),
-            ..failure
-        }
-        .hint("check its name and tag, and that it was pushed")
+        Failure { what: format!("the image {} does not exist", service.image), ..failure }
+            .hint("check its name and tag, and that it was pushed")
     } else if denied {
         failure.hint("it does not exist, or its registry wants a login that the droplet does not have")
     } else {

@@ -27,23 +27,14 @@ pub(super) async fn events(
     (release, after): (Option<ReleaseNumber>, u64),
 ) -> Result<impl Stream<Item = Result<ReleaseEvent, EngineError>> + Send + use<>, EngineError> {
     let rows = engine.releases(app).await?;
-    let latest = rows
-        .first()
-        .map(|row| row.number)
-        .ok_or_else(|| EngineError::NoApp(app.clone()))?;
+    let latest = rows.first().map(|row| row.number).ok_or_else(|| EngineError::NoApp(app.clone()))?;
     let release = release.unwrap_or(latest);
     if !rows.iter().any(|row| row.number == release) {
-        return Err(EngineError::NoRelease {
-            app: app.clone(),
-            release,
-        });
+        return Err(EngineError::NoRelease { app: app.clone(), release });
     }
     let watcher = Watcher {
         inner: Arc::clone(&engine.inner),
-        id: ReleaseId {
-            app: app.clone(),
-            release,
-        },
+        id: ReleaseId { app: app.clone(), release },
         after,
         ready: VecDeque::new(),
         changed: None,
@@ -67,11 +58,7 @@ impl Watcher {
             }
             // Subscribed before reading, so that nothing is missed in between.
             let is_live = self.subscribe();
-            let read = self
-                .inner
-                .store
-                .events(&self.id.app, self.id.release, (self.after, BATCH))
-                .await;
+            let read = self.inner.store.events(&self.id.app, self.id.release, (self.after, BATCH)).await;
             self.ready = read.map_err(EngineError::Database)?.into();
             if !self.ready.is_empty() {
                 continue;
@@ -86,12 +73,8 @@ impl Watcher {
 
     /// Whether the release is under way.
     fn subscribe(&mut self) -> bool {
-        let live = self
-            .inner
-            .live()
-            .get(&self.id.app)
-            .filter(|live| live.release == Some(self.id.release))
-            .cloned();
+        let live =
+            self.inner.live().get(&self.id.app).filter(|live| live.release == Some(self.id.release)).cloned();
         match (live, &mut self.changed) {
             (Some(_), Some(changed)) => drop(changed.borrow_and_update()),
             (Some(live), none) => *none = Some(live.changed.subscribe()),

@@ -96,10 +96,7 @@ struct Shared {
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Database")
-            .field("settings", &self.shared.settings)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Database").field("settings", &self.shared.settings).finish_non_exhaustive()
     }
 }
 
@@ -130,30 +127,18 @@ impl Database {
             .mode(0o600)
             .open(path)
             .map_err(DatabaseError::Create)?;
-        let opened = |source| DatabaseError::Open {
-            path: path.to_owned(),
-            source,
-        };
+        let opened = |source| DatabaseError::Open { path: path.to_owned(), source };
         let mut connection = Connection::open(path).map_err(opened)?;
         prepare(&connection, settings).map_err(opened)?;
-        migration::migrate(&mut connection, migrations).map_err(|source| DatabaseError::Migrate {
-            path: path.to_owned(),
-            source,
-        })?;
+        migration::migrate(&mut connection, migrations)
+            .map_err(|source| DatabaseError::Migrate { path: path.to_owned(), source })?;
         let reserve = Reserve::beside(path, settings.reserve_bytes);
         if let Err(error) = reserve.fill() {
             warn!(%error, "no disk space set aside for a full disk");
         }
         let interrupt = connection.get_interrupt_handle();
-        let shared = Shared {
-            connection: Mutex::new(connection),
-            interrupt,
-            reserve,
-            settings,
-        };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        let shared = Shared { connection: Mutex::new(connection), interrupt, reserve, settings };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Runs `work` in one immediate transaction, committed when it returns `Ok`, durable when this returns `Ok`.
@@ -207,10 +192,7 @@ impl Database {
         if let Ok(joined) = tokio::time::timeout(deadline, &mut task).await {
             return finish(joined, deadline);
         }
-        if state
-            .compare_exchange(WAITING, GIVEN_UP, Ordering::SeqCst, Ordering::SeqCst)
-            .is_ok()
-        {
+        if state.compare_exchange(WAITING, GIVEN_UP, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
             return Err(DatabaseError::Deadline { deadline });
         }
         if state.load(Ordering::SeqCst) == RUNNING {
@@ -232,9 +214,7 @@ fn run<T>(
 ) -> Ran<T> {
     // A panic in another call cannot have left the connection in the middle of a transaction: dropping rolls back.
     let mut connection = shared.connection.lock().unwrap_or_else(PoisonError::into_inner);
-    state
-        .compare_exchange(WAITING, RUNNING, Ordering::SeqCst, Ordering::SeqCst)
-        .ok()?;
+    state.compare_exchange(WAITING, RUNNING, Ordering::SeqCst, Ordering::SeqCst).ok()?;
     let outcome = work(&mut connection);
     state.store(ENDED, Ordering::SeqCst);
     Some(outcome)

@@ -2,11 +2,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 
-const TABLE: Migration = Migration {
-    module: "test",
-    number: 1,
-    sql: "CREATE TABLE t (x INTEGER NOT NULL UNIQUE) STRICT",
-};
+const TABLE: Migration =
+    Migration { module: "test", number: 1, sql: "CREATE TABLE t (x INTEGER NOT NULL UNIQUE) STRICT" };
 
 fn open(directory: &Path, settings: DatabaseSettings) -> Database {
     Database::open(&directory.join("agent.db"), &[TABLE], settings).unwrap()
@@ -26,10 +23,7 @@ const SLOW: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM
 async fn is_durable_private_and_in_wal_mode() {
     let directory = tempfile::tempdir().unwrap();
     let database = open(directory.path(), DatabaseSettings::default());
-    database
-        .write(|t| t.execute("INSERT INTO t VALUES (1)", ()))
-        .await
-        .unwrap();
+    database.write(|t| t.execute("INSERT INTO t VALUES (1)", ())).await.unwrap();
     let (mode, synchronous): (String, i64) = database
         .read(|connection| {
             Ok((
@@ -41,16 +35,11 @@ async fn is_durable_private_and_in_wal_mode() {
         .unwrap();
     assert_eq!((mode.as_str(), synchronous), ("wal", 2));
     for name in ["agent.db", "agent.db-wal", "agent.db-shm", "agent.db.reserve"] {
-        let permissions = fs_err::metadata(directory.path().join(name))
-            .unwrap()
-            .permissions();
+        let permissions = fs_err::metadata(directory.path().join(name)).unwrap().permissions();
         assert_eq!(permissions.mode() & 0o777, 0o600, "{name}");
     }
     drop(database);
-    assert_eq!(
-        count(&open(directory.path(), DatabaseSettings::default())).await,
-        1
-    );
+    assert_eq!(count(&open(directory.path(), DatabaseSettings::default())).await, 1);
 }
 
 #[tokio::test]
@@ -71,10 +60,7 @@ async fn an_error_rolls_the_whole_transaction_back() {
 #[tokio::test]
 async fn a_call_past_its_deadline_is_interrupted_and_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let settings = DatabaseSettings {
-        deadline: Duration::from_millis(200),
-        ..DatabaseSettings::default()
-    };
+    let settings = DatabaseSettings { deadline: Duration::from_millis(200), ..DatabaseSettings::default() };
     let database = open(directory.path(), settings);
     let slow = tokio::spawn({
         let database = database.clone();
@@ -89,9 +75,7 @@ async fn a_call_past_its_deadline_is_interrupted_and_changes_nothing() {
     });
     tokio::time::sleep(Duration::from_millis(50)).await;
     // Waits behind the slow one, so it either never runs or runs wholly.
-    let queued = database
-        .write(|t| t.execute("INSERT INTO t VALUES (2)", ()))
-        .await;
+    let queued = database.write(|t| t.execute("INSERT INTO t VALUES (2)", ())).await;
     assert!(matches!(slow.await.unwrap(), Err(DatabaseError::Deadline { .. })));
     assert_eq!(count(&database).await, i64::from(queued.is_ok()));
 }

@@ -38,10 +38,7 @@ pub fn atomic_replace(path: &Path, content: &[u8], mode: u32) -> Result<(), Repl
     temporary_name.push(name);
     temporary_name.push(".new");
     let temporary = directory.join(temporary_name);
-    let failed = |source| ReplaceError::Io {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| ReplaceError::Io { path: path.to_owned(), source };
     write_new(&temporary, content, mode)
         .and_then(|()| fs::rename(&temporary, path))
         .and_then(|()| sync_directory(directory))
@@ -54,11 +51,7 @@ fn write_new(temporary: &Path, content: &[u8], mode: u32) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(temporary)?;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(temporary)?;
     file.write_all(content)?;
     file.sync_all()
 }

@@ -80,9 +80,7 @@ pub(super) fn migrate(connection: &mut Connection, migrations: &[Migration]) -> 
         )
         .map_err(MigrationError::Bookkeeping)?;
     refuse_newer(connection, migrations)?;
-    migrations
-        .iter()
-        .try_for_each(|migration| apply(connection, migration))
+    migrations.iter().try_for_each(|migration| apply(connection, migration))
 }
 
 fn check_numbering(migrations: &[Migration]) -> Result<(), MigrationError> {
@@ -90,10 +88,7 @@ fn check_numbering(migrations: &[Migration]) -> Result<(), MigrationError> {
     for Migration { module, number, .. } in migrations {
         let expected = next.entry(module).or_insert(1);
         if number != expected {
-            return Err(MigrationError::Numbering {
-                module,
-                number: *number,
-            });
+            return Err(MigrationError::Numbering { module, number: *number });
         }
         *expected += 1;
     }
@@ -108,11 +103,9 @@ fn refuse_newer(connection: &Connection, migrations: &[Migration]) -> Result<(),
         .query_map((), |row| Ok((row.get(0)?, row.get(1)?)))
         .and_then(Iterator::collect)
         .map_err(MigrationError::Bookkeeping)?;
-    let unknown = ran.into_iter().find(|(module, number)| {
-        !migrations
-            .iter()
-            .any(|m| m.module == module && m.number == *number)
-    });
+    let unknown = ran
+        .into_iter()
+        .find(|(module, number)| !migrations.iter().any(|m| m.module == module && m.number == *number));
     match unknown {
         Some((module, number)) => Err(MigrationError::FromNewer { module, number }),
         None => Ok(()),
@@ -135,20 +128,11 @@ fn apply(connection: &mut Connection, migration: &Migration) -> Result<(), Migra
         Some(_) => return Err(MigrationError::Changed { module, number }),
         None => {}
     }
-    let failed = |source| MigrationError::Failed {
-        module,
-        number,
-        source,
-    };
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(failed)?;
+    let failed = |source| MigrationError::Failed { module, number, source };
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     transaction.execute_batch(sql).map_err(failed)?;
     transaction
-        .execute(
-            "INSERT INTO migration VALUES (?1, ?2, ?3)",
-            (module, number, &digest),
-        )
+        .execute("INSERT INTO migration VALUES (?1, ?2, ?3)", (module, number, &digest))
         .map_err(failed)?;
     transaction.commit().map_err(failed)
 }
@@ -157,26 +141,13 @@ fn apply(connection: &mut Connection, migration: &Migration) -> Result<(), Migra
 mod tests {
     use super::*;
 
-    const FIRST: Migration = Migration {
-        module: "a",
-        number: 1,
-        sql: "CREATE TABLE a (x INTEGER NOT NULL) STRICT",
-    };
-    const SECOND: Migration = Migration {
-        module: "a",
-        number: 2,
-        sql: "INSERT INTO a VALUES (7)",
-    };
-    const OTHER: Migration = Migration {
-        module: "b",
-        number: 1,
-        sql: "CREATE TABLE b (y TEXT) STRICT",
-    };
+    const FIRST: Migration =
+        Migration { module: "a", number: 1, sql: "CREATE TABLE a (x INTEGER NOT NULL) STRICT" };
+    const SECOND: Migration = Migration { module: "a", number: 2, sql: "INSERT INTO a VALUES (7)" };
+    const OTHER: Migration = Migration { module: "b", number: 1, sql: "CREATE TABLE b (y TEXT) STRICT" };
 
     fn rows(connection: &Connection) -> i64 {
-        connection
-            .query_row("SELECT count(*) FROM a", (), |row| row.get(0))
-            .unwrap()
+        connection.query_row("SELECT count(*) FROM a", (), |row| row.get(0)).unwrap()
     }
 
     #[test]
@@ -197,17 +168,7 @@ mod tests {
             sql: "INSERT INTO a VALUES (1); INSERT INTO missing VALUES (1)",
         };
         let error = migrate(&mut connection, &[FIRST, broken]).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                MigrationError::Failed {
-                    module: "a",
-                    number: 2,
-                    ..
-                }
-            ),
-            "{error:?}"
-        );
+        assert!(matches!(error, MigrationError::Failed { module: "a", number: 2, .. }), "{error:?}");
         assert_eq!(rows(&connection), 0);
         migrate(&mut connection, &[FIRST, SECOND]).unwrap();
         assert_eq!(rows(&connection), 1);
@@ -217,10 +178,7 @@ mod tests {
     fn a_changed_a_misnumbered_and_a_newer_one_are_refused() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection, &[FIRST, SECOND]).unwrap();
-        let changed = Migration {
-            sql: "INSERT INTO a VALUES (8)",
-            ..SECOND
-        };
+        let changed = Migration { sql: "INSERT INTO a VALUES (8)", ..SECOND };
         assert!(matches!(
             migrate(&mut connection, &[FIRST, changed]).unwrap_err(),
             MigrationError::Changed { number: 2, .. }

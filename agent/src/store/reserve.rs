@@ -21,10 +21,7 @@ impl Reserve {
     pub(super) fn beside(database: &Path, bytes: u64) -> Self {
         let mut name = database.as_os_str().to_owned();
         name.push(".reserve");
-        Self {
-            path: PathBuf::from(name),
-            bytes,
-        }
+        Self { path: PathBuf::from(name), bytes }
     }
 
     /// Sets the space aside, unless that would take the last of the disk: at least four times as much stays free.
@@ -37,12 +34,8 @@ impl Reserve {
         if space.f_bavail.saturating_mul(space.f_frsize) < self.bytes.saturating_mul(5) {
             return Ok(());
         }
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&self.path)?;
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.path)?;
         // Written, not just allocated: a sparse or compressed file would be no reserve.
         let mut left = self.bytes;
         let chunk = [0x5a_u8; 16 * 1024];
@@ -71,12 +64,7 @@ mod tests {
         assert!(!reserve.release());
         reserve.fill().unwrap();
         reserve.fill().unwrap();
-        assert_eq!(
-            fs::metadata(directory.path().join("agent.db.reserve"))
-                .unwrap()
-                .len(),
-            100_000
-        );
+        assert_eq!(fs::metadata(directory.path().join("agent.db.reserve")).unwrap().len(), 100_000);
         assert!(reserve.release());
         reserve.fill().unwrap();
         assert!(reserve.release());

@@ -26,10 +26,7 @@ pub fn endpoints(spec: &ContainerSpec<'_>) -> Vec<Endpoint> {
         let network = spec.project.networks.get(key)?;
         let attached = spec.service.networks.get(key)?.as_ref();
         let settings = settings(spec, attached, index == 0);
-        Some(Endpoint {
-            network: network.name.clone(),
-            settings,
-        })
+        Some(Endpoint { network: network.name.clone(), settings })
     };
     primary.into_iter().enumerate().filter_map(entry).collect()
 }
@@ -40,27 +37,16 @@ pub(super) fn networking(spec: &ContainerSpec<'_>) -> Option<NetworkingConfig> {
     if spec.api < (1, 44) {
         all.truncate(1);
     }
-    let config: HashMap<String, EndpointSettings> = all
-        .into_iter()
-        .map(|endpoint| (endpoint.network, endpoint.settings))
-        .collect();
-    if config.is_empty() {
-        None
-    } else {
-        Some(NetworkingConfig {
-            endpoints_config: Some(config),
-        })
-    }
+    let config: HashMap<String, EndpointSettings> =
+        all.into_iter().map(|endpoint| (endpoint.network, endpoint.settings)).collect();
+    if config.is_empty() { None } else { Some(NetworkingConfig { endpoints_config: Some(config) }) }
 }
 
 pub(super) fn network_mode(spec: &ContainerSpec<'_>) -> String {
     if !spec.service.network_mode.is_empty() {
         return spec.service.network_mode.clone();
     }
-    endpoints(spec)
-        .into_iter()
-        .next()
-        .map_or_else(|| "none".to_owned(), |endpoint| endpoint.network)
+    endpoints(spec).into_iter().next().map_or_else(|| "none".to_owned(), |endpoint| endpoint.network)
 }
 
 fn settings(
@@ -72,16 +58,9 @@ fn settings(
     let named = spec.alias == ServiceAlias::Given && matches!(spec.instance, Instance::Replica(_));
     if named {
         aliases.push(spec.service.name.clone());
-        aliases.extend(
-            attached
-                .iter()
-                .flat_map(|network| network.aliases.iter().cloned()),
-        );
+        aliases.extend(attached.iter().flat_map(|network| network.aliases.iter().cloned()));
     }
-    let mut settings = EndpointSettings {
-        aliases: Some(aliases),
-        ..EndpointSettings::default()
-    };
+    let mut settings = EndpointSettings { aliases: Some(aliases), ..EndpointSettings::default() };
     if let Some(network) = attached {
         settings.ipam_config = Some(EndpointIpamConfig {
             ipv4_address: Some(network.ipv4_address.clone()).filter(|address| !address.is_empty()),

@@ -23,11 +23,7 @@ pub(super) fn config(spec: &ContainerSpec<'_>) -> HostConfig {
         mounts: mounts_or_none(mounts),
         tmpfs: mounts::tmpfs(service),
         network_mode: Some(endpoints::network_mode(spec)),
-        port_bindings: if spec.ports == HostPorts::Published {
-            Some(ports(service))
-        } else {
-            None
-        },
+        port_bindings: if spec.ports == HostPorts::Published { Some(ports(service)) } else { None },
         restart_policy: restart(spec),
         log_config: logging(service),
         cap_add: list(&service.cap_add),
@@ -81,16 +77,10 @@ fn limits(service: &Service) -> Limits {
     let reservation: Option<&Resource> = resources.and_then(|r| r.reservations.as_ref());
     let bytes = |own: ByteSize, deployed: Option<ByteSize>| deployed.filter(|d| d.0 != 0).unwrap_or(own);
     Limits {
-        cpus: limit
-            .map(|l| l.cpus)
-            .filter(|cpus| *cpus != 0.0)
-            .unwrap_or(service.cpus),
+        cpus: limit.map(|l| l.cpus).filter(|cpus| *cpus != 0.0).unwrap_or(service.cpus),
         memory: bytes(service.mem_limit, limit.map(|l| l.memory)),
         reserved: bytes(service.mem_reservation, reservation.map(|r| r.memory)),
-        pids: limit
-            .map(|l| l.pids)
-            .filter(|pids| *pids != 0)
-            .unwrap_or(service.pids_limit),
+        pids: limit.map(|l| l.pids).filter(|pids| *pids != 0).unwrap_or(service.pids_limit),
     }
 }
 
@@ -120,25 +110,15 @@ fn restart(spec: &ContainerSpec<'_>) -> Option<RestartPolicy> {
 
 fn logging(service: &Service) -> Option<HostConfigLogConfig> {
     let logging = service.logging.as_ref()?;
-    Some(HostConfigLogConfig {
-        typ: text(&logging.driver),
-        config: map(&logging.options.0),
-    })
+    Some(HostConfigLogConfig { typ: text(&logging.driver), config: map(&logging.options.0) })
 }
 
 fn ulimits(service: &Service) -> Option<Vec<ResourcesUlimits>> {
     let of = |(name, limit): (&String, &Option<tidegate_compose::model::Ulimit>)| {
         let limit = limit.unwrap_or_default();
-        let (soft, hard) = if limit.single == 0 {
-            (limit.soft, limit.hard)
-        } else {
-            (limit.single, limit.single)
-        };
-        ResourcesUlimits {
-            name: Some(name.clone()),
-            soft: Some(soft),
-            hard: Some(hard),
-        }
+        let (soft, hard) =
+            if limit.single == 0 { (limit.soft, limit.hard) } else { (limit.single, limit.single) };
+        ResourcesUlimits { name: Some(name.clone()), soft: Some(soft), hard: Some(hard) }
     };
     let limits: Vec<_> = service.ulimits.iter().map(of).collect();
     if limits.is_empty() { None } else { Some(limits) }
@@ -147,16 +127,10 @@ fn ulimits(service: &Service) -> Option<Vec<ResourcesUlimits>> {
 fn ports(service: &Service) -> PortMap {
     let mut bindings: PortMap = HashMap::new();
     for port in &service.ports {
-        let binding = PortBinding {
-            host_ip: Some(port.host_ip.clone()),
-            host_port: Some(port.published.clone()),
-        };
+        let binding =
+            PortBinding { host_ip: Some(port.host_ip.clone()), host_port: Some(port.published.clone()) };
         let key = format!("{}/{}", port.target, port.protocol);
-        bindings
-            .entry(key)
-            .or_default()
-            .get_or_insert_default()
-            .push(binding);
+        bindings.entry(key).or_default().get_or_insert_default().push(binding);
     }
     bindings
 }

@@ -44,11 +44,7 @@ pub(super) fn tmpfs(service: &Service) -> Option<HashMap<String, String>> {
         Some((path, options)) => (path.to_owned(), options.to_owned()),
         None => (text.clone(), String::new()),
     };
-    if service.tmpfs.is_empty() {
-        None
-    } else {
-        Some(service.tmpfs.iter().map(entry).collect())
-    }
+    if service.tmpfs.is_empty() { None } else { Some(service.tmpfs.iter().map(entry).collect()) }
 }
 
 /// The short form, where docker compose uses it.
@@ -60,33 +56,21 @@ fn bind_text(project: &Project, volume: &VolumeMount) -> Option<String> {
             let options = volume.bind.as_ref().unwrap_or(&plain);
             let short =
                 options.create_host_path && options.propagation.is_empty() && options.recursive.is_empty();
-            let selinux = if options.selinux.is_empty() {
-                String::new()
-            } else {
-                format!(",{}", options.selinux)
-            };
+            let selinux =
+                if options.selinux.is_empty() { String::new() } else { format!(",{}", options.selinux) };
             short.then(|| format!("{}:{}:{access}{selinux}", volume.source, volume.target))
         }
         "volume" if !volume.source.is_empty() => {
             let options = volume.volume.clone().unwrap_or_default();
             let plain = options.labels.is_empty() && options.subpath.is_empty() && !options.nocopy;
-            plain.then(|| {
-                format!(
-                    "{}:{}:{access}",
-                    volume_name(project, &volume.source),
-                    volume.target
-                )
-            })
+            plain.then(|| format!("{}:{}:{access}", volume_name(project, &volume.source), volume.target))
         }
         _ => None,
     }
 }
 
 fn volume_name<'p>(project: &'p Project, key: &'p str) -> &'p str {
-    project
-        .volumes
-        .get(key)
-        .map_or(key, |volume| volume.name.as_str())
+    project.volumes.get(key).map_or(key, |volume| volume.name.as_str())
 }
 
 fn mount(project: &Project, volume: &VolumeMount) -> Mount {
@@ -98,11 +82,7 @@ fn mount(project: &Project, volume: &VolumeMount) -> Mount {
     };
     Mount {
         typ: Some(kind),
-        source: if source.is_empty() {
-            None
-        } else {
-            Some(source.to_owned())
-        },
+        source: if source.is_empty() { None } else { Some(source.to_owned()) },
         target: Some(volume.target.clone()),
         read_only: Some(volume.read_only).filter(|read_only| *read_only),
         consistency: Some(volume.consistency.clone()).filter(|text| !text.is_empty()),
@@ -168,23 +148,11 @@ fn file_mounts(spec: &ContainerSpec<'_>) -> Vec<Mount> {
 
 /// Where a secret appears in the container.
 pub fn secret_target(reference: &FileReference) -> String {
-    let target = if reference.target.is_empty() {
-        &reference.source
-    } else {
-        &reference.target
-    };
-    if target.starts_with('/') {
-        target.clone()
-    } else {
-        format!("/run/secrets/{target}")
-    }
+    let target = if reference.target.is_empty() { &reference.source } else { &reference.target };
+    if target.starts_with('/') { target.clone() } else { format!("/run/secrets/{target}") }
 }
 
 /// Where a config appears in the container.
 pub fn config_target(reference: &FileReference) -> String {
-    if reference.target.is_empty() {
-        format!("/{}", reference.source)
-    } else {
-        reference.target.clone()
-    }
+    if reference.target.is_empty() { format!("/{}", reference.source) } else { reference.target.clone() }
 }

@@ -94,11 +94,7 @@ impl ContainerExec {
         let id = self.create(target, command).await?;
         let body = json!({"Detach": false, "Tty": command.terminal().is_some()});
         let path = format!("/exec/{id}/start");
-        let stream = self
-            .streams
-            .upgrade(&path, &body)
-            .await
-            .map_err(ContainerExecError::Start)?;
+        let stream = self.streams.upgrade(&path, &body).await.map_err(ContainerExecError::Start)?;
         debug!(exec = id, "command started");
         let instance = Instance { exec: self, id };
         let running = Running::new(instance, command, stream, &session.outputs);
@@ -106,11 +102,7 @@ impl ContainerExec {
     }
 
     async fn create(&self, target: &Target, command: &Command) -> Result<String, ContainerExecError> {
-        let find = || async {
-            target::find(&self.docker, target)
-                .await
-                .map_err(ContainerExecError::Target)
-        };
+        let find = || async { target::find(&self.docker, target).await.map_err(ContainerExecError::Target) };
         let found = find().await?;
         match bounded("create", self.docker.create_exec(&found.id, config(command))).await {
             Ok(created) => Ok(created.id),
@@ -137,21 +129,12 @@ async fn bounded<T>(
 fn is_conflict(error: &ContainerExecError) -> bool {
     use bollard::errors::Error::DockerResponseServerError as Answer;
 
-    matches!(
-        error,
-        ContainerExecError::Docker {
-            source: Answer { status_code: 409, .. },
-            ..
-        }
-    )
+    matches!(error, ContainerExecError::Docker { source: Answer { status_code: 409, .. }, .. })
 }
 
 fn config(command: &Command) -> ExecConfig {
-    let mut environment: Vec<String> = command
-        .environment()
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let mut environment: Vec<String> =
+        command.environment().iter().map(|(name, value)| format!("{name}={value}")).collect();
     if command.terminal().is_some() && !command.environment().contains_key("TERM") {
         environment.push("TERM=xterm-256color".to_owned());
     }
@@ -161,9 +144,7 @@ fn config(command: &Command) -> ExecConfig {
         attach_stderr: Some(true),
         tty: Some(command.terminal().is_some()),
         // Known from the start; a resize after it would come too late for a program that asks at once.
-        console_size: command
-            .terminal()
-            .map(|size| vec![usize::from(size.rows), usize::from(size.columns)]),
+        console_size: command.terminal().map(|size| vec![usize::from(size.rows), usize::from(size.columns)]),
         env: Some(environment),
         cmd: Some(command.argv().to_vec()),
         user: command.user().map(str::to_owned),
@@ -193,23 +174,14 @@ impl<'a> Running<'a> {
         stream: Duplex,
         outputs: &mpsc::Sender<Output>,
     ) -> Self {
-        let framing = if command.terminal().is_some() {
-            Framing::Raw
-        } else {
-            Framing::Frames
-        };
+        let framing = if command.terminal().is_some() { Framing::Raw } else { Framing::Frames };
         let (read, write) = tokio::io::split(stream);
         let (sender, received) = mpsc::channel(4);
         // Between the stream and the caller stands the watch for Docker's own words about a command that never ran.
         tokio::spawn(outputs::read_outputs(read, framing, sender));
         let reader = tokio::spawn(refusal::pass_on(received, outputs.clone()));
         let stdin = StdinQueue::new(Some(write), command.stdin());
-        Self {
-            instance,
-            stdin,
-            reader,
-            outputs: outputs.clone(),
-        }
+        Self { instance, stdin, reader, outputs: outputs.clone() }
     }
 
     async fn converse(
@@ -217,12 +189,7 @@ impl<'a> Running<'a> {
         mut inputs: mpsc::Receiver<Input>,
         size: Option<TerminalSize>,
     ) -> Result<(), ContainerExecError> {
-        if self
-            .outputs
-            .send(Output::Started(self.instance.id.clone()))
-            .await
-            .is_err()
-        {
+        if self.outputs.send(Output::Started(self.instance.id.clone())).await.is_err() {
             return self.instance.end().await;
         }
         if let Some(size) = size {
@@ -272,10 +239,7 @@ impl Instance<'_> {
     }
 
     async fn resize(&self, size: TerminalSize) {
-        let options = ResizeExecOptions {
-            height: size.rows,
-            width: size.columns,
-        };
+        let options = ResizeExecOptions { height: size.rows, width: size.columns };
         if let Err(error) = bounded("resize", self.exec.docker.resize_exec(&self.id, options)).await {
             debug!(exec = self.id, %error, "the terminal keeps its size");
         }

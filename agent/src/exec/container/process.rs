@@ -41,10 +41,7 @@ impl Process {
             pidfd_send_signal(&self.0, number).ok();
         }
         // Not a pipe, but readable once, like one: when the process has ended.
-        let copy = self
-            .0
-            .try_clone()
-            .and_then(|copy| Receiver::from_file_unchecked(copy.into()));
+        let copy = self.0.try_clone().and_then(|copy| Receiver::from_file_unchecked(copy.into()));
         let Ok(watched) = copy else { return };
         if timeout(GRACE, watched.readable()).await.is_err() {
             pidfd_send_signal(&self.0, SystemSignal::KILL).ok();

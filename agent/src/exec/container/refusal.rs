@@ -19,11 +19,7 @@ impl Refusal {
     pub(super) fn exit_code(&self) -> ExitCode {
         let text = String::from_utf8_lossy(&self.0);
         let missing = ["executable file not found", "no such file or directory"];
-        ExitCode::exited(if missing.iter().any(|words| text.contains(words)) {
-            127
-        } else {
-            126
-        })
+        ExitCode::exited(if missing.iter().any(|words| text.contains(words)) { 127 } else { 126 })
     }
 
     /// What to show of it.
@@ -82,15 +78,7 @@ mod tests {
         assert!(refusal.unwrap().message().ends_with(b"unknown\n"));
         assert!(passed.is_empty());
         let denied = b"OCI runtime exec failed: exec failed: permission denied: unknown".to_vec();
-        assert_eq!(
-            through(vec![Output::Stdout(denied)])
-                .await
-                .0
-                .unwrap()
-                .exit_code()
-                .code(),
-            126
-        );
+        assert_eq!(through(vec![Output::Stdout(denied)]).await.0.unwrap().exit_code().code(), 126);
     }
 
     #[tokio::test]

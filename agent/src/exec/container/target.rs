@@ -71,11 +71,7 @@ pub enum TargetError {
 }
 
 fn join(numbers: &[u32]) -> String {
-    numbers
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// What a caller needs to know of a container.
@@ -86,33 +82,20 @@ pub(super) struct Found {
 
 /// Looks for the container and makes sure that it runs.
 pub(super) async fn find(docker: &bollard::Docker, target: &Target) -> Result<Found, TargetError> {
-    let filters = HashMap::from([(
-        "label".to_owned(),
-        vec![format!("{}={}", labels::PROJECT, target.app)],
-    )]);
-    let options = ListContainersOptionsBuilder::default()
-        .all(true)
-        .filters(&filters)
-        .build();
+    let filters = HashMap::from([("label".to_owned(), vec![format!("{}={}", labels::PROJECT, target.app)])]);
+    let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
     let containers = docker
         .list_containers(Some(options))
         .await
-        .map_err(|source| TargetError::Docker {
-            app: target.app.clone(),
-            source,
-        })?;
+        .map_err(|source| TargetError::Docker { app: target.app.clone(), source })?;
     choose(&containers, target)
 }
 
 fn choose(containers: &[ContainerSummary], target: &Target) -> Result<Found, TargetError> {
-    let kept: Vec<&ContainerSummary> = containers
-        .iter()
-        .filter(|container| label(container, labels::ONE_OFF) != Some("True"))
-        .collect();
+    let kept: Vec<&ContainerSummary> =
+        containers.iter().filter(|container| label(container, labels::ONE_OFF) != Some("True")).collect();
     if kept.is_empty() {
-        return Err(TargetError::NoApp {
-            app: target.app.clone(),
-        });
+        return Err(TargetError::NoApp { app: target.app.clone() });
     }
     let mut of_service: Vec<(u32, &ContainerSummary)> = kept
         .iter()
@@ -121,10 +104,8 @@ fn choose(containers: &[ContainerSummary], target: &Target) -> Result<Found, Tar
         .collect();
     of_service.sort_by_key(|(number, _)| *number);
     if of_service.is_empty() {
-        let services: BTreeSet<&str> = kept
-            .iter()
-            .filter_map(|container| label(container, labels::SERVICE))
-            .collect();
+        let services: BTreeSet<&str> =
+            kept.iter().filter_map(|container| label(container, labels::SERVICE)).collect();
         return Err(TargetError::NoService {
             app: target.app.clone(),
             service: target.service.clone(),
@@ -135,27 +116,17 @@ fn choose(containers: &[ContainerSummary], target: &Target) -> Result<Found, Tar
         let numbers: Vec<u32> = of_service.iter().map(|(number, _)| *number).collect();
         of_service.retain(|(number, _)| *number == index);
         if of_service.is_empty() {
-            return Err(TargetError::NoIndex {
-                service: target.service.clone(),
-                index,
-                numbers,
-            });
+            return Err(TargetError::NoIndex { service: target.service.clone(), index, numbers });
         }
     }
-    if let Some(id) = of_service
-        .iter()
-        .find(|(_, c)| runs(c))
-        .and_then(|(_, c)| c.id.clone())
-    {
+    if let Some(id) = of_service.iter().find(|(_, c)| runs(c)).and_then(|(_, c)| c.id.clone()) {
         return Ok(Found { id });
     }
     let first = of_service.first().map(|(_, container)| *container);
     Err(TargetError::NotRunning {
         service: target.service.clone(),
         container: first.map(name).unwrap_or_default(),
-        state: first
-            .and_then(|c| c.state)
-            .map_or_else(|| "unknown".to_owned(), |state| state.to_string()),
+        state: first.and_then(|c| c.state).map_or_else(|| "unknown".to_owned(), |state| state.to_string()),
     })
 }
 
@@ -168,17 +139,12 @@ fn label<'a>(container: &'a ContainerSummary, name: &str) -> Option<&'a str> {
 }
 
 fn number(container: &ContainerSummary) -> u32 {
-    label(container, labels::CONTAINER_NUMBER)
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(u32::MAX)
+    label(container, labels::CONTAINER_NUMBER).and_then(|text| text.parse().ok()).unwrap_or(u32::MAX)
 }
 
 fn name(container: &ContainerSummary) -> String {
     let names = container.names.as_deref().unwrap_or_default();
-    names
-        .first()
-        .map(|name| name.trim_start_matches('/').to_owned())
-        .unwrap_or_default()
+    names.first().map(|name| name.trim_start_matches('/').to_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -200,21 +166,13 @@ mod tests {
     }
 
     fn target(service: &str, index: Option<u32>) -> Target {
-        Target {
-            app: "shop".to_owned(),
-            service: service.to_owned(),
-            index,
-        }
+        Target { app: "shop".to_owned(), service: service.to_owned(), index }
     }
 
     #[test]
     fn the_lowest_running_one_is_taken() {
         use ContainerSummaryStateEnum::{EXITED, RUNNING};
-        let all = [
-            container("web", 10, RUNNING),
-            container("web", 2, RUNNING),
-            container("web", 1, EXITED),
-        ];
+        let all = [container("web", 10, RUNNING), container("web", 2, RUNNING), container("web", 1, EXITED)];
         assert_eq!(choose(&all, &target("web", None)).unwrap().id, "web-2");
         assert_eq!(choose(&all, &target("web", Some(10))).unwrap().id, "web-10");
     }
@@ -224,18 +182,9 @@ mod tests {
         use ContainerSummaryStateEnum::{EXITED, RUNNING};
         let all = [container("web", 1, RUNNING), container("db", 1, EXITED)];
         let text = |service, index| choose(&all, &target(service, index)).unwrap_err().to_string();
-        assert_eq!(
-            text("wbe", None),
-            "app shop has no service wbe on this droplet; it has db, web"
-        );
-        assert_eq!(
-            text("web", Some(3)),
-            "service web has no container number 3; it has 1"
-        );
-        assert_eq!(
-            text("db", None),
-            "service db does not run: its container shop-db-1 is exited"
-        );
+        assert_eq!(text("wbe", None), "app shop has no service wbe on this droplet; it has db, web");
+        assert_eq!(text("web", Some(3)), "service web has no container number 3; it has 1");
+        assert_eq!(text("db", None), "service db does not run: its container shop-db-1 is exited");
         assert_eq!(
             choose(&[], &target("web", None)).unwrap_err().to_string(),
             "there is no app shop on this droplet"
@@ -245,14 +194,7 @@ mod tests {
     #[test]
     fn one_off_containers_are_not_meant() {
         let mut one_off = container("web", 1, ContainerSummaryStateEnum::RUNNING);
-        one_off
-            .labels
-            .as_mut()
-            .unwrap()
-            .insert(labels::ONE_OFF.to_owned(), "True".to_owned());
-        assert!(matches!(
-            choose(&[one_off], &target("web", None)),
-            Err(TargetError::NoApp { .. })
-        ));
+        one_off.labels.as_mut().unwrap().insert(labels::ONE_OFF.to_owned(), "True".to_owned());
+        assert!(matches!(choose(&[one_off], &target("web", None)), Err(TargetError::NoApp { .. })));
     }
 }

@@ -40,11 +40,7 @@ pub(super) fn write(
         return Ok(None);
     }
     let path = directory.join(format!("{unit}.env"));
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)?;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
     let guard = EnvironmentFile(path);
     for (name, value) in variables {
         writeln!(file, "{name}=\"{}\"", quote(value))?;
@@ -75,21 +71,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let variables = BTreeMap::from([("A".to_owned(), "x \"y\" $z \\ `w`\nnext".to_owned())]);
         let file = write(directory.path(), "u.service", &variables).unwrap().unwrap();
-        assert_eq!(
-            fs::read_to_string(file.path()).unwrap(),
-            "A=\"x \\\"y\\\" \\$z \\\\ \\`w\\`\nnext\"\n"
-        );
-        assert_eq!(
-            fs::metadata(file.path()).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), "A=\"x \\\"y\\\" \\$z \\\\ \\`w\\`\nnext\"\n");
+        assert_eq!(fs::metadata(file.path()).unwrap().permissions().mode() & 0o777, 0o600);
         let path = file.path().to_owned();
         drop(file);
         assert!(!path.exists());
-        assert!(
-            write(directory.path(), "u.service", &BTreeMap::new())
-                .unwrap()
-                .is_none()
-        );
+        assert!(write(directory.path(), "u.service", &BTreeMap::new()).unwrap().is_none());
     }
 }

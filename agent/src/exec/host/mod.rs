@@ -62,11 +62,7 @@ pub struct HostExec {
 impl HostExec {
     /// Connects when the first command comes. `runtime_directory` is the agent's own, on a tmpfs, root-only.
     pub fn new(runtime_directory: PathBuf) -> Self {
-        Self {
-            systemd: Systemd::default(),
-            runtime_directory,
-            passwd: PathBuf::from("/etc/passwd"),
-        }
+        Self { systemd: Systemd::default(), runtime_directory, passwd: PathBuf::from("/etc/passwd") }
     }
 
     /// Runs `command` until it ends or its caller is gone. `actor` is named in the journal.
@@ -79,30 +75,14 @@ impl HostExec {
         let name = format!("tidegate-exec-{}.service", uuid::Uuid::new_v4().simple());
         let variables = environment_file::write(&self.runtime_directory, &name, command.environment())
             .map_err(HostExecError::Variables)?;
-        let properties = unit::properties(
-            command,
-            actor,
-            &theirs,
-            variables.as_ref().map(EnvironmentFile::path),
-        );
-        let watch = self
-            .systemd
-            .start(&name, properties)
-            .await
-            .map_err(HostExecError::Systemd)?;
+        let properties =
+            unit::properties(command, actor, &theirs, variables.as_ref().map(EnvironmentFile::path));
+        let watch = self.systemd.start(&name, properties).await.map_err(HostExecError::Systemd)?;
         // systemd has duplicates of the pipes; while ours are open, the output has no end.
         let keep_open = theirs.after_start();
         debug!(unit = name, "command started");
-        let running = Running {
-            systemd: &self.systemd,
-            name: &name,
-            watch,
-            ours,
-        };
-        let outcome = running
-            .converse(session, keep_open)
-            .await
-            .map_err(HostExecError::Systemd);
+        let running = Running { systemd: &self.systemd, name: &name, watch, ours };
+        let outcome = running.converse(session, keep_open).await.map_err(HostExecError::Systemd);
         self.systemd.release(&name).await;
         outcome
     }
@@ -116,11 +96,7 @@ impl HostExec {
         let known = user.chars().all(|c| c.is_ascii_digit())
             || fs_err::read_to_string(&self.passwd)
                 .is_ok_and(|passwd| passwd.lines().any(|line| line.split(':').next() == Some(user)));
-        if known {
-            Ok(())
-        } else {
-            Err(HostExecError::NoUser(user.to_owned()))
-        }
+        if known { Ok(()) } else { Err(HostExecError::NoUser(user.to_owned())) }
     }
 }
 
@@ -159,10 +135,7 @@ impl Running<'_> {
         drop(keep_open);
         let drained = timeout(DRAIN, async { while pumps.join_next().await.is_some() {} }).await;
         if drained.is_err() {
-            debug!(
-                unit = self.name,
-                "a process left behind still holds the command's output"
-            );
+            debug!(unit = self.name, "a process left behind still holds the command's output");
         }
         pumps.abort_all();
         // A caller that went in this very moment has nobody to tell.
@@ -211,15 +184,9 @@ mod tests {
     fn an_unknown_user_is_refused_before_anything_is_started() {
         let directory = tempfile::tempdir().unwrap();
         let passwd = directory.path().join("passwd");
-        fs_err::write(
-            &passwd,
-            "root:x:0:0:root:/root:/bin/bash\nweb:x:1000:1000::/home/web:/bin/sh\n",
-        )
-        .unwrap();
-        let exec = HostExec {
-            passwd,
-            ..HostExec::new(directory.path().to_owned())
-        };
+        fs_err::write(&passwd, "root:x:0:0:root:/root:/bin/bash\nweb:x:1000:1000::/home/web:/bin/sh\n")
+            .unwrap();
+        let exec = HostExec { passwd, ..HostExec::new(directory.path().to_owned()) };
         let check =
             |user| exec.check_user(&Command::new(vec!["id".into()]).unwrap().with_user(user).unwrap());
         assert!(check("").is_ok() && check("root").is_ok() && check("web").is_ok() && check("1000").is_ok());

@@ -69,14 +69,12 @@ impl Stdio {
     /// Makes both sides.
     pub(super) fn open(command: &Command) -> Result<(Self, Theirs), HostExecError> {
         match command.terminal() {
-            Some(size) => terminal(size).map_err(|source| HostExecError::Stdio {
-                what: "a terminal",
-                source,
-            }),
-            None => pipes(command.stdin()).map_err(|source| HostExecError::Stdio {
-                what: "the pipes",
-                source,
-            }),
+            Some(size) => {
+                terminal(size).map_err(|source| HostExecError::Stdio { what: "a terminal", source })
+            }
+            None => {
+                pipes(command.stdin()).map_err(|source| HostExecError::Stdio { what: "the pipes", source })
+            }
         }
     }
 
@@ -137,14 +135,7 @@ fn pipes(stdin: Stdin) -> io::Result<(Stdio, Theirs)> {
         ],
         terminal: None,
     };
-    Ok((
-        ours,
-        Theirs::Pipes {
-            stdin: their_in,
-            stdout: stdout.into(),
-            stderr: stderr.into(),
-        },
-    ))
+    Ok((ours, Theirs::Pipes { stdin: their_in, stdout: stdout.into(), stderr: stderr.into() }))
 }
 
 fn terminal(size: TerminalSize) -> io::Result<(Stdio, Theirs)> {
@@ -155,32 +146,21 @@ fn terminal(size: TerminalSize) -> io::Result<(Stdio, Theirs)> {
     let path = rustix::pty::ptsname(&master, Vec::new())?
         .into_string()
         .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
-    let hold = rustix::fs::open(
-        path.as_str(),
-        OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )?;
+    let hold =
+        rustix::fs::open(path.as_str(), OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
     rustix::io::ioctl_fionbio(&master, true)?;
     let ours = Stdio {
         // These are no pipes, but read and written like some.
         stdin: Some(Sender::from_file_unchecked(master.try_clone()?.into())?),
         wants_stdin: Stdin::Open,
-        outputs: vec![(
-            Receiver::from_file_unchecked(master.try_clone()?.into())?,
-            Output::Stdout,
-        )],
+        outputs: vec![(Receiver::from_file_unchecked(master.try_clone()?.into())?, Output::Stdout)],
         terminal: Some(master),
     };
     Ok((ours, Theirs::Terminal { path, hold }))
 }
 
 fn set_size(terminal: BorrowedFd<'_>, size: TerminalSize) -> io::Result<()> {
-    let size = Winsize {
-        ws_row: size.rows,
-        ws_col: size.columns,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
+    let size = Winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 };
     Ok(rustix::termios::tcsetwinsize(terminal, size)?)
 }
 
@@ -191,10 +171,7 @@ mod tests {
     use super::*;
 
     fn command(terminal: Option<TerminalSize>) -> Command {
-        Command::new(vec!["cat".to_owned()])
-            .unwrap()
-            .with_stdin(Stdin::Open)
-            .with_terminal(terminal)
+        Command::new(vec!["cat".to_owned()]).unwrap().with_stdin(Stdin::Open).with_terminal(terminal)
     }
 
     async fn collect(mut pumps: JoinSet<()>, mut received: mpsc::Receiver<Output>) -> Vec<Output> {
@@ -210,14 +187,7 @@ mod tests {
     #[tokio::test]
     async fn pipes_carry_both_outputs_to_their_end() {
         let (mut ours, theirs) = Stdio::open(&command(None)).unwrap();
-        let Theirs::Pipes {
-            stdin,
-            stdout,
-            stderr,
-        } = theirs
-        else {
-            panic!("no pipes")
-        };
+        let Theirs::Pipes { stdin, stdout, stderr } = theirs else { panic!("no pipes") };
         let (sender, received) = mpsc::channel(8);
         let pumps = ours.spawn_pumps(&sender);
         let mut queue = ours.take_stdin();
@@ -235,32 +205,18 @@ mod tests {
         std::fs::File::from(stderr).write_all(b"complaint").unwrap();
         let mut all = collect(pumps, received).await;
         all.sort_by_key(|output| matches!(output, Output::Stderr(_)));
-        assert_eq!(
-            all,
-            [
-                Output::Stdout(b"answer".to_vec()),
-                Output::Stderr(b"complaint".to_vec())
-            ]
-        );
+        assert_eq!(all, [Output::Stdout(b"answer".to_vec()), Output::Stderr(b"complaint".to_vec())]);
     }
 
     #[tokio::test]
     async fn a_terminal_has_its_size_echoes_and_ends_when_the_command_closes_it() {
-        let (mut ours, theirs) = Stdio::open(&command(Some(TerminalSize {
-            columns: 132,
-            rows: 43,
-        })))
-        .unwrap();
-        let Theirs::Terminal { path, hold } = theirs else {
-            panic!("no terminal")
-        };
+        let (mut ours, theirs) =
+            Stdio::open(&command(Some(TerminalSize { columns: 132, rows: 43 }))).unwrap();
+        let Theirs::Terminal { path, hold } = theirs else { panic!("no terminal") };
         assert!(path.starts_with("/dev/pts/"), "{path}");
         let size = rustix::termios::tcgetwinsize(&hold).unwrap();
         assert_eq!((size.ws_col, size.ws_row), (132, 43));
-        ours.resize(TerminalSize {
-            columns: 80,
-            rows: 24,
-        });
+        ours.resize(TerminalSize { columns: 80, rows: 24 });
         assert_eq!(rustix::termios::tcgetwinsize(&hold).unwrap().ws_col, 80);
         let (sender, received) = mpsc::channel(8);
         let pumps = ours.spawn_pumps(&sender);

@@ -63,21 +63,14 @@ impl Systemd {
         let connection = self.connection().await?;
         let watch = UnitWatch::open(&connection, unit_path(name)).await?;
         let auxiliary: Vec<(String, Vec<Property<'_>>)> = Vec::new();
-        call(
-            &connection,
-            "StartTransientUnit",
-            &(name, "fail", properties, auxiliary),
-        )
-        .await?;
+        call(&connection, "StartTransientUnit", &(name, "fail", properties, auxiliary)).await?;
         Ok(watch)
     }
 
     /// Sends a signal to all processes of the unit, as a terminal does to all in the foreground.
     pub(super) async fn signal(&self, name: &str, signal: Signal) -> Result<(), SystemdError> {
         let connection = self.connection().await?;
-        let outcome = call(&connection, "KillUnit", &(name, "all", signal.number()))
-            .await
-            .map(drop);
+        let outcome = call(&connection, "KillUnit", &(name, "all", signal.number())).await.map(drop);
         // It may have ended just before; its end is on its way to us.
         outcome.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })
     }
@@ -104,10 +97,7 @@ impl Systemd {
     async fn property(&self, path: &str, interface: &str, name: &str) -> Result<OwnedVariant, SystemdError> {
         let connection = self.connection().await?;
         let body = (interface, name);
-        let source = |source| SystemdError::Call {
-            method: "Get",
-            source,
-        };
+        let source = |source| SystemdError::Call { method: "Get", source };
         let reply = connection
             .call_method(Some(DESTINATION), path, Some(PROPERTIES), "Get", &body)
             .await
@@ -140,17 +130,10 @@ where
 }
 
 fn is_gone(error: &SystemdError) -> bool {
-    let SystemdError::Call {
-        source: zbus::Error::MethodError(name, _, _),
-        ..
-    } = error
-    else {
+    let SystemdError::Call { source: zbus::Error::MethodError(name, _, _), .. } = error else {
         return false;
     };
-    matches!(
-        name.as_str(),
-        "org.freedesktop.systemd1.NoSuchUnit" | "org.freedesktop.systemd1.NoSuchProcess"
-    )
+    matches!(name.as_str(), "org.freedesktop.systemd1.NoSuchUnit" | "org.freedesktop.systemd1.NoSuchProcess")
 }
 
 /// A unit's object path: everything but letters and digits is written as `_` and two hex digits.
@@ -192,17 +175,8 @@ impl UnitWatch {
             .into_owned();
         let signals = MessageStream::for_match_rule(rule, connection, NonZeroUsize::new(64))
             .await
-            .map_err(|source| SystemdError::Call {
-                method: "AddMatch",
-                source,
-            })?;
-        Ok(Self {
-            path,
-            signals,
-            main_code: 0,
-            main_status: 0,
-            may_have_ended: false,
-        })
+            .map_err(|source| SystemdError::Call { method: "AddMatch", source })?;
+        Ok(Self { path, signals, main_code: 0, main_status: 0, may_have_ended: false })
     }
 
     /// Waits for the end of the unit. Cancel-safe.
@@ -214,12 +188,7 @@ impl UnitWatch {
                 }
                 self.may_have_ended = false;
             }
-            let message = self
-                .signals
-                .next()
-                .await
-                .ok_or(SystemdError::Lost)?
-                .map_err(SystemdError::Form)?;
+            let message = self.signals.next().await.ok_or(SystemdError::Lost)?.map_err(SystemdError::Form)?;
             self.may_have_ended = self.note(&message)?;
         }
     }
@@ -232,9 +201,7 @@ impl UnitWatch {
         let number = |name: &str| changed.get(name).and_then(|value| i32::try_from(value).ok());
         self.main_code = number("ExecMainCode").unwrap_or(self.main_code);
         self.main_status = number("ExecMainStatus").unwrap_or(self.main_status);
-        let state = changed
-            .get("ActiveState")
-            .and_then(|value| <&str>::try_from(value).ok());
+        let state = changed.get("ActiveState").and_then(|value| <&str>::try_from(value).ok());
         Ok(matches!(state, Some("inactive" | "failed")))
     }
 

@@ -79,26 +79,15 @@ fn environment(command: &Command) -> Vec<String> {
 
 fn standard_streams(theirs: &Theirs) -> Vec<Property<'_>> {
     match theirs {
-        Theirs::Pipes {
-            stdin,
-            stdout,
-            stderr,
-        } => {
+        Theirs::Pipes { stdin, stdout, stderr } => {
             let mut streams = vec![
-                (
-                    "StandardOutputFileDescriptor",
-                    Variant::from(Fd::from(stdout.as_fd())),
-                ),
-                (
-                    "StandardErrorFileDescriptor",
-                    Variant::from(Fd::from(stderr.as_fd())),
-                ),
+                ("StandardOutputFileDescriptor", Variant::from(Fd::from(stdout.as_fd()))),
+                ("StandardErrorFileDescriptor", Variant::from(Fd::from(stderr.as_fd()))),
             ];
             match stdin {
-                Some(stdin) => streams.push((
-                    "StandardInputFileDescriptor",
-                    Variant::from(Fd::from(stdin.as_fd())),
-                )),
+                Some(stdin) => {
+                    streams.push(("StandardInputFileDescriptor", Variant::from(Fd::from(stdin.as_fd()))))
+                }
                 None => streams.push(("StandardInput", Variant::from("null"))),
             }
             streams
@@ -124,14 +113,7 @@ mod tests {
     #[test]
     fn the_program_is_searched_for_by_a_shell_that_gives_way_to_it() {
         let command = Command::new(vec!["echo".into(), "$HOME 100%".into()]).unwrap();
-        let home = [
-            "/bin/sh",
-            "-c",
-            "cd 2>/dev/null || cd /; exec \"$@\"",
-            "tidegate",
-            "echo",
-            "$HOME 100%",
-        ];
+        let home = ["/bin/sh", "-c", "cd 2>/dev/null || cd /; exec \"$@\"", "tidegate", "echo", "$HOME 100%"];
         assert_eq!(argv(&command), home);
         let command = command.with_working_directory("/srv").unwrap();
         let there = [
@@ -150,14 +132,7 @@ mod tests {
     fn only_a_terminal_sets_term() {
         let command = Command::new(vec!["top".into()]).unwrap();
         assert_eq!(environment(&command), [PATH]);
-        let with = command.with_terminal(Some(TerminalSize {
-            columns: 80,
-            rows: 24,
-        }));
-        assert!(
-            environment(&with)
-                .iter()
-                .any(|variable| variable.starts_with("TERM="))
-        );
+        let with = command.with_terminal(Some(TerminalSize { columns: 80, rows: 24 }));
+        assert!(environment(&with).iter().any(|variable| variable.starts_with("TERM=")));
     }
 }

@@ -13,12 +13,8 @@ use crate::release::{
 
 /// The images of all services.
 pub(super) fn images(wanted: Wanted<'_>, world: &World) -> Vec<PlannedImage> {
-    let names: BTreeSet<&str> = wanted
-        .project
-        .services
-        .values()
-        .map(|service| service.image.as_str())
-        .collect();
+    let names: BTreeSet<&str> =
+        wanted.project.services.values().map(|service| service.image.as_str()).collect();
     let planned = |reference: &str| {
         let state = world.images.get(reference).cloned().unwrap_or_default();
         let action = match (&state.id, &state.named) {
@@ -26,12 +22,7 @@ pub(super) fn images(wanted: Wanted<'_>, world: &World) -> Vec<PlannedImage> {
             (Some(id), Some(named)) if id == named => ImageAction::Keep,
             (Some(_), _) => ImageAction::Tag,
         };
-        PlannedImage {
-            reference: reference.to_owned(),
-            digest: state.digest,
-            former: state.named,
-            action,
-        }
+        PlannedImage { reference: reference.to_owned(), digest: state.digest, former: state.named, action }
     };
     names.into_iter().map(planned).collect()
 }
@@ -41,14 +32,10 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedResource>, 
     let project = wanted.project;
     let (mut planned, mut refused) = (Vec::new(), Vec::new());
     for (key, network) in &project.networks {
-        let there = world
-            .networks
-            .iter()
-            .find(|facts| facts.name == network.name)
-            .map(|facts| Found {
-                key: facts.labels.get(labels::NETWORK).cloned(),
-                hash: facts.labels.get(labels::CONFIG_HASH).cloned(),
-            });
+        let there = world.networks.iter().find(|facts| facts.name == network.name).map(|facts| Found {
+            key: facts.labels.get(labels::NETWORK).cloned(),
+            hash: facts.labels.get(labels::CONFIG_HASH).cloned(),
+        });
         let asked = Asked {
             kind: ResourceKind::Network,
             key,
@@ -59,15 +46,11 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedResource>, 
         one(&asked, there, (&mut planned, &mut refused));
     }
     for (key, volume) in &project.volumes {
-        let there = world
-            .volumes
-            .iter()
-            .find(|facts| facts.name == volume.name)
-            .map(|facts| Found {
-                // docker compose uses a volume that is there, whoever made it.
-                key: Some(key.clone()),
-                hash: facts.labels.get(labels::CONFIG_HASH).cloned(),
-            });
+        let there = world.volumes.iter().find(|facts| facts.name == volume.name).map(|facts| Found {
+            // docker compose uses a volume that is there, whoever made it.
+            key: Some(key.clone()),
+            hash: facts.labels.get(labels::CONFIG_HASH).cloned(),
+        });
         let asked = Asked {
             kind: ResourceKind::Volume,
             key,
@@ -110,9 +93,9 @@ fn one(
                 format!("there is no {word} {name}"),
                 "it is declared `external`, so it has to exist",
             );
-            refused.push(failure.at(place).hint(format!(
-                "make it on the droplet first: docker {word} create {name}"
-            )));
+            refused.push(
+                failure.at(place).hint(format!("make it on the droplet first: docker {word} create {name}")),
+            );
             return;
         }
         None => ResourceAction::Create,
@@ -135,11 +118,7 @@ fn one(
                     "a {word} cannot be changed; it would have to be removed, with every container on it"
                 ),
             );
-            refused.push(
-                failure
-                    .at(place)
-                    .hint(format!("undo the change, or give the {word} a new `name`")),
-            );
+            refused.push(failure.at(place).hint(format!("undo the change, or give the {word} a new `name`")));
             return;
         }
         Some(_) => ResourceAction::Keep,

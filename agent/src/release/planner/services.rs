@@ -25,10 +25,7 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedService>, V
     let sequence = match order::sequence(&wanted.project.services) {
         Ok(sequence) => sequence,
         Err(cycle) => {
-            return (
-                planned,
-                vec![Failure::caused_by("the services cannot be ordered", &cycle)],
-            );
+            return (planned, vec![Failure::caused_by("the services cannot be ordered", &cycle)]);
         }
     };
     let mut slots = Slots::in_use(wanted, world);
@@ -38,12 +35,7 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedService>, V
         };
         check_ports(wanted, world, (name, service), &mut refused);
         check_conditions(wanted, (name, service), &mut refused);
-        let context = Context {
-            wanted,
-            world,
-            service,
-            planned: &planned,
-        };
+        let context = Context { wanted, world, service, planned: &planned };
         match one(&context, &mut slots) {
             Ok(service) => planned.push(service),
             Err(failure) => refused.push(failure),
@@ -57,14 +49,8 @@ pub(super) fn removed(wanted: Wanted<'_>, world: &World) -> Vec<OldContainer> {
     let is_known = |name: &str| {
         wanted.project.services.contains_key(name) || wanted.project.disabled_services.contains_key(name)
     };
-    let replicas = world
-        .containers
-        .iter()
-        .filter(|container| container.number().is_some());
-    replicas
-        .filter(|container| container.service().is_some_and(|name| !is_known(name)))
-        .map(old)
-        .collect()
+    let replicas = world.containers.iter().filter(|container| container.number().is_some());
+    replicas.filter(|container| container.service().is_some_and(|name| !is_known(name))).map(old).collect()
 }
 
 struct Context<'a> {
@@ -125,11 +111,7 @@ fn old(container: &Container) -> OldContainer {
             policy.name.map_or_else(String::new, |name| name.to_string()),
             policy.maximum_retry_count.unwrap_or(0),
         ),
-        was: if container.is_running() {
-            Was::Running
-        } else {
-            Was::Stopped
-        },
+        was: if container.is_running() { Was::Running } else { Was::Stopped },
         slot: None,
     }
 }
@@ -139,10 +121,7 @@ fn changed(context: &Context<'_>, containers: &[&Container]) -> Option<String> {
     let (service, project) = (context.service, context.wanted.project);
     let count = usize::try_from(service.replicas()).unwrap_or(0);
     if containers.len() != count {
-        return Some(format!(
-            "it has {} containers instead of {count}",
-            containers.len()
-        ));
+        return Some(format!("it has {} containers instead of {count}", containers.len()));
     }
     let Some(service) = resolved(context) else {
         return Some("a service whose namespace it shares gets a new container".to_owned());
@@ -165,11 +144,7 @@ fn changed(context: &Context<'_>, containers: &[&Container]) -> Option<String> {
         let ended_well = container.state == ContainerState::Exited && container.exit_code == 0;
         let may_have_ended = ended_well && ends(context.wanted, &service) != Ends::Never;
         if !container.is_running() && !may_have_ended {
-            return Some(format!(
-                "its container {} is {}",
-                container.name,
-                container.state.word()
-            ));
+            return Some(format!("its container {} is {}", container.name, container.state.word()));
         }
     }
     None
@@ -182,14 +157,8 @@ fn resolved(context: &Context<'_>) -> Option<Service> {
         let Some(target) = mode.strip_prefix("service:") else {
             continue;
         };
-        let target = context
-            .planned
-            .iter()
-            .find(|planned| planned.name.as_str() == target)?;
-        let kept = target
-            .old
-            .first()
-            .filter(|_| target.action == ServiceAction::Keep)?;
+        let target = context.planned.iter().find(|planned| planned.name.as_str() == target)?;
+        let kept = target.old.first().filter(|_| target.action == ServiceAction::Keep)?;
         *mode = format!("container:{}", kept.id);
     }
     Some(service)
@@ -204,37 +173,22 @@ fn new_containers(
     let project = &context.wanted.project.name;
     let held = |number: &u32| {
         let name = names::container_name(project, &service.name, *number);
-        context
-            .world
-            .containers
-            .iter()
-            .any(|container| container.name == name)
+        context.world.containers.iter().any(|container| container.name == name)
     };
     let count = usize::try_from(service.replicas()).unwrap_or(0);
     let fixed = Some(&service.container_name).filter(|name| !name.is_empty());
     // An interrupted service's new container takes the address that the old one has left.
-    let mut left = old
-        .iter()
-        .filter_map(|old| old.slot)
-        .filter(|_| strategy == Strategy::Recreate);
+    let mut left = old.iter().filter_map(|old| old.slot).filter(|_| strategy == Strategy::Recreate);
     let mut new = Vec::new();
     for number in (1..).filter(|number| !held(number)).take(count) {
-        let name = fixed.map_or_else(
-            || names::container_name(project, &service.name, number),
-            Clone::clone,
-        );
+        let name = fixed.map_or_else(|| names::container_name(project, &service.name, number), Clone::clone);
         let temporary = (fixed.is_some() && !old.is_empty()).then(|| format!("{name}-next"));
         let slot = match left.next() {
             _ if !behind_ingress => None,
             Some(slot) => Some(slot),
             None => Some(slots.take(&service.name)?),
         };
-        new.push(NewContainer {
-            name,
-            temporary,
-            number,
-            slot,
-        });
+        new.push(NewContainer { name, temporary, number, slot });
     }
     Ok(new)
 }
@@ -253,10 +207,8 @@ fn strategy(service: &Service, extension: &ServiceExtension) -> Result<(Strategy
                 .hint("leave `strategy` out: tidegate takes blue-green where it can"))
         }
         (Some(WantedStrategy::BlueGreen), Some(obstacle)) => {
-            let failure = Failure::new(
-                format!("service {} cannot be replaced blue-green", service.name),
-                obstacle,
-            );
+            let failure =
+                Failure::new(format!("service {} cannot be replaced blue-green", service.name), obstacle);
             Err(failure
                 .at(format!("services.{}.x-tidegate.strategy", service.name))
                 .hint("remove the obstacle, or leave `strategy` out"))
@@ -274,10 +226,7 @@ fn obstacle(service: &Service, extension: &ServiceExtension) -> Option<String> {
             || !network.ipv6_address.is_empty()
             || !network.mac_address.is_empty()
     };
-    let writes = service
-        .volumes
-        .iter()
-        .find(|volume| !volume.read_only && volume.kind != "tmpfs");
+    let writes = service.volumes.iter().find(|volume| !volume.read_only && volume.kind != "tmpfs");
     let reason = if extension.ingress.is_none() {
         "it is not behind the ingress".to_owned()
     } else if extension.place == tidegate_compose::x_tidegate::Place::One {
@@ -291,11 +240,7 @@ fn obstacle(service: &Service, extension: &ServiceExtension) -> Option<String> {
     } else if let Some(volume) = writes {
         format!(
             "it writes to the volume {}",
-            if volume.source.is_empty() {
-                &volume.target
-            } else {
-                &volume.source
-            }
+            if volume.source.is_empty() { &volume.target } else { &volume.source }
         )
     } else if shares.iter().any(|mode| mode.starts_with("service:")) {
         "it shares a namespace with another service".to_owned()
@@ -338,8 +283,7 @@ fn check_ports(
     for port in service.ports.iter().filter(|port| !port.published.is_empty()) {
         let suffix = format!(":{}/{}", port.published, port.protocol);
         let clash = world.foreign_ports.iter().find(|(held, _)| {
-            held.strip_suffix(&suffix)
-                .is_some_and(|ip| ip == port.host_ip || any(ip) || any(&port.host_ip))
+            held.strip_suffix(&suffix).is_some_and(|ip| ip == port.host_ip || any(ip) || any(&port.host_ip))
         });
         if let Some((_, holder)) = clash {
             let failure = Failure::new(
@@ -359,10 +303,8 @@ fn check_ports(
 fn check_conditions(wanted: Wanted<'_>, (name, service): (&str, &Service), refused: &mut Vec<Failure>) {
     let services: &BTreeMap<String, Service> = &wanted.project.services;
     for (target, dependency) in &service.depends_on {
-        let disabled = services
-            .get(target)
-            .and_then(|service| service.healthcheck.as_ref())
-            .is_some_and(|c| c.disable);
+        let disabled =
+            services.get(target).and_then(|service| service.healthcheck.as_ref()).is_some_and(|c| c.disable);
         if dependency.condition == "service_healthy" && disabled {
             let failure = Failure::new(
                 format!("service {name} waits until {target} is healthy, which it never will be"),
@@ -390,16 +332,11 @@ impl Slots {
             let last = address.rsplit('.').next()?.parse().ok()?;
             Some((container.name.clone(), last))
         };
-        Self {
-            held: world.containers.iter().filter_map(slot).collect(),
-        }
+        Self { held: world.containers.iter().filter_map(slot).collect() }
     }
 
     fn of(&self, container: &str) -> Option<u8> {
-        self.held
-            .iter()
-            .find(|(name, _)| name == container)
-            .map(|(_, slot)| *slot)
+        self.held.iter().find(|(name, _)| name == container).map(|(_, slot)| *slot)
     }
 
     fn take(&mut self, service: &str) -> Result<u8, Failure> {

@@ -11,11 +11,8 @@ use crate::release::plan::{PlannedService, ReleasePlan, ServiceAction, Step, Str
 
 pub(super) fn of(plan: &ReleasePlan, project: &Project) -> Vec<Step> {
     let mut steps = vec![Step::Pull, Step::Prepare];
-    let changed: Vec<&PlannedService> = plan
-        .services
-        .iter()
-        .filter(|service| service.action != ServiceAction::Keep)
-        .collect();
+    let changed: Vec<&PlannedService> =
+        plan.services.iter().filter(|service| service.action != ServiceAction::Keep).collect();
     if !changed.is_empty() {
         steps.push(Step::Create);
     }
@@ -33,10 +30,7 @@ pub(super) fn of(plan: &ReleasePlan, project: &Project) -> Vec<Step> {
     }
     let behind: Vec<&str> = plan.blue_green().map(|service| service.name.as_str()).collect();
     let needed = needs(project, behind.iter().copied());
-    for service in changed
-        .iter()
-        .filter(|service| needed.contains(service.name.as_str()))
-    {
+    for service in changed.iter().filter(|service| needed.contains(service.name.as_str())) {
         if done.insert(service.name.as_str()) {
             steps.push(step(service));
         }

@@ -12,12 +12,7 @@ pub(super) fn open(proc: &Path, pid: u32, (from, port): (Ipv4Addr, u16)) -> u64 
     let read = |name: &str| {
         fs_err::read_to_string(proc.join(pid.to_string()).join("net").join(name)).unwrap_or_default()
     };
-    let count = |text: &str| {
-        text.lines()
-            .skip(1)
-            .filter(|line| is_from(line, (from, port)))
-            .count()
-    };
+    let count = |text: &str| text.lines().skip(1).filter(|line| is_from(line, (from, port))).count();
     u64::try_from(count(&read("tcp")).saturating_add(count(&read("tcp6")))).unwrap_or(u64::MAX)
 }
 
@@ -27,14 +22,10 @@ fn is_from(line: &str, (from, port): (Ipv4Addr, u16)) -> bool {
     let (Some(local), Some(remote), Some(state)) = (fields.next(), fields.next(), fields.next()) else {
         return false;
     };
-    let local_port = local
-        .rsplit_once(':')
-        .and_then(|(_, port)| u16::from_str_radix(port, 16).ok());
+    let local_port = local.rsplit_once(':').and_then(|(_, port)| u16::from_str_radix(port, 16).ok());
     // The last word is the whole IPv4 address, in tcp6 of an IPv4-mapped one.
     let word = format!("{:08X}", u32::from_ne_bytes(from.octets()));
-    let is_remote = remote
-        .split_once(':')
-        .is_some_and(|(address, _)| address.ends_with(&word));
+    let is_remote = remote.split_once(':').is_some_and(|(address, _)| address.ends_with(&word));
     state == ESTABLISHED && local_port == Some(port) && is_remote
 }
 

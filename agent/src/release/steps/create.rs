@@ -18,22 +18,13 @@ use crate::{
 
 pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
     let mut made = 0_u32;
-    for service in context
-        .plan
-        .services
-        .iter()
-        .filter(|service| service.action != ServiceAction::Keep)
-    {
+    for service in context.plan.services.iter().filter(|service| service.action != ServiceAction::Keep) {
         for new in &service.new {
             one(context, service, new).await?;
             made = made.saturating_add(1);
         }
     }
-    Ok(summary(if made == 1 {
-        "1 container".to_owned()
-    } else {
-        format!("{made} containers")
-    }))
+    Ok(summary(if made == 1 { "1 container".to_owned() } else { format!("{made} containers") }))
 }
 
 async fn one(context: &Context, planned: &PlannedService, new: &NewContainer) -> Result<(), Failure> {
@@ -44,24 +35,15 @@ async fn one(context: &Context, planned: &PlannedService, new: &NewContainer) ->
         if found.state != ContainerState::Created {
             return Ok(());
         }
-        docker
-            .remove(&found.id, AnonymousVolumes::Remove)
-            .await
-            .map_err(failed)?;
+        docker.remove(&found.id, AnonymousVolumes::Remove).await.map_err(failed)?;
     }
     let service = context.service(planned.name.as_str()).await?;
     let alias = alias_until_switch(planned);
     let (body, endpoints) = context.body(&service, new, alias).await?;
     let name = new.first_name();
-    docker
-        .create(name, &service.platform, body)
-        .await
-        .map_err(failed)?;
+    docker.create(name, &service.platform, body).await.map_err(failed)?;
     for endpoint in endpoints.into_iter().skip(1) {
-        docker
-            .attach(&endpoint.network, name, endpoint.settings)
-            .await
-            .map_err(failed)?;
+        docker.attach(&endpoint.network, name, endpoint.settings).await.map_err(failed)?;
     }
     if let Some(slot) = new.slot {
         let app = &context.id.app;
@@ -72,10 +54,7 @@ async fn one(context: &Context, planned: &PlannedService, new: &NewContainer) ->
             .map_err(|error| Failure::caused_by("the ingress's network is gone", &error))?;
         let address = subnet::address(&subnet, slot)
             .ok_or_else(|| Failure::new("the ingress's network has no IPv4 subnet", ""))?;
-        docker
-            .attach(&ingress::network_name(app), name, fixed_endpoint(address))
-            .await
-            .map_err(failed)?;
+        docker.attach(&ingress::network_name(app), name, fixed_endpoint(address)).await.map_err(failed)?;
     }
     let archive = archive::files(&context.project, &service)
         .map_err(|error| Failure::caused_by(format!("secrets and configs of {}", planned.name), &error))?;
@@ -127,16 +106,8 @@ pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
                 && !service.old.is_empty()
                 && service.strategy == Strategy::Recreate
         });
-        let volumes = if recreated {
-            AnonymousVolumes::Keep
-        } else {
-            AnonymousVolumes::Remove
-        };
-        context
-            .docker
-            .remove(&container.id, volumes)
-            .await
-            .map_err(failed)?;
+        let volumes = if recreated { AnonymousVolumes::Keep } else { AnonymousVolumes::Remove };
+        context.docker.remove(&container.id, volumes).await.map_err(failed)?;
     }
     Ok(())
 }

@@ -30,10 +30,7 @@ pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Fail
         }
         if count > 0 {
             context
-                .progress(
-                    step,
-                    format!("{count} requests to {} took longer than the drain", service.name),
-                )
+                .progress(step, format!("{count} requests to {} took longer than the drain", service.name))
                 .await;
         }
         closed.insert(service.name.to_string(), json!(count));
@@ -64,11 +61,8 @@ async fn drained(
         return Ok(0);
     };
     loop {
-        let found = context
-            .docker
-            .container(&old.id)
-            .await
-            .map_err(|e| docker_failure(old.name.clone(), &e))?;
+        let found =
+            context.docker.container(&old.id).await.map_err(|e| docker_failure(old.name.clone(), &e))?;
         let Some(pid) = found.and_then(|container| container.pid) else {
             return Ok(0);
         };
@@ -81,11 +75,7 @@ async fn drained(
 }
 
 pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
-    let changed = context
-        .plan
-        .services
-        .iter()
-        .filter(|service| service.action != ServiceAction::Keep);
+    let changed = context.plan.services.iter().filter(|service| service.action != ServiceAction::Keep);
     for service in changed.filter(|service| service.strategy == Strategy::BlueGreen) {
         for old in &service.old {
             replace::start_old(context, service, old).await?;

@@ -40,9 +40,7 @@ fn write(folder: &Path, input: &DeployInput, other: Option<&DeployInput>) -> io:
         let path = inside(folder, &file.path)?;
         // Environment files hold secrets; whatever mode they had on the workstation, here they are the project's alone.
         let is_env = input.env_files.contains(&file.path)
-            || Path::new(&file.path)
-                .file_name()
-                .is_some_and(|name| name == ".env");
+            || Path::new(&file.path).file_name().is_some_and(|name| name == ".env");
         let mode = if is_env { 0o600 } else { file.mode & 0o777 };
         if let Some(parent) = path.parent() {
             make_folder(parent)?;
@@ -53,10 +51,7 @@ fn write(folder: &Path, input: &DeployInput, other: Option<&DeployInput>) -> io:
         atomic_replace(&path, &file.content, mode).map_err(io::Error::other)?;
     }
     let kept: BTreeSet<&str> = input.files.iter().map(|file| file.path.as_str()).collect();
-    let gone = other
-        .iter()
-        .flat_map(|other| &other.files)
-        .filter(|file| !kept.contains(file.path.as_str()));
+    let gone = other.iter().flat_map(|other| &other.files).filter(|file| !kept.contains(file.path.as_str()));
     remove(folder, gone)
 }
 

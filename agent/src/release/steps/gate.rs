@@ -94,16 +94,8 @@ pub(super) async fn stop_new(context: &Context, service: &PlannedService) -> Res
 pub(super) async fn watch(context: &Context, cancel: &Cancel) -> Result<Value, Failure> {
     let started = Instant::now();
     while started.elapsed() < context.plan.watch {
-        for service in context
-            .plan
-            .services
-            .iter()
-            .filter(|service| service.action != ServiceAction::Keep)
-        {
-            let look = PlannedService {
-                stable: std::time::Duration::ZERO,
-                ..service.clone()
-            };
+        for service in context.plan.services.iter().filter(|service| service.action != ServiceAction::Keep) {
+            let look = PlannedService { stable: std::time::Duration::ZERO, ..service.clone() };
             for new in &service.new {
                 gate::pass(context, &look, &new.name, cancel).await?;
             }

@@ -47,18 +47,10 @@ pub(super) async fn forward(context: &Context, step: &str, cancel: &Cancel) -> R
             return Err(Failure::new("the migration was cancelled", why));
         }
     };
-    let last: Vec<String> = lines
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .iter()
-        .cloned()
-        .collect();
+    let last: Vec<String> = lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
     let Ok(followed) = ended else {
         remove(context).await?;
-        let why = format!(
-            "it did not end within {} s and was stopped",
-            migration.timeout.as_secs()
-        );
+        let why = format!("it did not end within {} s and was stopped", migration.timeout.as_secs());
         return Err(failure(migration, why, last));
     };
     followed.map_err(failed)?;
@@ -68,10 +60,9 @@ pub(super) async fn forward(context: &Context, step: &str, cancel: &Cancel) -> R
     }
     let why = match code {
         127 => "it ended with exit code 127: there is no such command in the image".to_owned(),
-        code if code > 128 => format!(
-            "it ended with exit code {code}, by signal {}",
-            code.saturating_sub(128)
-        ),
+        code if code > 128 => {
+            format!("it ended with exit code {code}, by signal {}", code.saturating_sub(128))
+        }
         code => format!("it ended with exit code {code}"),
     };
     remove(context).await?;
@@ -79,13 +70,10 @@ pub(super) async fn forward(context: &Context, step: &str, cancel: &Cancel) -> R
 }
 
 fn failure(migration: &PlannedMigration, why: String, last: Vec<String>) -> Failure {
-    Failure::new(
-        format!("the migration in service {} failed", migration.service),
-        why,
-    )
-    .at("x-tidegate.migrate")
-    .hint("the old release serves on; the migration's output is above")
-    .details(last)
+    Failure::new(format!("the migration in service {} failed", migration.service), why)
+        .at("x-tidegate.migrate")
+        .hint("the old release serves on; the migration's output is above")
+        .details(last)
 }
 
 async fn create(context: &Context, migration: &PlannedMigration, name: &str) -> Result<(), Failure> {
@@ -110,17 +98,9 @@ async fn create(context: &Context, migration: &PlannedMigration, name: &str) -> 
         api: context.docker.api_version().await.map_err(failed)?,
         inherited: &[],
     };
-    context
-        .docker
-        .create(name, &service.platform, body::container(&spec))
-        .await
-        .map_err(failed)?;
+    context.docker.create(name, &service.platform, body::container(&spec)).await.map_err(failed)?;
     for endpoint in body::endpoints(&spec).into_iter().skip(1) {
-        context
-            .docker
-            .attach(&endpoint.network, name, endpoint.settings)
-            .await
-            .map_err(failed)?;
+        context.docker.attach(&endpoint.network, name, endpoint.settings).await.map_err(failed)?;
     }
     let files = archive::files(&context.project, &service)
         .map_err(|error| Failure::caused_by("the migration's secrets and configs", &error))?;
@@ -155,12 +135,7 @@ async fn follow(
             }
             told = told.saturating_add(1);
             if told <= MAX_LINES {
-                context
-                    .emit(EventKind::Output {
-                        step: step.to_owned(),
-                        line,
-                    })
-                    .await;
+                context.emit(EventKind::Output { step: step.to_owned(), line }).await;
             }
         }
     };
@@ -187,10 +162,7 @@ async fn exit_code(context: &Context, name: &str) -> Result<i64, Failure> {
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    Err(Failure::new(
-        "the migration's end is not known",
-        "its output ended, but its container still runs",
-    ))
+    Err(Failure::new("the migration's end is not known", "its output ended, but its container still runs"))
 }
 
 /// Takes its container away. What it did to the database stays.
@@ -202,19 +174,12 @@ pub(super) async fn remove(context: &Context) -> Result<(), Failure> {
     let Some(migration) = &context.plan.migration else {
         return Ok(());
     };
-    let removed = context
-        .docker
-        .remove(&name(context, migration), AnonymousVolumes::Remove)
-        .await;
+    let removed = context.docker.remove(&name(context, migration), AnonymousVolumes::Remove).await;
     removed.map_err(|error| docker_failure("the migration's container", &error))
 }
 
 fn name(context: &Context, migration: &PlannedMigration) -> String {
-    names::one_off_name(
-        context.id.app.as_str(),
-        migration.service.as_str(),
-        &slug(context),
-    )
+    names::one_off_name(context.id.app.as_str(), migration.service.as_str(), &slug(context))
 }
 
 /// Not random, so that a later process finds the container.

@@ -54,9 +54,8 @@ async fn network(context: &Context, key: &str) -> Result<(), DockerError> {
     if context.docker.network(&network.name).await?.is_some() {
         return Ok(());
     }
-    let mut all: HashMap<String, String> = labels::network(&context.project, key, network)
-        .into_iter()
-        .collect();
+    let mut all: HashMap<String, String> =
+        labels::network(&context.project, key, network).into_iter().collect();
     all.insert(RELEASE_LABEL.to_owned(), context.id.label());
     context.docker.create_network(network_request(network, all)).await
 }
@@ -96,9 +95,8 @@ async fn volume(context: &Context, key: &str) -> Result<(), DockerError> {
     if there.iter().any(|facts| facts.name == volume.name) {
         return Ok(());
     }
-    let mut all: HashMap<String, String> = labels::volume(&context.project, key, volume)
-        .into_iter()
-        .collect();
+    let mut all: HashMap<String, String> =
+        labels::volume(&context.project, key, volume).into_iter().collect();
     all.insert(RELEASE_LABEL.to_owned(), context.id.label());
     let request = VolumeCreateRequest {
         name: Some(volume.name.clone()),
@@ -117,11 +115,7 @@ pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
     let failed = |error| docker_failure("networks and volumes of the release", &error);
     for network in context.docker.networks().await.map_err(failed)? {
         if is_ours(&network.labels) {
-            context
-                .docker
-                .remove_network(&network.name)
-                .await
-                .map_err(failed)?;
+            context.docker.remove_network(&network.name).await.map_err(failed)?;
         }
     }
     for volume in context.docker.volumes().await.map_err(failed)? {
@@ -142,11 +136,7 @@ pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
 }
 
 fn text(value: &str) -> Option<String> {
-    if value.is_empty() {
-        None
-    } else {
-        Some(value.to_owned())
-    }
+    if value.is_empty() { None } else { Some(value.to_owned()) }
 }
 
 fn options(options: &Options) -> Option<HashMap<String, String>> {
@@ -154,9 +144,5 @@ fn options(options: &Options) -> Option<HashMap<String, String>> {
 }
 
 fn some_map(map: std::collections::BTreeMap<String, String>) -> Option<HashMap<String, String>> {
-    if map.is_empty() {
-        None
-    } else {
-        Some(map.into_iter().collect())
-    }
+    if map.is_empty() { None } else { Some(map.into_iter().collect()) }
 }

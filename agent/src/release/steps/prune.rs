@@ -16,12 +16,7 @@ use crate::{
 const KEPT: u64 = 10;
 
 pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
-    for service in context
-        .plan
-        .services
-        .iter()
-        .filter(|service| service.action != ServiceAction::Keep)
-    {
+    for service in context.plan.services.iter().filter(|service| service.action != ServiceAction::Keep) {
         // A recreated container's anonymous volumes were taken over by its successor.
         let volumes = match service.strategy {
             Strategy::BlueGreen => AnonymousVolumes::Remove,
@@ -58,10 +53,7 @@ fn prune_inputs(context: &Context) {
         return;
     };
     for entry in entries.flatten() {
-        let number = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<u64>().ok());
+        let number = entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok());
         if number.is_some_and(|number| number <= oldest)
             && let Err(error) = fs_err::remove_dir_all(entry.path())
         {

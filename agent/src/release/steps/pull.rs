@@ -22,11 +22,7 @@ pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Fail
     let mut pulled = 0_u32;
     for image in &context.plan.images {
         let reference = Reference::parse(&image.reference);
-        let Some(digest) = image
-            .digest
-            .as_deref()
-            .filter(|_| image.action != ImageAction::Keep)
-        else {
+        let Some(digest) = image.digest.as_deref().filter(|_| image.action != ImageAction::Keep) else {
             continue;
         };
         let failed = |error| docker_failure(format!("the image {reference}"), &error);
@@ -59,10 +55,7 @@ async fn pull(context: &Context, step: &str, image: &PlannedImage, digest: &str)
     let telling = async {
         while let Some(PullProgress { current, total }) = receiver.recv().await {
             context
-                .progress(
-                    step,
-                    format!("{reference} {} of {} MB", megabytes(current), megabytes(total)),
-                )
+                .progress(step, format!("{reference} {} of {} MB", megabytes(current), megabytes(total)))
                 .await;
         }
     };
@@ -80,12 +73,7 @@ fn megabytes(bytes: u64) -> String {
 }
 
 pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
-    for image in context
-        .plan
-        .images
-        .iter()
-        .filter(|image| image.action != ImageAction::Keep)
-    {
+    for image in context.plan.images.iter().filter(|image| image.action != ImageAction::Keep) {
         let reference = Reference::parse(&image.reference);
         let failed = |error| docker_failure(format!("the image {reference}"), &error);
         match &image.former {

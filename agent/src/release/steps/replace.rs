@@ -52,10 +52,7 @@ pub(super) async fn stop_old(context: &Context, old: &OldContainer) -> Result<()
     let Some(container) = context.docker.container(&old.id).await.map_err(failed)? else {
         return Ok(());
     };
-    let none = RestartPolicy {
-        name: Some(RestartPolicyNameEnum::NO),
-        maximum_retry_count: None,
-    };
+    let none = RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None };
     context.docker.set_restart(&old.id, none).await.map_err(failed)?;
     context.docker.stop(&container).await.map_err(failed)
 }
@@ -76,15 +73,8 @@ pub(super) async fn start_old(
     };
     let (word, retries) = &old.restart;
     let name = word.parse().unwrap_or(RestartPolicyNameEnum::NO);
-    let policy = RestartPolicy {
-        name: Some(name),
-        maximum_retry_count: Some(*retries).filter(|n| *n > 0),
-    };
-    context
-        .docker
-        .set_restart(&old.id, policy)
-        .await
-        .map_err(failed)?;
+    let policy = RestartPolicy { name: Some(name), maximum_retry_count: Some(*retries).filter(|n| *n > 0) };
+    context.docker.set_restart(&old.id, policy).await.map_err(failed)?;
     if old.was == Was::Stopped {
         return Ok(());
     }
@@ -92,10 +82,7 @@ pub(super) async fn start_old(
         context.docker.start(&old.id).await.map_err(failed)?;
     }
     // It served before, so it only has to get well again, not to stay so for long.
-    let look = PlannedService {
-        stable: Duration::ZERO,
-        ..service.clone()
-    };
+    let look = PlannedService { stable: Duration::ZERO, ..service.clone() };
     pass(context, &look, &old.id, &Cancel::new()).await
 }
 
@@ -110,11 +97,8 @@ async fn set_aside(context: &Context, old: &OldContainer) -> Result<(), Failure>
 async fn take_names(context: &Context, service: &PlannedService) -> Result<(), Failure> {
     for new in &service.new {
         let Some(temporary) = &new.temporary else { continue };
-        let there = context
-            .docker
-            .container(temporary)
-            .await
-            .map_err(|e| docker_failure(temporary.clone(), &e))?;
+        let there =
+            context.docker.container(temporary).await.map_err(|e| docker_failure(temporary.clone(), &e))?;
         if let Some(container) = there {
             rename(context, &container.id, &new.name).await?;
         }
@@ -135,11 +119,8 @@ async fn rename(context: &Context, id: &str, name: &str) -> Result<(), Failure> 
 async fn interruption(context: &Context, service: &PlannedService) -> Result<Duration, Failure> {
     let mut earliest: Option<Timestamp> = None;
     for old in service.old.iter().filter(|old| old.was == Was::Running) {
-        let found = context
-            .docker
-            .container(&old.id)
-            .await
-            .map_err(|e| docker_failure(old.name.clone(), &e))?;
+        let found =
+            context.docker.container(&old.id).await.map_err(|e| docker_failure(old.name.clone(), &e))?;
         let ended = found.and_then(|container| container.finished_at.parse::<Timestamp>().ok());
         earliest = [earliest, ended].into_iter().flatten().min();
     }

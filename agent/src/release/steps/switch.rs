@@ -24,18 +24,12 @@ pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
         name(context, service, ServiceAlias::Given).await?;
         gate::give_restart(context, service).await?;
         // The container was off the project's network for a moment: it has to be well still.
-        let look = PlannedService {
-            stable: std::time::Duration::ZERO,
-            ..service.clone()
-        };
+        let look = PlannedService { stable: std::time::Duration::ZERO, ..service.clone() };
         for new in &service.new {
             pass(context, &look, new.first_name(), &Cancel::new()).await?;
         }
     }
-    let routes = AppRoutes {
-        routes: context.plan.routes.clone(),
-        targets: targets(context).await?,
-    };
+    let routes = AppRoutes { routes: context.plan.routes.clone(), targets: targets(context).await? };
     let has_changed = routes != context.plan.former;
     serve(context, &routes).await?;
     if has_changed && !routes.routes.is_empty() {
@@ -56,14 +50,10 @@ pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
 }
 
 async fn serve(context: &Context, routes: &AppRoutes) -> Result<(), Failure> {
-    context
-        .ingress
-        .serve(&context.id.app, routes)
-        .await
-        .map_err(|error| {
-            Failure::caused_by("the ingress could not be switched", &error)
-                .hint("see `docker logs tidegate-ingress` on the droplet")
-        })
+    context.ingress.serve(&context.id.app, routes).await.map_err(|error| {
+        Failure::caused_by("the ingress could not be switched", &error)
+            .hint("see `docker logs tidegate-ingress` on the droplet")
+    })
 }
 
 /// The addresses of the new release's services.
@@ -74,16 +64,9 @@ async fn targets(context: &Context) -> Result<BTreeMap<ServiceName, Vec<Ipv4Addr
     }
     let subnet = context.ingress.subnet(&context.id.app).await;
     let subnet = subnet.map_err(|error| Failure::caused_by("the ingress's network is gone", &error))?;
-    let addresses = |slots: Vec<u8>| {
-        slots
-            .into_iter()
-            .filter_map(|slot| subnet::address(&subnet, slot))
-            .collect()
-    };
-    Ok(slots
-        .into_iter()
-        .map(|(service, slots)| (service, addresses(slots)))
-        .collect())
+    let addresses =
+        |slots: Vec<u8>| slots.into_iter().filter_map(|slot| subnet::address(&subnet, slot)).collect();
+    Ok(slots.into_iter().map(|(service, slots)| (service, addresses(slots))).collect())
 }
 
 /// Gives the new containers the service's name inside the project, or takes it away. Addresses and connections stay.
@@ -99,11 +82,7 @@ async fn name(context: &Context, planned: &PlannedService, alias: ServiceAlias) 
         };
         let (_, endpoints) = context.body(&service, new, alias).await?;
         for endpoint in endpoints {
-            context
-                .docker
-                .detach(&endpoint.network, &container.id)
-                .await
-                .map_err(failed)?;
+            context.docker.detach(&endpoint.network, &container.id).await.map_err(failed)?;
             context
                 .docker
                 .attach(&endpoint.network, &container.id, endpoint.settings)

@@ -28,11 +28,7 @@ struct Ended {
 }
 
 fn target(service: &str) -> Target {
-    Target {
-        app: "shop".to_owned(),
-        service: service.to_owned(),
-        index: None,
-    }
+    Target { app: "shop".to_owned(), service: service.to_owned(), index: None }
 }
 
 fn shell(script: &str) -> Command {
@@ -46,21 +42,9 @@ fn start(docker: &Docker, service: &str, command: Command) -> Caller {
     let (their_outputs, outputs) = mpsc::channel(4);
     let target = target(service);
     let task = tokio::spawn(async move {
-        exec.run(
-            &target,
-            &command,
-            Session {
-                inputs: their_inputs,
-                outputs: their_outputs,
-            },
-        )
-        .await
+        exec.run(&target, &command, Session { inputs: their_inputs, outputs: their_outputs }).await
     });
-    Caller {
-        inputs,
-        outputs,
-        task,
-    }
+    Caller { inputs, outputs, task }
 }
 
 impl Caller {
@@ -97,11 +81,7 @@ async fn run(docker: &Docker, command: Command) -> Ended {
 }
 
 fn ended(out: &str, err: &str, code: u8) -> Ended {
-    Ended {
-        out: out.to_owned(),
-        err: err.to_owned(),
-        code: Some(code),
-    }
+    Ended { out: out.to_owned(), err: err.to_owned(), code: Some(code) }
 }
 
 #[tokio::test]
@@ -119,10 +99,7 @@ async fn commands_run_as_their_callers_expect() {
 }
 
 async fn output_and_exit_codes(docker: &Docker) {
-    assert_eq!(
-        run(docker, shell("echo out; echo err >&2; exit 3")).await,
-        ended("out\n", "err\n", 3)
-    );
+    assert_eq!(run(docker, shell("echo out; echo err >&2; exit 3")).await, ended("out\n", "err\n", 3));
     assert_eq!(run(docker, shell("true")).await, ended("", "", 0));
     assert_eq!(run(docker, shell("kill -9 $$")).await, ended("", "", 137));
     let big = run(docker, shell("head -c 3000000 /dev/zero | tr '\\0' x")).await;
@@ -132,11 +109,7 @@ async fn output_and_exit_codes(docker: &Docker) {
     assert_eq!((missing.out.as_str(), missing.code), ("", Some(127)));
     assert!(missing.err.contains("no-such-program"), "{missing:?}");
     let directory = run(docker, Command::new(vec!["/etc".to_owned()]).unwrap()).await;
-    assert_eq!(
-        (directory.out.as_str(), directory.code),
-        ("", Some(126)),
-        "{directory:?}"
-    );
+    assert_eq!((directory.out.as_str(), directory.code), ("", Some(126)), "{directory:?}");
 }
 
 async fn standard_input(docker: &Docker) {
@@ -166,10 +139,7 @@ async fn variables_user_and_directory(docker: &Docker) {
 }
 
 async fn terminals(docker: &Docker) {
-    let terminal = Some(TerminalSize {
-        columns: 101,
-        rows: 33,
-    });
+    let terminal = Some(TerminalSize { columns: 101, rows: 33 });
     let command = shell("printf '\\001\\002x'; read line; stty size; read line; stty size; echo $TERM; tty")
         .with_terminal(terminal)
         .with_stdin(Stdin::Open);
@@ -177,21 +147,11 @@ async fn terminals(docker: &Docker) {
     caller.until("\u{1}\u{2}x").await;
     caller.inputs.send(Input::Stdin(b"\n".to_vec())).await.unwrap();
     caller.until("33 101").await;
-    caller
-        .inputs
-        .send(Input::Resize(TerminalSize {
-            columns: 80,
-            rows: 24,
-        }))
-        .await
-        .unwrap();
+    caller.inputs.send(Input::Resize(TerminalSize { columns: 80, rows: 24 })).await.unwrap();
     caller.inputs.send(Input::Stdin(b"\n".to_vec())).await.unwrap();
     let ended = caller.end().await;
     assert!(ended.out.contains("24 80"), "{ended:?}");
-    assert!(
-        ended.out.contains("xterm") && ended.out.contains("/dev/pts/"),
-        "{ended:?}"
-    );
+    assert!(ended.out.contains("xterm") && ended.out.contains("/dev/pts/"), "{ended:?}");
     assert_eq!((ended.err.as_str(), ended.code), ("", Some(0)));
 }
 
@@ -202,20 +162,12 @@ async fn signals(docker: &Docker) {
         shell("trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.1; done"),
     );
     caller.until("ready").await;
-    caller
-        .inputs
-        .send(Input::Signal(Signal::new(2).unwrap()))
-        .await
-        .unwrap();
+    caller.inputs.send(Input::Signal(Signal::new(2).unwrap())).await.unwrap();
     assert_eq!(caller.end().await, ended("caught\n", "", 5));
 
     let mut caller = start(docker, "web", shell("echo ready; exec sleep 1000"));
     caller.until("ready").await;
-    caller
-        .inputs
-        .send(Input::Signal(Signal::new(15).unwrap()))
-        .await
-        .unwrap();
+    caller.inputs.send(Input::Signal(Signal::new(15).unwrap())).await.unwrap();
     assert_eq!(caller.end().await, ended("", "", 143));
 }
 
@@ -230,19 +182,9 @@ async fn a_caller_that_goes_takes_its_command_along(docker: &Docker) {
 async fn what_is_not_there_is_said(docker: &Docker) {
     let no_service = start(docker, "worker", shell("true"));
     let error = no_service.task.await.unwrap().unwrap_err();
-    assert!(
-        matches!(error, ContainerExecError::Target(TargetError::NoService { .. })),
-        "{error:?}"
-    );
+    assert!(matches!(error, ContainerExecError::Target(TargetError::NoService { .. })), "{error:?}");
     support::service(docker, "shop", "job", 1, "exit 0").await;
     support::ended(docker, "shop-job-1").await;
-    let error = start(docker, "job", shell("true"))
-        .task
-        .await
-        .unwrap()
-        .unwrap_err();
-    assert!(
-        matches!(error, ContainerExecError::Target(TargetError::NotRunning { .. })),
-        "{error:?}"
-    );
+    let error = start(docker, "job", shell("true")).task.await.unwrap().unwrap_err();
+    assert!(matches!(error, ContainerExecError::Target(TargetError::NotRunning { .. })), "{error:?}");
 }

@@ -2,4 +2,5 @@
 
 mod exec;
 mod logs;
+mod release;
 mod support;

@@ -29,35 +29,19 @@ pub async fn service(docker: &Docker, app: &str, service: &str, number: u32, scr
         ..ContainerCreateBody::default()
     };
     let options = CreateContainerOptionsBuilder::default().name(&name).build();
-    docker
-        .client()
-        .create_container(Some(options), body)
-        .await
-        .unwrap();
-    docker
-        .client()
-        .start_container(&name, None::<StartContainerOptions>)
-        .await
-        .unwrap();
+    docker.client().create_container(Some(options), body).await.unwrap();
+    docker.client().start_container(&name, None::<StartContainerOptions>).await.unwrap();
     name
 }
 
 /// Waits until the container has ended.
 pub async fn ended(docker: &Docker, container: &str) {
     // A non-zero exit code is an error to bollard.
-    docker
-        .client()
-        .wait_container(container, None::<WaitContainerOptions>)
-        .collect::<Vec<_>>()
-        .await;
+    docker.client().wait_container(container, None::<WaitContainerOptions>).collect::<Vec<_>>().await;
 }
 
 /// Restarts a container without waiting for it to stop by itself.
 pub async fn restart(docker: &Docker, container: &str) {
     let options = RestartContainerOptionsBuilder::default().t(0).build();
-    docker
-        .client()
-        .restart_container(container, Some(options))
-        .await
-        .unwrap();
+    docker.client().restart_container(container, Some(options)).await.unwrap();
 }

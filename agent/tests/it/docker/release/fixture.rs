@@ -1,0 +1,230 @@
+//! An engine over a daemon of its own, and clients inside its network.
+
+use std::{
+    collections::BTreeMap,
+    io::{Read, Write},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use bollard::{
+    exec::{CreateExecOptions, StartExecResults},
+    query_parameters::{
+        ListContainersOptionsBuilder, ListNetworksOptions, ListVolumesOptions, RemoveContainerOptionsBuilder,
+    },
+};
+use futures::StreamExt;
+use tidegate_agent::{
+    apps::AppName,
+    clock::SystemClock,
+    docker::Docker as AgentDocker,
+    release::{
+        self, DeployInput, Engine, EngineError, EngineSettings, GitRevision, ReleaseEvent, SourceFile,
+    },
+    store::{Database, DatabaseSettings},
+};
+use tidegate_tests::docker::{Docker, Image};
+
+pub fn name(app: &str) -> AppName {
+    AppName::new(app).unwrap()
+}
+
+/// What is deployed.
+#[derive(Clone)]
+pub struct App {
+    name: String,
+    files: Vec<(String, String)>,
+    variables: BTreeMap<String, String>,
+}
+
+impl App {
+    pub fn new(name: &str, compose: &str) -> Self {
+        let files = vec![("compose.yaml".to_owned(), compose.to_owned())];
+        Self { name: name.to_owned(), files, variables: BTreeMap::new() }
+    }
+
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    pub fn file(mut self, path: &str, content: &str) -> Self {
+        self.files.push((path.to_owned(), content.to_owned()));
+        self
+    }
+}
+
+pub struct Fixture {
+    pub docker: Docker,
+    pub engine: Engine,
+    directory: tempfile::TempDir,
+}
+
+impl Fixture {
+    pub async fn start() -> Self {
+        let docker = Docker::start().await.unwrap();
+        docker.load(Image::Probe).await.unwrap();
+        docker.load(Image::Caddy).await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let engine = engine(directory.path(), &docker.socket());
+        Self { docker, engine, directory }
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.directory.path().to_owned()
+    }
+
+    /// Another engine over the same state, as after a restart of the agent.
+    pub fn restarted(&self) -> Engine {
+        engine(self.directory.path(), &self.docker.socket())
+    }
+
+    pub fn input(&self, app: &App) -> DeployInput {
+        input(app)
+    }
+
+    /// Deploys and follows it to its end.
+    pub async fn release(&self, app: &App) -> Vec<ReleaseEvent> {
+        let release = self.engine.deploy(input(app), "spiffe://test.test/user/test").await.unwrap();
+        events(&self.engine, &release.app).await
+    }
+
+    pub async fn refused(&self, app: &App) -> Vec<release::Failure> {
+        match self.engine.deploy(input(app), "test").await {
+            Err(EngineError::Refused(failures)) => failures,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Names of all containers, networks and volumes.
+    pub async fn inventory(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.container_names().await;
+        let networks = self.docker.client().list_networks(None::<ListNetworksOptions>).await.unwrap();
+        all.extend(networks.into_iter().filter_map(|n| n.name).map(|n| format!("network {n}")));
+        let volumes = self.docker.client().list_volumes(None::<ListVolumesOptions>).await.unwrap();
+        all.extend(volumes.volumes.unwrap_or_default().into_iter().map(|v| format!("volume {}", v.name)));
+        all.sort();
+        all
+    }
+
+    pub async fn container_names(&self) -> Vec<String> {
+        let options = ListContainersOptionsBuilder::default().all(true).build();
+        let list = self.docker.client().list_containers(Some(options)).await.unwrap();
+        let names = list.into_iter().flat_map(|c| c.names.unwrap_or_default());
+        let mut names: Vec<String> = names.map(|name| name.trim_start_matches('/').to_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// Takes away what belongs to no app.
+    pub async fn without_ingress(&self) {
+        let options = RemoveContainerOptionsBuilder::default().force(true).build();
+        self.docker.client().remove_container("tidegate-ingress", Some(options)).await.unwrap();
+        self.docker.client().remove_network("tidegate-ingress").await.unwrap();
+    }
+
+    pub async fn exec(&self, container: &str, command: &[&str]) -> (i64, String) {
+        let options = CreateExecOptions {
+            cmd: Some(command.to_vec()),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            ..CreateExecOptions::default()
+        };
+        let client = self.docker.client();
+        let exec = client.create_exec(container, options).await.unwrap();
+        let StartExecResults::Attached { mut output, .. } = client.start_exec(&exec.id, None).await.unwrap()
+        else {
+            panic!()
+        };
+        let mut text = String::new();
+        while let Some(chunk) = output.next().await {
+            text.push_str(&chunk.unwrap().to_string());
+        }
+        let code = client.inspect_exec(&exec.id).await.unwrap().exit_code.unwrap();
+        (code, text)
+    }
+}
+
+pub fn engine(state: &Path, socket: &Path) -> Engine {
+    let database =
+        Database::open(&state.join("agent.db"), &release::migrations(), DatabaseSettings::default()).unwrap();
+    let settings = EngineSettings {
+        state: state.to_owned(),
+        policy: state.join("policy.toml"),
+        ingress_image: "caddy:2".to_owned(),
+    };
+    Engine::new(AgentDocker::new(socket), database, Arc::new(SystemClock), settings)
+}
+
+pub fn input(app: &App) -> DeployInput {
+    let file = |(path, content): &(String, String)| SourceFile {
+        path: path.clone(),
+        content: content.clone().into_bytes(),
+        mode: 0o644,
+    };
+    DeployInput {
+        app: name(&app.name),
+        files: app.files.iter().map(file).collect(),
+        compose_files: vec!["compose.yaml".to_owned()],
+        env_files: vec![],
+        profiles: vec![],
+        variables: app.variables.clone(),
+        model_digest: String::new(),
+        git: GitRevision::default(),
+        idempotency_key: String::new(),
+    }
+}
+
+/// All events of the latest release, once it is over.
+pub async fn events(engine: &Engine, app: &AppName) -> Vec<ReleaseEvent> {
+    let stream = engine.watch(app, None, 0).await.unwrap();
+    let all = tokio::time::timeout(Duration::from_secs(180), stream.map(Result::unwrap).collect::<Vec<_>>());
+    let events = all.await.expect("a release takes less than three minutes");
+    for event in &events {
+        println!("{} {:?}", event.at, event.kind);
+    }
+    events
+}
+
+/// Status and body of a request through the ingress, on a connection of its own. A broken one has status 0.
+pub fn get(docker: &Docker, host: &str, path: &str) -> (u16, String) {
+    docker.inside(|| request(host, path)).unwrap()
+}
+
+fn request(host: &str, path: &str) -> (u16, String) {
+    let exchange = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect("127.0.0.1:80")?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    match exchange() {
+        Ok(answer) => {
+            let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+            let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
+            (status, body)
+        }
+        Err(error) => (0, error.to_string()),
+    }
+}
+
+/// Requests one after the other until told to stop.
+pub fn requests_until(docker: &Docker, host: &str, stop: &AtomicBool) -> Vec<(u16, String)> {
+    docker
+        .inside(|| {
+            let mut answers = Vec::new();
+            while !stop.load(Ordering::SeqCst) {
+                answers.push(request(host, "/"));
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            answers
+        })
+        .unwrap()
+}
