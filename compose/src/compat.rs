@@ -39,15 +39,7 @@ impl Compatibility {
 const ORDERS: &[(Compatibility, &str, &[&str])] = &[(
     Compatibility::V2_26,
     "service.network",
-    &[
-        "priority",
-        "aliases",
-        "ipv4_address",
-        "ipv6_address",
-        "link_local_ips",
-        "mac_address",
-        "driver_opts",
-    ],
+    &["priority", "aliases", "ipv4_address", "ipv6_address", "link_local_ips", "mac_address", "driver_opts"],
 )];
 
 /// Puts the fields of the record `id` into the order that `compat` prints.
@@ -56,9 +48,7 @@ pub(crate) fn ordered(
     compat: Compatibility,
     mut fields: Vec<(String, Json)>,
 ) -> Vec<(String, Json)> {
-    let row = ORDERS
-        .iter()
-        .find(|(version, record, _)| *version == compat && *record == id);
+    let row = ORDERS.iter().find(|(version, record, _)| *version == compat && *record == id);
     if let Some((_, _, order)) = row {
         fields.retain(|(key, _)| order.contains(&key.as_str()));
         fields.sort_by_key(|(key, _)| order.iter().position(|known| known == key).unwrap_or(order.len()));

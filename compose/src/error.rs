@@ -91,19 +91,11 @@ impl fmt::Display for LoadError {
         } else {
             write!(out, "{}: {}", self.path, self.message)?;
         }
-        if let Some(place) = &self.place {
+        if let Some(place) = self.place.as_ref().filter(|place| !place.text.is_empty()) {
             let number = place.line.to_string();
-            let indent = usize::try_from(place.column.saturating_sub(1))
-                .unwrap_or(0)
-                .min(200);
+            let indent = usize::try_from(place.column.saturating_sub(1)).unwrap_or(0).min(200);
             let shown: String = place.text.chars().take(200).collect();
-            write!(
-                out,
-                "\n  {number} | {shown}\n  {:width$} | {:indent$}^",
-                "",
-                "",
-                width = number.len()
-            )?;
+            write!(out, "\n  {number} | {shown}\n  {:width$} | {:indent$}^", "", "", width = number.len())?;
         }
         if let Some(hint) = &self.hint {
             write!(out, "\n  hint: {hint}")?;

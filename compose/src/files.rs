@@ -3,6 +3,9 @@
 use crate::error::{ErrorClass, LoadError, Place, Warning};
 use crate::node::{FileId, Position};
 
+/// How much of a line is shown.
+const SHOWN: usize = 240;
+
 /// The files that were read, by id.
 #[derive(Debug, Clone, Default)]
 pub struct FileTable {
@@ -32,40 +35,36 @@ impl FileTable {
             file: name.clone(),
             line: at.line,
             column: at.column,
-            text: text.lines().nth(line).unwrap_or_default().to_owned(),
+            text: text.lines().nth(line).unwrap_or_default().chars().take(SHOWN).collect(),
         })
     }
 
     /// An error at a position.
     pub fn error(&self, class: ErrorClass, at: Position, (path, message): (&str, String)) -> LoadError {
-        LoadError {
-            class,
-            message,
-            path: path.to_owned(),
-            place: self.place(at),
-            hint: None,
-        }
+        LoadError { class, message, path: path.to_owned(), place: self.place(at), hint: None }
     }
 
     /// A warning at a position.
     pub fn warning(&self, at: Position, message: String) -> Warning {
-        Warning {
-            message,
-            place: self.place(at),
-        }
+        Warning { message, place: self.place(at) }
     }
 }
 
 /// The known word nearest to an unknown one, when it is near enough to be a slip.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
-    known
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&lower, candidate), candidate))
-        .filter(|(distance, candidate)| {
-            let longest = candidate.len().max(word.len());
-            *distance <= 1 + longest / 4 || candidate.replace(['_', '-'], "") == lower.replace(['_', '-'], "")
-        })
-        .min()
-        .map(|(_, candidate)| candidate)
+    let plain = |text: &str| text.replace(['_', '-'], "");
+    let near = |candidate: &str| {
+        let distance = strsim::damerau_levenshtein(&lower, candidate);
+        let longest = candidate.len().max(word.len());
+        // A part of a longer word (`healthy` for `service_healthy`) is a slip too, if less near.
+        let part = lower.len() >= 4 && candidate.contains(&lower);
+        match (distance <= 1 + longest / 4 || plain(candidate) == plain(&lower), part) {
+            (true, _) => Some(distance),
+            (false, true) => Some(100),
+            _ => None,
+        }
+    };
+    let scored = known.into_iter().filter_map(|candidate| Some((near(candidate)?, candidate)));
+    scored.min().map(|(_, candidate)| candidate)
 }

@@ -32,6 +32,27 @@ pub fn service_json(service: &Service, compat: Compatibility) -> String {
     json.to_compact()
 }
 
+/// A service with its references to other services replaced by container ids, as docker compose does before it hashes
+/// and creates. `id_of` gives the id of a service's first container; references it does not know stay.
+pub fn resolved(service: &Service, id_of: &dyn Fn(&str) -> Option<String>) -> Service {
+    let mut service = service.clone();
+    for mode in [&mut service.network_mode, &mut service.ipc, &mut service.pid] {
+        if let Some(id) = mode.strip_prefix("service:").and_then(id_of) {
+            *mode = format!("container:{id}");
+        }
+    }
+    for entry in &mut service.volumes_from {
+        let mut parts = entry.split(':');
+        let id = match (parts.next(), parts.next()) {
+            (Some("container"), Some(id)) => Some(id.to_owned()),
+            (Some(name), _) => id_of(name),
+            (None, _) => None,
+        };
+        *entry = id.unwrap_or_else(|| std::mem::take(entry));
+    }
+    service
+}
+
 /// The config-hash of a service: the label's value after `service:` references were resolved to container ids.
 pub fn service(service: &Service, compat: Compatibility) -> String {
     digest(&service_json(service, compat))
@@ -43,7 +64,8 @@ pub fn printed(service: &Service, compat: Compatibility) -> String {
     let mut service = service.clone();
     service.label_file.clear();
     if let Some(declared) = service.declared.0.take() {
-        (service.environment, service.env_file) = *declared;
+        service.environment = declared.environment;
+        service.env_file = declared.env_file;
     }
     self::service(&service, compat)
 }

@@ -45,11 +45,7 @@ impl Json {
 
     /// An object made of a sorted map.
     pub fn from_map<V>(map: &std::collections::BTreeMap<String, V>, each: impl Fn(&V) -> Json) -> Json {
-        Json::Object(
-            map.iter()
-                .map(|(key, value)| (key.clone(), each(value)))
-                .collect(),
-        )
+        Json::Object(map.iter().map(|(key, value)| (key.clone(), each(value))).collect())
     }
 }
 
@@ -71,13 +67,7 @@ fn write(value: &Json, indent: Option<&str>, depth: usize, out: &mut String) {
         Json::Uint(number) => push(out, format_args!("{number}")),
         Json::Float32(number) => {
             let plain = format!("{number:?}");
-            float(
-                f64::from(number.abs()),
-                f64::from(1e-6_f32),
-                &plain,
-                &format!("{number:e}"),
-                out,
-            );
+            float(f64::from(number.abs()), f64::from(1e-6_f32), &plain, &format!("{number:e}"), out);
         }
         Json::Float64(number) => {
             let plain = format!("{number:?}");
@@ -153,9 +143,7 @@ fn expand(text: &str) -> String {
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let fraction = if fraction == "0" { "" } else { fraction };
     let all = format!("{whole}{fraction}");
-    let point = i32::try_from(whole.len())
-        .unwrap_or(i32::MAX)
-        .saturating_add(power);
+    let point = i32::try_from(whole.len()).unwrap_or(i32::MAX).saturating_add(power);
     let Ok(position) = usize::try_from(point) else {
         let zeros = usize::try_from(-point).unwrap_or(0);
         return format!("{sign}0.{}{all}", "0".repeat(zeros));
@@ -230,9 +218,6 @@ mod tests {
             ("b".into(), Json::Object(vec![])),
             ("c".into(), Json::Array(vec![Json::Int(1)])),
         ]);
-        assert_eq!(
-            value.to_pretty(),
-            "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    1\n  ]\n}"
-        );
+        assert_eq!(value.to_pretty(), "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    1\n  ]\n}");
     }
 }

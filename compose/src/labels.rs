@@ -30,7 +30,7 @@ pub const IMAGE: &str = "com.docker.compose.image";
 pub const WORKING_DIR: &str = "com.docker.compose.project.working_dir";
 /// The compose files, comma-joined absolute paths.
 pub const CONFIG_FILES: &str = "com.docker.compose.project.config_files";
-/// The env files given on the command line, comma-joined as given.
+/// The env files given on the command line, comma-joined absolute paths.
 pub const ENVIRONMENT_FILE: &str = "com.docker.compose.project.environment_file";
 /// On a recreated container: the name of the one it replaced.
 pub const REPLACE: &str = "com.docker.compose.replace";

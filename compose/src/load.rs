@@ -24,7 +24,7 @@ mod unique;
 mod volume;
 mod yaml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compat::Compatibility;
 use crate::error::{ErrorClass, LoadErrors, Warning};
@@ -80,12 +80,9 @@ pub struct Loaded {
 pub fn load(files: &dyn FileSource, options: &LoadOptions) -> Result<Loaded, LoadErrors> {
     let mut reader = Reader::new(files, options.compatibility, options.home.clone());
     match stages(&mut reader, options) {
-        Ok((project, references)) => Ok(Loaded {
-            project,
-            warnings: reader.warnings,
-            files: reader.table,
-            references,
-        }),
+        Ok((project, references)) => {
+            Ok(Loaded { project, warnings: reader.warnings, files: reader.table, references })
+        }
         Err(problems) => Err(placed(problems, &reader.table)),
     }
 }
@@ -99,7 +96,7 @@ fn stages(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<(Project, Ref
     };
     let mut tree = reader.model(&setting.compose_files, &scope, &[])?;
     if tree.is_empty() {
-        let message = "the compose file is empty; it needs `services:`";
+        let message = format!("{} is empty; it needs `services:`", setting.compose_files.join(", "));
         return Err(Problem::new(ErrorClass::Yaml, Position::nowhere(), message).into());
     }
     tree.shift_remove("name");
@@ -122,10 +119,7 @@ fn stages(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<(Project, Ref
 
 fn decode(tree: &Map, compat: Compatibility) -> Stage<Project> {
     let mut decoder = Decoder::new(compat);
-    let mut project = Project {
-        compatibility: compat,
-        ..Project::default()
-    };
+    let mut project = Project { compatibility: compat, ..Project::default() };
     for (key, node) in tree {
         decoder.below(key, |decoder| match key.as_str() {
             "services" => project.services = Field::decode(node, decoder),
@@ -156,14 +150,10 @@ fn decode(tree: &Map, compat: Compatibility) -> Stage<Project> {
 fn select_profiles(project: &mut Project) {
     let enabled = |service: &Service| {
         service.profiles.is_empty()
-            || project
-                .profiles
-                .iter()
-                .any(|one| one == "*" || service.profiles.contains(one))
+            || project.profiles.iter().any(|one| one == "*" || service.profiles.contains(one))
     };
-    let (on, off) = std::mem::take(&mut project.services)
-        .into_iter()
-        .partition(|(_, service)| enabled(service));
+    let (on, off) =
+        std::mem::take(&mut project.services).into_iter().partition(|(_, service)| enabled(service));
     project.services = on;
     project.disabled_services = off;
 }
@@ -180,31 +170,25 @@ fn agree_on_replicas(project: &mut Project) {
 /// Leaves out top-level resources that no enabled service uses.
 fn drop_unused(project: &mut Project) {
     let services = &project.services;
-    let used = |uses: &dyn Fn(&Service, &str) -> bool, name: &str| {
-        services.values().any(|service| uses(service, name))
+    let used = |names: &dyn Fn(&Service) -> Vec<String>| -> BTreeSet<String> {
+        services.values().flat_map(names).collect()
     };
-    project
-        .networks
-        .retain(|name, _| used(&|s, name| s.networks.contains_key(name), name));
-    project.volumes.retain(|name, _| {
-        used(
-            &|s, name| s.volumes.iter().any(|m| m.kind == "volume" && m.source == name),
-            name,
-        )
+    let networks = used(&|service| service.networks.keys().cloned().collect());
+    let volumes = used(&|service| {
+        let mounts = service.volumes.iter().filter(|mount| mount.kind == "volume");
+        mounts.map(|mount| mount.source.clone()).collect()
     });
-    project.secrets.retain(|name, _| {
-        let uses = |s: &Service, name: &str| {
-            let built = s.build.iter().flat_map(|build| &build.secrets);
-            s.secrets.iter().chain(built).any(|secret| secret.source == name)
-        };
-        used(&uses, name)
+    let secrets = used(&|service| {
+        let built = service.build.iter().flat_map(|build| &build.secrets);
+        service.secrets.iter().chain(built).map(|secret| secret.source.clone()).collect()
     });
-    project
-        .configs
-        .retain(|name, _| used(&|s, name| s.configs.iter().any(|c| c.source == name), name));
-    project
-        .models
-        .retain(|name, _| used(&|s, name| s.models.contains_key(name), name));
+    let configs = used(&|service| service.configs.iter().map(|one| one.source.clone()).collect());
+    let models = used(&|service| service.models.keys().cloned().collect());
+    project.networks.retain(|name, _| networks.contains(name));
+    project.volumes.retain(|name, _| volumes.contains(name));
+    project.secrets.retain(|name, _| secrets.contains(name));
+    project.configs.retain(|name, _| configs.contains(name));
+    project.models.retain(|name, _| models.contains(name));
 }
 
 fn references(reader: &Reader<'_>, project: &Project) -> References {
@@ -214,23 +198,13 @@ fn references(reader: &Reader<'_>, project: &Project) -> References {
         ..References::default()
     };
     let binds = project.services.values().flat_map(|service| &service.volumes);
-    let binds = binds
-        .filter(|mount| mount.kind == "bind")
-        .map(|mount| &mount.source);
+    let binds = binds.filter(|mount| mount.kind == "bind").map(|mount| &mount.source);
     let secrets = project.secrets.values().map(|secret| &secret.file);
     let configs = project.configs.values().map(|config| &config.file);
     let below = format!("{}/", project.working_directory.trim_end_matches('/'));
-    for path in binds
-        .chain(secrets)
-        .chain(configs)
-        .filter(|path| !path.is_empty())
-    {
+    for path in binds.chain(secrets).chain(configs).filter(|path| !path.is_empty()) {
         let inside = *path == project.working_directory || path.starts_with(&below);
-        let set = if inside {
-            &mut references.mounted
-        } else {
-            &mut references.outside
-        };
+        let set = if inside { &mut references.mounted } else { &mut references.outside };
         set.insert(path.clone());
     }
     references

@@ -31,11 +31,8 @@ pub fn built_image(project: &str, service: &str) -> String {
 
 /// Brings a `name:` or directory name to a project name: lower case, other characters dropped, no leading `_` or `-`.
 pub fn normalize_project(name: &str) -> String {
-    let kept: String = name
-        .to_lowercase()
-        .chars()
-        .filter(|c| matches!(c, 'a'..='z' | '0'..='9' | '_' | '-'))
-        .collect();
+    let kept: String =
+        name.to_lowercase().chars().filter(|c| matches!(c, 'a'..='z' | '0'..='9' | '_' | '-')).collect();
     kept.trim_start_matches(['_', '-']).to_owned()
 }
 
@@ -66,11 +63,7 @@ pub fn clean_path(path: &str) -> String {
 
 /// Joins a path to a base and cleans it; an absolute path stands for itself.
 pub fn join_path(base: &str, path: &str) -> String {
-    if path.starts_with('/') {
-        clean_path(path)
-    } else {
-        clean_path(&format!("{base}/{path}"))
-    }
+    if path.starts_with('/') { clean_path(path) } else { clean_path(&format!("{base}/{path}")) }
 }
 
 /// Joins as Go's `filepath.Join` does: an absolute second part is appended all the same.

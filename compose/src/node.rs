@@ -79,38 +79,22 @@ impl Node {
 
     /// The mapping, if it is one.
     pub fn as_map(&self) -> Option<&Map> {
-        if let Value::Map(map) = &self.value {
-            Some(map)
-        } else {
-            None
-        }
+        if let Value::Map(map) = &self.value { Some(map) } else { None }
     }
 
     /// The mapping, to change, if it is one.
     pub fn as_map_mut(&mut self) -> Option<&mut Map> {
-        if let Value::Map(map) = &mut self.value {
-            Some(map)
-        } else {
-            None
-        }
+        if let Value::Map(map) = &mut self.value { Some(map) } else { None }
     }
 
     /// The sequence, if it is one.
     pub fn as_list(&self) -> Option<&[Node]> {
-        if let Value::List(items) = &self.value {
-            Some(items)
-        } else {
-            None
-        }
+        if let Value::List(items) = &self.value { Some(items) } else { None }
     }
 
     /// The text, if it is text.
     pub fn as_str(&self) -> Option<&str> {
-        if let Value::Str(text) = &self.value {
-            Some(text)
-        } else {
-            None
-        }
+        if let Value::Str(text) = &self.value { Some(text) } else { None }
     }
 
     /// The child under `key`, if this is a mapping that has it.
@@ -134,10 +118,8 @@ impl Node {
             Value::Timestamp(text) | Value::Str(text) => Json::Str(text.clone()),
             Value::List(items) => Json::Array(items.iter().map(Node::to_json).collect()),
             Value::Map(map) => {
-                let mut fields: Vec<_> = map
-                    .iter()
-                    .map(|(key, node)| (key.clone(), node.to_json()))
-                    .collect();
+                let mut fields: Vec<_> =
+                    map.iter().map(|(key, node)| (key.clone(), node.to_json())).collect();
                 fields.sort_by(|left, right| left.0.cmp(&right.0));
                 Json::Object(fields)
             }

@@ -21,37 +21,49 @@ pub struct CycleError {
 /// # Errors
 /// When the dependencies form a cycle.
 pub fn stages(services: &BTreeMap<String, Service>) -> Result<Vec<Vec<String>>, CycleError> {
-    let mut waiting: BTreeMap<&str, BTreeSet<&str>> = services
+    let needs = |name: &str| {
+        let service = services.get(name);
+        let all = service.into_iter().flat_map(|service| service.depends_on.keys());
+        all.map(String::as_str).filter(|need| services.contains_key(*need))
+    };
+    let mut open: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut dependants: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for name in services.keys() {
+        open.insert(name, needs(name).count());
+        for need in needs(name) {
+            dependants.entry(need).or_default().push(name);
+        }
+    }
+    let mut ready: BTreeSet<&str> =
+        open.iter().filter(|(_, count)| **count == 0).map(|(name, _)| *name).collect();
+    let mut stages = Vec::new();
+    let mut done = 0;
+    while !ready.is_empty() {
+        let mut next = BTreeSet::new();
+        for dependant in ready.iter().filter_map(|name| dependants.get(name)).flatten() {
+            if let Some(count) = open.get_mut(dependant) {
+                *count -= 1;
+                if *count == 0 {
+                    next.insert(*dependant);
+                }
+            }
+        }
+        done += ready.len();
+        stages.push(ready.into_iter().map(str::to_owned).collect());
+        ready = next;
+    }
+    if done == services.len() {
+        return Ok(stages);
+    }
+    let waiting: BTreeMap<&str, Vec<&str>> = open
         .iter()
-        .map(|(name, service)| {
-            let needs = service.depends_on.keys().map(String::as_str);
-            (
-                name.as_str(),
-                needs.filter(|need| services.contains_key(*need)).collect(),
-            )
+        .filter(|(_, count)| **count > 0)
+        .map(|(name, _)| {
+            let blocked = |need: &&str| open.get(need).is_some_and(|count| *count > 0);
+            (*name, needs(name).filter(blocked).collect())
         })
         .collect();
-    let mut stages = Vec::new();
-    while !waiting.is_empty() {
-        let ready: Vec<&str> = waiting
-            .iter()
-            .filter(|(_, needs)| needs.is_empty())
-            .map(|(name, _)| *name)
-            .collect();
-        if ready.is_empty() {
-            return Err(CycleError {
-                members: cycle(&waiting),
-            });
-        }
-        for name in &ready {
-            waiting.remove(name);
-        }
-        for needs in waiting.values_mut() {
-            needs.retain(|need| !ready.contains(need));
-        }
-        stages.push(ready.into_iter().map(str::to_owned).collect());
-    }
-    Ok(stages)
+    Err(CycleError { members: cycle(&waiting) })
 }
 
 /// The services one after the other, dependencies first.
@@ -63,17 +75,17 @@ pub fn sequence(services: &BTreeMap<String, Service>) -> Result<Vec<String>, Cyc
 }
 
 /// Walks dependencies until a service comes again: every service left has one, so this ends.
-fn cycle(waiting: &BTreeMap<&str, BTreeSet<&str>>) -> Vec<String> {
+fn cycle(waiting: &BTreeMap<&str, Vec<&str>>) -> Vec<String> {
     let mut path: Vec<&str> = Vec::new();
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     let mut next = waiting.keys().next().copied();
     while let Some(name) = next {
-        if let Some(start) = path.iter().position(|seen| *seen == name) {
-            let mut members: Vec<String> = path.iter().skip(start).map(|seen| (*seen).to_owned()).collect();
-            members.push(name.to_owned());
-            return members;
+        if let Some(start) = seen.insert(name, path.len()) {
+            let members = path.iter().skip(start).chain([&name]);
+            return members.map(|member| (*member).to_owned()).collect();
         }
         path.push(name);
-        next = waiting.get(name).and_then(|needs| needs.iter().next().copied());
+        next = waiting.get(name).and_then(|needs| needs.first().copied());
     }
     path.into_iter().map(str::to_owned).collect()
 }
@@ -87,17 +99,9 @@ mod tests {
         edges
             .iter()
             .map(|(name, needs)| {
-                let depends_on = needs
-                    .iter()
-                    .map(|need| ((*need).to_owned(), Dependency::default()))
-                    .collect();
-                (
-                    (*name).to_owned(),
-                    Service {
-                        depends_on,
-                        ..Service::default()
-                    },
-                )
+                let depends_on =
+                    needs.iter().map(|need| ((*need).to_owned(), Dependency::default())).collect();
+                ((*name).to_owned(), Service { depends_on, ..Service::default() })
             })
             .collect()
     }

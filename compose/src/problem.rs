@@ -16,20 +16,11 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub fn new(class: ErrorClass, at: Position, message: impl Into<String>) -> Self {
-        Self {
-            class,
-            path: String::new(),
-            message: message.into(),
-            at,
-            hint: None,
-        }
+        Self { class, path: String::new(), message: message.into(), at, hint: None }
     }
 
     pub fn path(self, path: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            ..self
-        }
+        Self { path: path.into(), ..self }
     }
 
     pub fn hint(self, hint: Option<String>) -> Self {
@@ -48,25 +39,21 @@ impl From<Problem> for Vec<Problem> {
 
 /// Ok when nothing was found.
 pub(crate) fn none_of(problems: Vec<Problem>) -> Stage<()> {
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 /// Turns positions into places.
 pub(crate) fn placed(problems: Vec<Problem>, files: &FileTable) -> LoadErrors {
     const SHOWN: usize = 100;
+    // In the order they are written; what is written nowhere comes last.
+    let mut problems = problems;
+    problems.sort_by_key(|problem| (problem.at.file, problem.at.line, problem.at.column));
     let errors = problems
         .into_iter()
         .take(SHOWN)
         .map(|problem| {
             let text = (problem.path.as_str(), problem.message.clone());
-            LoadError {
-                hint: problem.hint,
-                ..files.error(problem.class, problem.at, text)
-            }
+            LoadError { hint: problem.hint, ..files.error(problem.class, problem.at, text) }
         })
         .collect();
     LoadErrors { errors }

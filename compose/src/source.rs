@@ -95,9 +95,7 @@ impl FileSource for MemoryFiles {
         self.files
             .get(&clean_path(path))
             .cloned()
-            .ok_or_else(|| SourceError::NotFound {
-                path: path.to_owned(),
-            })
+            .ok_or_else(|| SourceError::NotFound { path: path.to_owned() })
     }
 
     fn kind(&self, path: &str) -> FileKind {
@@ -105,11 +103,7 @@ impl FileSource for MemoryFiles {
         if self.files.contains_key(&path) {
             return FileKind::File;
         }
-        let below = if path.ends_with('/') {
-            path
-        } else {
-            format!("{path}/")
-        };
+        let below = if path.ends_with('/') { path } else { format!("{path}/") };
         let first = self.files.range(below.clone()..).next();
         if first.is_some_and(|(name, _)| name.starts_with(&below)) {
             FileKind::Directory
@@ -133,10 +127,7 @@ pub struct OsFiles {
 impl OsFiles {
     /// Shows the local directory `local` under the project path `project`.
     pub fn new(project: &str, local: impl Into<PathBuf>) -> Self {
-        Self {
-            project: clean_path(project),
-            local: local.into(),
-        }
+        Self { project: clean_path(project), local: local.into() }
     }
 
     /// The path on this machine for a path of the project.
@@ -145,11 +136,7 @@ impl OsFiles {
         let mut up = 0_usize;
         let mut base = self.project.as_str();
         loop {
-            let below = if base == "/" {
-                path.strip_prefix('/')
-            } else {
-                below(&path, base)
-            };
+            let below = if base == "/" { path.strip_prefix('/') } else { below(&path, base) };
             // Two paths that share only the root have nothing to do with each other.
             if let Some(rest) = below
                 && (base != "/" || up == 0)
@@ -172,11 +159,7 @@ impl OsFiles {
 
 fn below<'a>(path: &'a str, base: &str) -> Option<&'a str> {
     let rest = path.strip_prefix(base)?;
-    if rest.is_empty() {
-        Some(rest)
-    } else {
-        rest.strip_prefix('/')
-    }
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
 }
 
 impl FileSource for OsFiles {
@@ -205,14 +188,9 @@ fn read_local(local: &Path, path: &str) -> Result<Vec<u8>, SourceError> {
     };
     let file = fs_err::File::open(local).map_err(failed)?;
     let mut content = Vec::new();
-    file.take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut content)
-        .map_err(failed)?;
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content).map_err(failed)?;
     if u64::try_from(content.len()).unwrap_or(u64::MAX) > MAX_FILE_BYTES {
-        return Err(SourceError::TooLarge {
-            path: path.to_owned(),
-            limit: MAX_FILE_BYTES,
-        });
+        return Err(SourceError::TooLarge { path: path.to_owned(), limit: MAX_FILE_BYTES });
     }
     Ok(content)
 }
@@ -233,14 +211,8 @@ mod tests {
     #[test]
     fn project_paths_map_to_the_local_directory_and_above_it() {
         let files = OsFiles::new("/var/lib/tidegate/apps/shop", "/home/me/shop");
-        assert_eq!(
-            files.local_path("/var/lib/tidegate/apps/shop/a/b"),
-            Path::new("/home/me/shop/a/b")
-        );
-        assert_eq!(
-            files.local_path("/var/lib/tidegate/apps/x"),
-            Path::new("/home/me/shop/../x")
-        );
+        assert_eq!(files.local_path("/var/lib/tidegate/apps/shop/a/b"), Path::new("/home/me/shop/a/b"));
+        assert_eq!(files.local_path("/var/lib/tidegate/apps/x"), Path::new("/home/me/shop/../x"));
         assert_eq!(files.local_path("/etc/hosts"), Path::new("/etc/hosts"));
     }
 }

@@ -89,10 +89,7 @@ pub struct Gate {
 
 impl Default for Gate {
     fn default() -> Self {
-        Self {
-            stable: Duration::from_secs(5),
-            timeout: Duration::from_secs(120),
-        }
+        Self { stable: Duration::from_secs(5), timeout: Duration::from_mins(2) }
     }
 }
 
@@ -119,17 +116,14 @@ pub enum Strategy {
     Recreate,
 }
 
-const DEFAULT_MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
+const DEFAULT_MIGRATION_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Reads what a project says under `x-tidegate`.
 ///
 /// # Errors
 /// All unknown keys, wrong values and references to services that do not exist, in one go.
 pub fn read(project: &Project, files: &FileTable) -> Result<Extension, LoadErrors> {
-    let mut reader = Reader {
-        files,
-        errors: Vec::new(),
-    };
+    let mut reader = Reader { files, errors: Vec::new() };
     let mut extension = Extension::default();
     if let Some(node) = project.extensions.get(KEY) {
         reader.top(node, &mut extension);
@@ -149,13 +143,7 @@ pub fn read(project: &Project, files: &FileTable) -> Result<Extension, LoadError
         }
         extension.services.insert(name.clone(), read);
     }
-    if reader.errors.is_empty() {
-        Ok(extension)
-    } else {
-        Err(LoadErrors {
-            errors: reader.errors,
-        })
-    }
+    if reader.errors.is_empty() { Ok(extension) } else { Err(LoadErrors { errors: reader.errors }) }
 }
 
 struct Reader<'a> {
@@ -175,11 +163,7 @@ impl Reader<'_> {
     /// The mapping under a node, its keys checked against the known ones.
     fn map<'n>(&mut self, node: &'n Node, path: &str, known: &[&str]) -> Option<&'n Map> {
         let Value::Map(map) = &node.value else {
-            let message = format!(
-                "expected a mapping with {}, found {}",
-                known.join(", "),
-                node.kind()
-            );
+            let message = format!("expected a mapping with {}, found {}", known.join(", "), node.kind());
             self.fail(node.at, path, (message, None));
             return None;
         };
@@ -190,11 +174,7 @@ impl Reader<'_> {
             let path = format!("{path}.{key}");
             if LATER.contains(&key.as_str()) {
                 let message = format!("`{key}` is not supported by this version of tidegate");
-                self.fail(
-                    value.key,
-                    &path,
-                    (message, Some("remove it, or update tidegate".into())),
-                );
+                self.fail(value.key, &path, (message, Some("remove it, or update tidegate".into())));
                 continue;
             }
             let near = nearest(key, known.iter().copied());
@@ -209,36 +189,22 @@ impl Reader<'_> {
         let Some(map) = self.map(node, KEY, &["migrate", "watch", "drain"]) else {
             return;
         };
-        extension.watch = map
-            .get("watch")
-            .and_then(|n| self.duration(n, "x-tidegate.watch"));
-        extension.drain = map
-            .get("drain")
-            .and_then(|n| self.duration(n, "x-tidegate.drain"));
+        extension.watch = map.get("watch").and_then(|n| self.duration(n, "x-tidegate.watch"));
+        extension.drain = map.get("drain").and_then(|n| self.duration(n, "x-tidegate.drain"));
         extension.migrate = map.get("migrate").and_then(|n| self.migrate(n));
     }
 
     fn migrate(&mut self, node: &Node) -> Option<Migrate> {
         const PATH: &str = "x-tidegate.migrate";
         let map = self.map(node, PATH, &["service", "command", "kind", "timeout"])?;
-        let service = self
-            .required(map, (node, PATH), "service")
-            .and_then(|n| self.text(n, PATH));
-        let command = self
-            .required(map, (node, PATH), "command")
-            .and_then(|n| self.command(n));
+        let service = self.required(map, (node, PATH), "service").and_then(|n| self.text(n, PATH));
+        let command = self.required(map, (node, PATH), "command").and_then(|n| self.command(n));
         let kind = self.kind(map, node);
         let timeout = match map.get("timeout") {
             Some(value) => self.duration(value, "x-tidegate.migrate.timeout"),
             None => Some(DEFAULT_MIGRATION_TIMEOUT),
         };
-        Some(Migrate {
-            service: service?,
-            command: command?,
-            kind: kind?,
-            timeout: timeout?,
-            at: node.at,
-        })
+        Some(Migrate { service: service?, command: command?, kind: kind?, timeout: timeout?, at: node.at })
     }
 
     fn kind(&mut self, map: &Map, node: &Node) -> Option<MigrationKind> {
@@ -254,11 +220,7 @@ impl Reader<'_> {
             Some("breaking") => Some(MigrationKind::Breaking),
             _ => {
                 let message = "expected `compatible` or `breaking`".to_owned();
-                self.fail(
-                    value.at,
-                    "x-tidegate.migrate.kind",
-                    (message, Some(CURE.to_owned())),
-                );
+                self.fail(value.at, "x-tidegate.migrate.kind", (message, Some(CURE.to_owned())));
                 None
             }
         }
@@ -276,11 +238,7 @@ impl Reader<'_> {
     fn text(&mut self, node: &Node, path: &str) -> Option<String> {
         let text = node.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         if text.is_none() {
-            self.fail(
-                node.at,
-                path,
-                (format!("expected text, found {}", node.kind()), None),
-            );
+            self.fail(node.at, path, (format!("expected text, found {}", node.kind()), None));
         }
         text
     }
@@ -307,19 +265,11 @@ impl Reader<'_> {
     }
 
     fn duration(&mut self, node: &Node, path: &str) -> Option<Duration> {
-        let nanos = node
-            .as_str()
-            .and_then(|text| duration::parse_with_days(text).ok());
-        let read = nanos
-            .and_then(|nanos| u64::try_from(nanos).ok())
-            .map(Duration::from_nanos);
+        let nanos = node.as_str().and_then(|text| duration::parse_with_days(text).ok());
+        let read = nanos.and_then(|nanos| u64::try_from(nanos).ok()).map(Duration::from_nanos);
         if read.is_none() {
             let message = format!("expected a duration, found {}", node.kind());
-            self.fail(
-                node.at,
-                path,
-                (message, Some("write one like 30s or 10m".to_owned())),
-            );
+            self.fail(node.at, path, (message, Some("write one like 30s or 10m".to_owned())));
         }
         read
     }
@@ -335,10 +285,7 @@ impl Reader<'_> {
         if let Some(node) = map.get("gate") {
             self.gate(node, &format!("{path}.gate"), &mut read.gate);
         }
-        if let Some(place) = map
-            .get("place")
-            .and_then(|n| self.text(n, &format!("{path}.place")))
-        {
+        if let Some(place) = map.get("place").and_then(|n| self.text(n, &format!("{path}.place"))) {
             read.place = match place.as_str() {
                 "all" => Place::All,
                 "one" => Place::One,
@@ -368,12 +315,8 @@ impl Reader<'_> {
 
     fn ingress(&mut self, node: &Node, path: &str) -> Option<Ingress> {
         let map = self.map(node, path, &["host", "port", "path"])?;
-        let host = map
-            .get("host")
-            .and_then(|n| self.text(n, &format!("{path}.host")));
-        let port = self
-            .required(map, (node, path), "port")
-            .and_then(|n| self.port(n, path));
+        let host = map.get("host").and_then(|n| self.text(n, &format!("{path}.host")));
+        let port = self.required(map, (node, path), "port").and_then(|n| self.port(n, path));
         let prefix = match map.get("path") {
             None => Some("/".to_owned()),
             Some(value) => {
@@ -388,12 +331,7 @@ impl Reader<'_> {
                 })
             }
         };
-        Some(Ingress {
-            host,
-            port: port?,
-            path: prefix?,
-            at: node.at,
-        })
+        Some(Ingress { host, port: port?, path: prefix?, at: node.at })
     }
 
     fn port(&mut self, node: &Node, path: &str) -> Option<u16> {
@@ -415,8 +353,7 @@ impl Reader<'_> {
             return;
         };
         let read = |key: &str, reader: &mut Self| {
-            map.get(key)
-                .and_then(|n| reader.duration(n, &format!("{path}.{key}")))
+            map.get(key).and_then(|n| reader.duration(n, &format!("{path}.{key}")))
         };
         gate.stable = read("stable", self).unwrap_or(gate.stable);
         gate.timeout = read("timeout", self).unwrap_or(gate.timeout);

@@ -13,7 +13,7 @@ use crate::node::{Map, Node, Position, Value};
 use crate::problem::Problem;
 
 /// The most published ports of a load, ranges expanded.
-pub(super) const MAX_PORTS: usize = 1 << 17;
+pub(super) const MAX_PORTS: usize = 70_000;
 
 /// Brings a tree to its long forms.
 pub(super) struct Canonical<'a> {
@@ -36,12 +36,7 @@ impl Canonical<'_> {
             }
         }
         for section in ["volumes", "networks", "secrets", "configs"] {
-            for (name, node) in root
-                .get_mut(section)
-                .and_then(Node::as_map_mut)
-                .into_iter()
-                .flatten()
-            {
+            for (name, node) in root.get_mut(section).and_then(Node::as_map_mut).into_iter().flatten() {
                 self.external(&format!("{section}.{name}"), node);
             }
         }
@@ -176,8 +171,7 @@ impl Canonical<'_> {
             named(item, "path");
             let at = item.at;
             if let Some(map) = item.as_map_mut() {
-                map.entry("required".to_owned())
-                    .or_insert_with(|| Node::new(Value::Bool(true), at));
+                map.entry("required".to_owned()).or_insert_with(|| Node::new(Value::Bool(true), at));
             }
         });
     }
@@ -204,11 +198,7 @@ impl Canonical<'_> {
     fn ulimits(&mut self, node: &Node, path: &str) {
         for (name, limit) in node.as_map().into_iter().flatten() {
             if !matches!(limit.value, Value::Map(_) | Value::Int(_)) {
-                self.wrong(
-                    limit,
-                    format!("{path}.{name}"),
-                    "an integer, or `soft` and `hard`",
-                );
+                self.wrong(limit, format!("{path}.{name}"), "an integer, or `soft` and `hard`");
             }
         }
     }
@@ -247,11 +237,7 @@ impl Canonical<'_> {
             }
         };
         let target = if target.is_empty() { source } else { target };
-        let fields = [
-            ("source", source),
-            ("target", target),
-            ("permissions", permissions),
-        ];
+        let fields = [("source", source), ("target", target), ("permissions", permissions)];
         item.value = Value::Map(texts(fields, at));
     }
 
@@ -345,10 +331,8 @@ fn named(node: &mut Node, key: &str) {
 
 fn names_to_map(node: &mut Node) {
     if let Value::List(items) = &node.value {
-        let entry = |item: &Node| {
-            item.as_str()
-                .map(|name| (name.to_owned(), Node::new(Value::Null, item.at)))
-        };
+        let entry =
+            |item: &Node| item.as_str().map(|name| (name.to_owned(), Node::new(Value::Null, item.at)));
         node.value = Value::Map(items.iter().filter_map(entry).collect());
     }
 }
@@ -375,21 +359,13 @@ fn watches(node: &mut Node) {
 /// Text fields that are not empty.
 fn texts<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>, at: Position) -> Map {
     let filled = fields.into_iter().filter(|(_, value)| !value.is_empty());
-    filled
-        .map(|(key, value)| (key.to_owned(), Node::text(value, at)))
-        .collect()
+    filled.map(|(key, value)| (key.to_owned(), Node::text(value, at))).collect()
 }
 
 fn long_port(port: &port::ShortPort, at: Position) -> Node {
     let mut map = texts([("mode", "ingress"), ("host_ip", &port.host_ip)], at);
     map.insert("target".into(), Node::new(Value::Int(i64::from(port.target)), at));
-    map.extend(texts(
-        [
-            ("published", port.published.as_str()),
-            ("protocol", &port.protocol),
-        ],
-        at,
-    ));
+    map.extend(texts([("published", port.published.as_str()), ("protocol", &port.protocol)], at));
     if port.target == 0 {
         map.shift_remove("target");
     }
@@ -397,16 +373,10 @@ fn long_port(port: &port::ShortPort, at: Position) -> Node {
 }
 
 fn long_mount(volume: &ShortVolume, at: Position) -> Map {
-    let target = if volume.target.is_empty() {
-        String::new()
-    } else {
-        crate::names::clean_path(&volume.target)
-    };
+    let target =
+        if volume.target.is_empty() { String::new() } else { crate::names::clean_path(&volume.target) };
     let kind = if volume.is_bind() { "bind" } else { "volume" };
-    let mut map = texts(
-        [("type", kind), ("source", &volume.source), ("target", &target)],
-        at,
-    );
+    let mut map = texts([("type", kind), ("source", &volume.source), ("target", &target)], at);
     let yes = || Node::new(Value::Bool(true), at);
     if volume.read_only {
         map.insert("read_only".into(), yes());

@@ -8,7 +8,7 @@ use crate::compat::Compatibility;
 use crate::error::ErrorClass;
 use crate::files::nearest;
 use crate::model::{Project, Service};
-use crate::node::{Map, Position};
+use crate::node::{Map, Node, Position};
 use crate::order;
 use crate::problem::Problem;
 
@@ -16,13 +16,7 @@ use crate::problem::Problem;
 pub(super) fn check(project: &Project, tree: &Map) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (name, service) in &project.services {
-        let mut check = Check {
-            project,
-            service,
-            name,
-            tree,
-            problems: &mut problems,
-        };
+        let mut check = Check { project, service, name, tree, problems: &mut problems };
         check.source();
         check.build();
         check.references();
@@ -62,7 +56,9 @@ fn place(tree: &Map, path: &[&str]) -> Position {
         return Position::nowhere();
     };
     for step in rest {
-        match node.get(step) {
+        let entry = |item: &&Node| item.get("source").and_then(Node::as_str).or(item.as_str()) == Some(*step);
+        let below = node.get(step).or_else(|| node.as_list()?.iter().find(entry));
+        match below {
             Some(below) if below.key.line > 0 => node = below,
             _ => break,
         }
@@ -90,12 +86,16 @@ impl Check<'_> {
     }
 
     fn fail_with(&mut self, attribute: &[&str], message: String, hint: Option<String>) {
+        self.fail_at(self.at(attribute), attribute, (message, hint));
+    }
+
+    fn fail_at(&mut self, at: Position, attribute: &[&str], (message, hint): (String, Option<String>)) {
         let mut path = format!("services.{}", self.name);
         for step in attribute {
             path.push('.');
             path.push_str(step);
         }
-        let problem = Problem::new(ErrorClass::Consistency, self.at(attribute), message);
+        let problem = Problem::new(ErrorClass::Consistency, at, message);
         self.problems.push(problem.path(path).hint(hint));
     }
 
@@ -103,11 +103,7 @@ impl Check<'_> {
         let service = self.service;
         if service.build.is_none() && service.image.is_empty() && service.provider.is_none() {
             let hint = Some("add `image:`, or `build:` with the directory of a Dockerfile".to_owned());
-            self.fail_with(
-                &[],
-                "the service has neither an image nor a build".to_owned(),
-                hint,
-            );
+            self.fail_with(&[], "the service has neither an image nor a build".to_owned(), hint);
         }
     }
 
@@ -139,11 +135,7 @@ impl Check<'_> {
             self.fail(&["build", "platforms"], message);
         }
         for secret in &build.secrets {
-            self.known(
-                "secret",
-                &secret.source,
-                (&self.project.secrets, &["build", "secrets"]),
-            );
+            self.known("secret", &secret.source, (&self.project.secrets, &["build", "secrets"]));
         }
     }
 
@@ -157,7 +149,10 @@ impl Check<'_> {
             || format!("declare it under `{kind}s:` at the top level"),
             |near| format!("did you mean `{near}`?"),
         );
-        self.fail_with(attribute, format!("{kind} `{name}` is not defined"), Some(hint));
+        let mut entry = attribute.to_vec();
+        entry.push(name);
+        let message = format!("{kind} `{name}` is not defined");
+        self.fail_at(self.at(&entry), attribute, (message, Some(hint)));
     }
 
     fn references(&mut self) {
@@ -196,11 +191,10 @@ impl Check<'_> {
                 continue;
             }
             let hint = if disabled {
-                Some(format!(
-                    "enable a profile of `{name}`, or write `required: false`"
-                ))
+                Some(format!("enable a profile of `{name}`, or write `required: false`"))
             } else {
-                let near = nearest(name, project.services.keys().map(String::as_str));
+                let names = project.services.keys().chain(project.disabled_services.keys());
+                let near = nearest(name, names.map(String::as_str));
                 near.map(|near| format!("did you mean `{near}`?"))
             };
             let message = format!("depends on the undefined service `{name}`");
@@ -225,10 +219,7 @@ impl Check<'_> {
         if self.project.compatibility == Compatibility::V2_40
             && (service.scale.is_some_and(|n| n < 0) || replicas.is_some_and(|n| n < 0))
         {
-            self.fail(
-                &["scale"],
-                "the number of containers cannot be negative".to_owned(),
-            );
+            self.fail(&["scale"], "the number of containers cannot be negative".to_owned());
         }
         if service.replicas() > 1 && !service.container_name.is_empty() {
             let message = "a service with `container_name` can have one container only".to_owned();
@@ -265,10 +256,7 @@ impl Check<'_> {
 
     fn details(&mut self) {
         let service = self.service;
-        let test = service
-            .healthcheck
-            .as_ref()
-            .and_then(|check| check.test.0.first());
+        let test = service.healthcheck.as_ref().and_then(|check| check.test.0.first());
         if let Some(first) = test.filter(|first| !matches!(first.as_str(), "CMD" | "CMD-SHELL" | "NONE")) {
             let message = format!("a test starts with CMD, CMD-SHELL or NONE, not {first:?}");
             self.fail(&["healthcheck", "test"], message);
@@ -284,16 +272,11 @@ impl Check<'_> {
     /// Nothing may be mounted where something is mounted already.
     fn mounts(&mut self) {
         let service = self.service;
-        let tmpfs = service.tmpfs.iter().map(|entry| {
-            (
-                entry.split_once(':').map_or(entry.as_str(), |(path, _)| path),
-                "tmpfs",
-            )
-        });
-        let volumes = service
-            .volumes
+        let tmpfs = service
+            .tmpfs
             .iter()
-            .map(|mount| (mount.target.as_str(), "volumes"));
+            .map(|entry| (entry.split_once(':').map_or(entry.as_str(), |(path, _)| path), "tmpfs"));
+        let volumes = service.volumes.iter().map(|mount| (mount.target.as_str(), "volumes"));
         let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
         for (target, attribute) in tmpfs.chain(volumes) {
             if let Some(first) = seen.insert(target, attribute) {
@@ -316,10 +299,8 @@ fn container_names(project: &Project, tree: &Map, problems: &mut Vec<Problem>) {
         }
         if let Some(first) = seen.insert(&service.container_name, name) {
             let at = place(tree, &["services", name, "container_name"]);
-            let message = format!(
-                "the container name {:?} is taken by service `{first}`",
-                service.container_name
-            );
+            let message =
+                format!("the container name {:?} is taken by service `{first}`", service.container_name);
             let problem = Problem::new(ErrorClass::Consistency, at, message);
             problems.push(problem.path(format!("services.{name}.container_name")));
         }

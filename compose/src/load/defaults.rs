@@ -83,20 +83,10 @@ pub(super) fn check(root: &Map, compat: Compatibility) -> Vec<Problem> {
         external_volume(name, volume, &mut problems);
     }
     for (name, node) in each("configs") {
-        file_object(
-            &format!("configs.{name}"),
-            node,
-            &["file", "environment", "content"],
-            &mut problems,
-        );
+        file_object(&format!("configs.{name}"), node, &["file", "environment", "content"], &mut problems);
     }
     for (name, node) in each("secrets") {
-        file_object(
-            &format!("secrets.{name}"),
-            node,
-            &["file", "environment"],
-            &mut problems,
-        );
+        file_object(&format!("secrets.{name}"), node, &["file", "environment"], &mut problems);
     }
     for (name, service) in each("services") {
         check_service(name, service, compat, &mut problems);
@@ -133,10 +123,7 @@ fn check_service(name: &str, service: &Node, compat: Compatibility, problems: &m
 
 fn external_volume(name: &str, volume: &Node, problems: &mut Vec<Problem>) {
     let Some(map) = volume.as_map() else { return };
-    if map
-        .get("external")
-        .is_none_or(|node| node.value != Value::Bool(true))
-    {
+    if map.get("external").is_none_or(|node| node.value != Value::Bool(true)) {
         return;
     }
     for (key, node) in map {
@@ -167,10 +154,7 @@ pub(super) fn resolve_environment(root: &mut Map, get: &dyn Fn(&str) -> Option<S
     for (_, service) in entries(root, "services") {
         let environment = service.as_map_mut().and_then(|map| map.get_mut("environment"));
         for item in items(environment) {
-            let name = item
-                .as_str()
-                .filter(|name| !name.contains('='))
-                .map(str::to_owned);
+            let name = item.as_str().filter(|name| !name.contains('=')).map(str::to_owned);
             if let Some(name) = name
                 && let Some(value) = get(&name)
             {

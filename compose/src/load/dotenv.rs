@@ -96,10 +96,7 @@ fn is_blank(c: char) -> bool {
 
 impl Parser<'_> {
     fn fail(&self, message: String) -> EnvFileError {
-        EnvFileError {
-            line: self.line,
-            message,
-        }
+        EnvFileError { line: self.line, message }
     }
 
     fn count_lines(&mut self, text: &str) {
@@ -126,9 +123,7 @@ impl Parser<'_> {
 
     /// The key, what follows it, and whether the line is a bare key.
     fn key<'t>(&mut self, text: &'t str) -> Result<(String, &'t str, bool), EnvFileError> {
-        let exported = text
-            .strip_prefix("export")
-            .filter(|rest| rest.starts_with(char::is_whitespace));
+        let exported = text.strip_prefix("export").filter(|rest| rest.starts_with(char::is_whitespace));
         let text = exported.map_or(text, |rest| rest.trim_start_matches(is_blank));
         for (index, letter) in text.char_indices() {
             match letter {
@@ -158,16 +153,14 @@ impl Parser<'_> {
         text: &'t str,
         vars: &BTreeMap<String, String>,
     ) -> Result<(String, &'t str), EnvFileError> {
-        match text.chars().next() {
-            Some(quote @ ('"' | '\'')) => self.quoted(text, quote, vars),
-            _ => {
-                let (line, rest) = text.split_once('\n').unwrap_or((text, ""));
-                let value = line.split_once(" #").map_or(line, |(value, _)| value).trim_end();
-                let value = self.expand(value, vars)?;
-                self.line = self.line.saturating_add(1);
-                Ok((value, rest))
-            }
+        if let Some(quote @ ('"' | '\'')) = text.chars().next() {
+            return self.quoted(text, quote, vars);
         }
+        let (line, rest) = text.split_once('\n').unwrap_or((text, ""));
+        let value = line.split_once(" #").map_or(line, |(value, _)| value).trim_end();
+        let value = self.expand(value, vars)?;
+        self.line = self.line.saturating_add(1);
+        Ok((value, rest))
     }
 
     fn quoted<'t>(
@@ -195,11 +188,7 @@ impl Parser<'_> {
             } else if std::mem::take(&mut escaped) {
                 value.push(letter);
             } else {
-                let value = if quote == '"' {
-                    self.expand(&escapes(&value), vars)?
-                } else {
-                    value
-                };
+                let value = if quote == '"' { self.expand(&escapes(&value), vars)? } else { value };
                 return Ok((value, text.get(index + 1..).unwrap_or_default()));
             }
         }
@@ -208,10 +197,7 @@ impl Parser<'_> {
     }
 
     fn expand(&self, text: &str, vars: &BTreeMap<String, String>) -> Result<String, EnvFileError> {
-        let lookup = Layered {
-            outer: self.outer,
-            vars,
-        };
+        let lookup = Layered { outer: self.outer, vars };
         template::substitute(text, &lookup).map_err(|error| self.fail(error.to_string()))
     }
 }
@@ -268,21 +254,13 @@ fn escapes(text: &str) -> String {
 
 /// `\0` with up to three octal digits; without exactly three it stays as it is.
 fn octal<'t>(after: &'t str, out: &mut String) -> &'t str {
-    let digits: String = after
-        .chars()
-        .skip(1)
-        .take(3)
-        .take_while(char::is_ascii_digit)
-        .collect();
-    let code = (digits.len() == 3)
-        .then(|| u32::from_str_radix(&digits, 8).ok())
-        .flatten();
-    match code.filter(|code| *code < 256).and_then(char::from_u32) {
-        Some(letter) => out.push(letter),
-        None => {
-            out.push_str("\\0");
-            out.push_str(&digits);
-        }
+    let digits: String = after.chars().skip(1).take(3).take_while(char::is_ascii_digit).collect();
+    let code = (digits.len() == 3).then(|| u32::from_str_radix(&digits, 8).ok()).flatten();
+    if let Some(letter) = code.filter(|code| *code < 256).and_then(char::from_u32) {
+        out.push(letter);
+    } else {
+        out.push_str("\\0");
+        out.push_str(&digits);
     }
     after.get(1 + digits.len()..).unwrap_or_default()
 }
@@ -308,17 +286,8 @@ mod tests {
     #[test]
     fn all_line_forms() {
         let text = "\u{feff}# c\nA=1 # c\nB: two\nexport C='$A x'\nD=\"$A\\n\\$A\\t\\\"\"\nOS\nNO\nE=a#b\nF=$OS-${A}\nG='m\nl'\nH=\n";
-        let expected = vec![
-            "A=1",
-            "B=two",
-            "C=$A x",
-            "D=1\n$A\t\"",
-            "E=a#b",
-            "F=os-1",
-            "G=m\nl",
-            "H=",
-            "OS=os",
-        ];
+        let expected =
+            vec!["A=1", "B=two", "C=$A x", "D=1\n$A\t\"", "E=a#b", "F=os-1", "G=m\nl", "H=", "OS=os"];
         assert_eq!(read(text).unwrap(), expected);
     }
 

@@ -18,28 +18,15 @@ pub(super) fn resolve(reader: &mut Reader<'_>, project: &mut Project, tree: &Map
     let mut problems = Vec::new();
     for (name, service) in &mut project.services {
         let node = tree.get("services").and_then(|services| services.get(name));
-        let at = |key: &str| {
-            node.and_then(|node| node.get(key))
-                .map_or_else(Position::nowhere, |node| node.key)
-        };
-        let mut resolver = Resolver {
-            reader,
-            variables: &variables,
-            name,
-        };
+        let at =
+            |key: &str| node.and_then(|node| node.get(key)).map_or_else(Position::nowhere, |node| node.key);
+        let mut resolver = Resolver { reader, variables: &variables, name };
         let done = resolver.variables(service, at("env_file"));
         problems.extend(
-            done.and_then(|()| resolver.labels(service, at("label_file")))
-                .err()
-                .into_iter()
-                .flatten(),
+            done.and_then(|()| resolver.labels(service, at("label_file"))).err().into_iter().flatten(),
         );
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 struct Resolver<'r, 'a> {
@@ -66,9 +53,7 @@ impl Lookup for Two<'_> {
 impl Resolver<'_, '_> {
     fn variables(&mut self, service: &mut Service, at: Position) -> Stage<()> {
         let given = |environment: &BTreeMap<String, Option<String>>| -> BTreeMap<String, String> {
-            let set = environment
-                .iter()
-                .filter_map(|(k, v)| Some((k.clone(), v.clone()?)));
+            let set = environment.iter().filter_map(|(k, v)| Some((k.clone(), v.clone()?)));
             set.collect()
         };
         if !service.env_file.is_empty() {
@@ -87,10 +72,8 @@ impl Resolver<'_, '_> {
             let second = if old { &before } else { &own };
             self.env_file(&file, (at, second), &mut values)?;
         }
-        let mut merged: BTreeMap<String, Option<String>> = values
-            .into_iter()
-            .map(|(name, value)| (name, Some(value)))
-            .collect();
+        let mut merged: BTreeMap<String, Option<String>> =
+            values.into_iter().map(|(name, value)| (name, Some(value))).collect();
         merged.extend(std::mem::take(&mut service.environment));
         service.environment = merged;
         Ok(())
@@ -110,10 +93,7 @@ impl Resolver<'_, '_> {
             }
             let hint = Some("create it, or write `required: false`".to_owned());
             let message = format!("there is no env file {}", file.path);
-            return Err(Problem::new(ErrorClass::MissingFile, at, message)
-                .path(path)
-                .hint(hint)
-                .into());
+            return Err(Problem::new(ErrorClass::MissingFile, at, message).path(path).hint(hint).into());
         }
         let format = match file.format.as_str() {
             "" => EnvFormat::Quoted,
@@ -122,10 +102,7 @@ impl Resolver<'_, '_> {
             other => {
                 let message = format!("env file format {other:?} is not known");
                 let hint = Some("leave it out, or write `raw`".to_owned());
-                return Err(Problem::new(ErrorClass::EnvFile, at, message)
-                    .path(path)
-                    .hint(hint)
-                    .into());
+                return Err(Problem::new(ErrorClass::EnvFile, at, message).path(path).hint(hint).into());
             }
         };
         self.read(&file.path, format, (second, old), values)
@@ -142,10 +119,7 @@ impl Resolver<'_, '_> {
         self.reader.sources.insert(path.to_owned());
         let first = if old { second } else { self.variables };
         let then = if old { self.variables } else { second };
-        let lookup = Two {
-            first: Variables::new(first, &used),
-            second: then,
-        };
+        let lookup = Two { first: Variables::new(first, &used), second: then };
         let read = self.reader.env_file(path, format, (&lookup, values));
         self.reader.used.borrow_mut().extend(used.into_inner());
         read
@@ -163,8 +137,7 @@ impl Resolver<'_, '_> {
             self.reader.sources.insert(path.clone());
             let before = labels.clone();
             let lookup = Variables::new(&before, &used);
-            self.reader
-                .env_file(path, EnvFormat::Quoted, (&lookup, &mut labels))?;
+            self.reader.env_file(path, EnvFormat::Quoted, (&lookup, &mut labels))?;
         }
         labels.extend(std::mem::take(&mut service.labels));
         service.labels = labels;

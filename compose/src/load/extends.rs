@@ -16,6 +16,9 @@ type Chain = Vec<(String, String)>;
 /// The longest chain of services that extend each other.
 const MAX_CHAIN: usize = 100;
 
+/// The most problems that are collected.
+const MAX_PROBLEMS: usize = 20;
+
 /// Resolves `extends` of all services of a file.
 pub(super) fn apply(
     reader: &mut Reader<'_>,
@@ -28,18 +31,12 @@ pub(super) fn apply(
     };
     let Some(services) = node.as_map_mut() else {
         let message = format!("expected a mapping, found {}", node.kind());
-        return Err(Problem::new(ErrorClass::Schema, node.at, message)
-            .path("services")
-            .into());
+        return Err(Problem::new(ErrorClass::Schema, node.at, message).path("services").into());
     };
     let mut problems = Vec::new();
     let names: Vec<String> = services.keys().cloned().collect();
     for name in names {
-        let mut resolver = Resolver {
-            reader: &mut *reader,
-            path,
-            scope,
-        };
+        let mut resolver = Resolver { reader: &mut *reader, path, scope };
         match resolver.service(&name, services, &Chain::new(), resets) {
             Ok(merged) => {
                 if let Some(merged) = merged {
@@ -48,12 +45,11 @@ pub(super) fn apply(
             }
             Err(found) => problems.extend(found),
         }
+        if problems.len() >= MAX_PROBLEMS {
+            break;
+        }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 struct Resolver<'r, 'a> {
@@ -89,24 +85,21 @@ impl Resolver<'_, '_> {
         let target = target(name, extends)?;
         let service = node.clone();
         let at = extends.at;
-        let base = match &target.file {
-            Some(file) => {
-                let (mut others, resets) = self.file(name, &target, file, at)?;
-                let chain = extend(chain, (file, name), at)?;
-                let merged = self.service(&target.service, &mut others, &chain, &resets)?;
-                merged.or_else(|| others.get(&target.service).cloned())
+        let base = if let Some(file) = &target.file {
+            let (mut others, resets) = self.file(name, &target, file, at)?;
+            let chain = extend(chain, (file, name), at)?;
+            let merged = self.service(&target.service, &mut others, &chain, &resets)?;
+            merged.or_else(|| others.get(&target.service).cloned())
+        } else {
+            if !services.contains_key(&target.service) {
+                return Err(missing(name, &target.service, (services, at)).into());
             }
-            None => {
-                if !services.contains_key(&target.service) {
-                    return Err(missing(name, &target.service, (services, at)).into());
-                }
-                let chain = extend(chain, (self.path, name), at)?;
-                let merged = self.service(&target.service, services, &chain, resets)?;
-                if let Some(merged) = merged {
-                    services.insert(target.service.clone(), merged);
-                }
-                services.get(&target.service).cloned()
+            let chain = extend(chain, (self.path, name), at)?;
+            let merged = self.service(&target.service, services, &chain, resets)?;
+            if let Some(merged) = merged {
+                services.insert(target.service.clone(), merged);
             }
+            services.get(&target.service).cloned()
         };
         let merged = self.over(base, service, (name, resets))?;
         Ok(Some(merged))
@@ -151,9 +144,7 @@ impl Resolver<'_, '_> {
             let problem = Problem::new(ErrorClass::MissingFile, at, message);
             return Err(problem.path(format!("services.{name}.extends")).into());
         }
-        let (mut tree, resets) = self
-            .reader
-            .file(&local, &scope, (Depth::Extended, &[]), Map::new())?;
+        let (mut tree, resets) = self.reader.file(&local, &scope, (Depth::Extended, &[]), Map::new())?;
         let fail = |message: String| {
             let problem = Problem::new(ErrorClass::Extends, at, message);
             problem.path(format!("services.{name}.extends"))
@@ -187,20 +178,12 @@ fn target(name: &str, extends: &Node) -> Result<Target, Problem> {
         Value::Str(service) => Some(service.clone()),
         _ => text("service"),
     };
-    match service {
-        Some(service) => Ok(Target {
-            service,
-            file: text("file"),
-        }),
-        None => {
-            let problem = Problem::new(
-                ErrorClass::Schema,
-                extends.at,
-                "name the service to extend with `service:`",
-            );
-            Err(problem.path(format!("services.{name}.extends")))
-        }
-    }
+    let file = text("file");
+    service.map(|service| Target { service, file }).ok_or_else(|| {
+        let message = "name the service to extend with `service:`";
+        let problem = Problem::new(ErrorClass::Schema, extends.at, message);
+        problem.path(format!("services.{name}.extends"))
+    })
 }
 
 fn missing(name: &str, wanted: &str, (services, at): (&Map, Position)) -> Problem {

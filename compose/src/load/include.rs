@@ -56,52 +56,33 @@ fn load(reader: &mut Reader<'_>, include: &Include, scope: &Scope, chain: &[Stri
         return Ok(Map::new());
     };
     if chain.contains(main) {
-        let message = format!(
-            "files include each other in a circle: {} -> {main}",
-            chain.join(" -> ")
-        );
+        let message = format!("files include each other in a circle: {} -> {main}", chain.join(" -> "));
         return Err(Problem::new(ErrorClass::Include, *at, message).into());
     }
     let (working, directory) = directories(reader, include, (scope, main));
     for (path, (_, at)) in files.iter().zip(&include.files) {
         if reader.source.kind(path) != FileKind::File {
             let message = format!("there is no file {path}");
-            return Err(Problem::new(ErrorClass::MissingFile, *at, message)
-                .path("include")
-                .into());
+            return Err(Problem::new(ErrorClass::MissingFile, *at, message).path("include").into());
         }
     }
     let environment = environment(reader, include, (scope, &directory))?;
-    let inner = Scope {
-        working,
-        directory,
-        environment,
-    };
+    let inner = Scope { working, directory, environment };
     reader.model(&files, &inner, chain)
 }
 
 /// The directory that paths are resolved against, relative, and where it lies.
 fn directories(reader: &Reader<'_>, include: &Include, (scope, main): (&Scope, &str)) -> (String, String) {
     match include.project_directory.as_deref() {
-        None => (
-            reader.relative_directory(&scope.directory, main),
-            parent_path(main),
-        ),
+        None => (reader.relative_directory(&scope.directory, main), parent_path(main)),
         Some(path) if path.starts_with('/') => (path.to_owned(), path.to_owned()),
-        Some(path) => (
-            reader.relative_directory(&scope.directory, path),
-            join_path(&base(scope), path),
-        ),
+        Some(path) => (reader.relative_directory(&scope.directory, path), join_path(&base(scope), path)),
     }
 }
 
 /// The working directory of a scope, absolute.
 fn base(scope: &Scope) -> String {
-    if scope.working.starts_with('/') {
-        scope.working.clone()
-    } else {
-        scope.directory.clone()
-    }
+    if scope.working.starts_with('/') { scope.working.clone() } else { scope.directory.clone() }
 }
 
 /// The variables of the including project, and below them those of the included one's env files.
@@ -121,9 +102,7 @@ fn environment(
         let path = join_path(&base(scope), path);
         if reader.source.kind(&path) != FileKind::File {
             let message = format!("there is no env file {path}");
-            return Err(Problem::new(ErrorClass::MissingFile, *at, message)
-                .path("include")
-                .into());
+            return Err(Problem::new(ErrorClass::MissingFile, *at, message).path("include").into());
         }
         paths.push(path);
     }
@@ -135,12 +114,7 @@ fn environment(
         reader.env_file(&path, EnvFormat::Quoted, (&lookup, &mut values))?;
     }
     reader.used.borrow_mut().extend(used.into_inner());
-    values.extend(
-        scope
-            .environment
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone())),
-    );
+    values.extend(scope.environment.iter().map(|(name, value)| (name.clone(), value.clone())));
     Ok(values)
 }
 
@@ -160,10 +134,7 @@ fn entries(node: &Node) -> Stage<Vec<Include>> {
             let node = item.get(key);
             let list = node.and_then(Node::as_list).unwrap_or_default();
             let one = node.filter(|node| node.as_str().is_some());
-            list.iter()
-                .chain(one)
-                .filter_map(|n| Some((n.as_str()?.to_owned(), n.at)))
-                .collect()
+            list.iter().chain(one).filter_map(|n| Some((n.as_str()?.to_owned(), n.at))).collect()
         };
         let files = match &item.value {
             Value::Str(path) => vec![(path.clone(), item.at)],
@@ -192,9 +163,8 @@ fn take_over(imported: Map, root: &mut Map) -> Stage<()> {
         if !SECTIONS.contains(&section.as_str()) {
             continue;
         }
-        let target = root
-            .entry(section.clone())
-            .or_insert_with(|| Node::new(Value::Map(Map::new()), node.at));
+        let target =
+            root.entry(section.clone()).or_insert_with(|| Node::new(Value::Map(Map::new()), node.at));
         let Some(target) = target.as_map_mut() else {
             let message = format!("expected a mapping, found {}", target.kind());
             problems.push(Problem::new(ErrorClass::Schema, target.at, message).path(section));
@@ -205,11 +175,9 @@ fn take_over(imported: Map, root: &mut Map) -> Stage<()> {
                 Some(own) if *own == entry => {}
                 Some(own) => {
                     let message = "an included file defines this too, and differently".to_owned();
-                    let hint = Some(format!(
-                        "rename one of them, or move this one to a file that overrides (compose.override.yaml, -f)"
-                    ));
+                    let hint = "rename one of them, or move this one to a file that overrides (compose.override.yaml, -f)";
                     let problem = Problem::new(ErrorClass::Include, own.key, message);
-                    problems.push(problem.path(format!("{section}.{name}")).hint(hint));
+                    problems.push(problem.path(format!("{section}.{name}")).hint(Some(hint.to_owned())));
                 }
                 None => {
                     target.insert(name, entry);
@@ -217,9 +185,5 @@ fn take_over(imported: Map, root: &mut Map) -> Stage<()> {
             }
         }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }

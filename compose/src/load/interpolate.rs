@@ -13,6 +13,9 @@ use crate::model::boolean;
 use crate::node::{Node, Position, Value};
 use crate::problem::Problem;
 
+/// The most unset variables of a file that are told.
+const MAX_WARNINGS: usize = 200;
+
 /// The variables of a load, and what was asked of them.
 pub(super) struct Variables<'a> {
     pub values: &'a BTreeMap<String, String>,
@@ -26,12 +29,7 @@ pub(super) struct Variables<'a> {
 
 impl<'a> Variables<'a> {
     pub fn new(values: &'a BTreeMap<String, String>, used: &'a RefCell<BTreeSet<String>>) -> Self {
-        Self {
-            values,
-            used,
-            unset: RefCell::default(),
-            at: std::cell::Cell::default(),
-        }
+        Self { values, used, unset: RefCell::default(), at: std::cell::Cell::default() }
     }
 }
 
@@ -42,7 +40,12 @@ impl Lookup for Variables<'_> {
     }
 
     fn unset(&self, name: &str) {
-        self.unset.borrow_mut().push((name.to_owned(), self.at.get()));
+        let mut unset = self.unset.borrow_mut();
+        let one = (name.to_owned(), self.at.get());
+        // Once per place is enough, and nobody reads thousands.
+        if unset.len() < MAX_WARNINGS && !unset.contains(&one) {
+            unset.push(one);
+        }
     }
 }
 
@@ -124,10 +127,7 @@ fn cast_text(text: &str, cast: Cast) -> Option<Value> {
     match cast {
         Cast::Int => text.parse().ok().map(Value::Int),
         Cast::Float => text.parse().ok().map(Value::Float),
-        Cast::Float32 => text
-            .parse::<f32>()
-            .ok()
-            .map(|number| Value::Float(f64::from(number))),
+        Cast::Float32 => text.parse::<f32>().ok().map(|number| Value::Float(f64::from(number))),
         Cast::Bool => boolean(text).map(Value::Bool),
     }
 }

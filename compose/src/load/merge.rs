@@ -21,18 +21,12 @@ type Merged = Result<Node, Problem>;
 impl Merger {
     /// At the root.
     pub fn new(compat: Compatibility) -> Self {
-        Self {
-            path: Vec::new(),
-            compat,
-        }
+        Self { path: Vec::new(), compat }
     }
 
     /// At a service.
     pub fn at_service(compat: Compatibility) -> Self {
-        Self {
-            path: vec!["services".into(), "x".into()],
-            compat,
-        }
+        Self { path: vec!["services".into(), "x".into()], compat }
     }
 
     /// Puts `over` over `base`.
@@ -47,36 +41,23 @@ impl Merger {
     fn default(&mut self, base: Node, over: Node) -> Merged {
         let at = over.at;
         match (base.value, over.value) {
-            (value, Value::Null) => Ok(Node {
-                value,
-                ..base_of(base.at, base.key)
-            }),
+            (value, Value::Null) => Ok(Node { value, ..base_of(base.at, base.key) }),
             (Value::Map(map), Value::Map(other)) => {
                 let value = Value::Map(self.mappings(map, other)?);
-                Ok(Node {
-                    value,
-                    ..base_of(base.at, base.key)
-                })
+                Ok(Node { value, ..base_of(base.at, base.key) })
             }
             (Value::List(mut items), Value::List(others)) => {
                 items.extend(others);
-                Ok(Node {
-                    value: Value::List(items),
-                    ..base_of(base.at, base.key)
-                })
+                Ok(Node { value: Value::List(items), ..base_of(base.at, base.key) })
             }
             (Value::Map(_), _) => Err(self.conflict(at, "a mapping")),
             (Value::List(_), _) => Err(self.conflict(at, "a list")),
-            (_, value) => Ok(Node {
-                value,
-                at,
-                key: over.key,
-            }),
+            (_, value) => Ok(Node { value, at, key: over.key }),
         }
     }
 
     fn conflict(&self, at: crate::node::Position, kind: &str) -> Problem {
-        let message = format!("cannot override: it is {kind} in the file before and another kind here");
+        let message = format!("cannot override {kind} of the file before with what stands here");
         Problem::new(ErrorClass::Merge, at, message).path(self.path.join("."))
     }
 
@@ -105,24 +86,14 @@ impl Merger {
             Merge::Sequence => {
                 let mut items = sequence(base);
                 items.extend(sequence(over));
-                return Ok(Node {
-                    value: Value::List(items),
-                    at,
-                    key,
-                });
+                return Ok(Node { value: Value::List(items), at, key });
             }
             Merge::ExtraHosts => {
                 let mut items = sequence(base);
-                let fresh: Vec<Node> = sequence(over)
-                    .into_iter()
-                    .filter(|item| !items.contains(item))
-                    .collect();
+                let fresh: Vec<Node> =
+                    sequence(over).into_iter().filter(|item| !items.contains(item)).collect();
                 items.extend(fresh);
-                return Ok(Node {
-                    value: Value::List(items),
-                    at,
-                    key,
-                });
+                return Ok(Node { value: Value::List(items), at, key });
             }
             Merge::IpamPools => return self.pools(base, over),
             _ => {}
@@ -134,23 +105,15 @@ impl Merger {
             _ => (map_of(base), map_of(over)),
         };
         let (Some(base), Some(over)) = (base, over) else {
-            return Err(self.conflict(at, "of a kind that cannot be merged"));
+            return Err(self.conflict(at, "what is a mapping or list"));
         };
         if rule == Merge::Logging
             && let (Some(old), Some(new)) = (base.get("driver"), over.get("driver"))
             && old != new
         {
-            return Ok(Node {
-                value: Value::Map(over),
-                at,
-                key,
-            });
+            return Ok(Node { value: Value::Map(over), at, key });
         }
-        Ok(Node {
-            value: Value::Map(self.mappings(base, over)?),
-            at,
-            key,
-        })
+        Ok(Node { value: Value::Map(self.mappings(base, over)?), at, key })
     }
 
     /// Every pair of an earlier and a later pool is looked at; the later list wins, and what shares a subnet is merged.
@@ -186,25 +149,13 @@ impl Merger {
                 held.push(index);
             }
         }
-        let items = pools.into_iter().map(|pool| Node {
-            value: Value::Map(pool),
-            at,
-            key: at,
-        });
-        Ok(Node {
-            value: Value::List(items.collect()),
-            at,
-            key,
-        })
+        let items = pools.into_iter().map(|pool| Node { value: Value::Map(pool), at, key: at });
+        Ok(Node { value: Value::List(items.collect()), at, key })
     }
 }
 
 fn base_of(at: crate::node::Position, key: crate::node::Position) -> Node {
-    Node {
-        value: Value::Null,
-        at,
-        key,
-    }
+    Node { value: Value::Null, at, key }
 }
 
 impl Node {
@@ -261,10 +212,7 @@ pub(super) fn sequence(node: Node) -> Vec<Node> {
                 match &value.value {
                     Value::Null => items.push((key, value)),
                     Value::List(list) => items.extend(list.iter().map(|item| {
-                        (
-                            format!("{key}={}", scalar_text(item).unwrap_or_default()),
-                            item.clone(),
-                        )
+                        (format!("{key}={}", scalar_text(item).unwrap_or_default()), item.clone())
                     })),
                     _ => {
                         items.push((format!("{key}={}", go_text(&value)), value));
@@ -274,11 +222,7 @@ pub(super) fn sequence(node: Node) -> Vec<Node> {
             items.sort_by(|left, right| left.0.cmp(&right.0));
             items
                 .into_iter()
-                .map(|(text, node)| Node {
-                    value: Value::Str(text),
-                    at: node.at,
-                    key: node.key,
-                })
+                .map(|(text, node)| Node { value: Value::Str(text), at: node.at, key: node.key })
                 .collect()
         }
         _ => Vec::new(),

@@ -15,22 +15,14 @@ pub(super) fn project(root: &mut Map, name: &str, environment: &BTreeMap<String,
         }
     }
     for section in ["networks", "volumes", "configs", "secrets"] {
-        for (key, node) in root
-            .get_mut(section)
-            .and_then(Node::as_map_mut)
-            .into_iter()
-            .flatten()
-        {
+        for (key, node) in root.get_mut(section).and_then(Node::as_map_mut).into_iter().flatten() {
             set_name(key, node, name);
         }
     }
 }
 
 fn services(root: &mut Map) -> impl Iterator<Item = (&String, &mut Node)> {
-    root.get_mut("services")
-        .and_then(Node::as_map_mut)
-        .into_iter()
-        .flatten()
+    root.get_mut("services").and_then(Node::as_map_mut).into_iter().flatten()
 }
 
 /// Every service without networks is on `default`, which exists only if someone uses it.
@@ -42,17 +34,13 @@ fn networks(root: &mut Map) {
         if map.contains_key("provider") || map.contains_key("network_mode") {
             continue;
         }
-        let declared = map
-            .get("networks")
-            .and_then(Node::as_map)
-            .filter(|networks| !networks.is_empty());
-        match declared {
-            Some(networks) => used |= networks.contains_key("default"),
-            None => {
-                let default = Map::from_iter([("default".to_owned(), Node::new(Value::Null, at))]);
-                map.insert("networks".to_owned(), Node::new(Value::Map(default), at));
-                used = true;
-            }
+        let declared = map.get("networks").and_then(Node::as_map).filter(|networks| !networks.is_empty());
+        if let Some(networks) = declared {
+            used |= networks.contains_key("default");
+        } else {
+            let default = Map::from_iter([("default".to_owned(), Node::new(Value::Null, at))]);
+            map.insert("networks".to_owned(), Node::new(Value::Map(default), at));
+            used = true;
         }
     }
     if !used {
@@ -62,8 +50,7 @@ fn networks(root: &mut Map) {
         .entry("networks".to_owned())
         .or_insert_with(|| Node::new(Value::Map(Map::new()), Position::nowhere()));
     if let Some(map) = networks.as_map_mut() {
-        map.entry("default".to_owned())
-            .or_insert_with(|| Node::new(Value::Null, Position::nowhere()));
+        map.entry("default".to_owned()).or_insert_with(|| Node::new(Value::Null, Position::nowhere()));
     }
 }
 
@@ -81,9 +68,8 @@ fn service(map: &mut Map, at: Position, environment: &BTreeMap<String, String>) 
     }
     let implied = implied_dependencies(map, at);
     if !implied.is_empty() {
-        let node = map
-            .entry("depends_on".to_owned())
-            .or_insert_with(|| Node::new(Value::Map(Map::new()), at));
+        let node =
+            map.entry("depends_on".to_owned()).or_insert_with(|| Node::new(Value::Map(Map::new()), at));
         if let Some(declared) = node.as_map_mut() {
             for (name, entry) in implied {
                 declared.entry(name).or_insert(entry);
@@ -100,11 +86,7 @@ fn service(map: &mut Map, at: Position, environment: &BTreeMap<String, String>) 
 }
 
 fn list_mut(node: &mut Node) -> Option<&mut Vec<Node>> {
-    if let Value::List(items) = &mut node.value {
-        Some(items)
-    } else {
-        None
-    }
+    if let Value::List(items) = &mut node.value { Some(items) } else { None }
 }
 
 fn build(node: &mut Node, environment: &BTreeMap<String, String>) {
@@ -164,7 +146,7 @@ fn resolve(node: &mut Node, environment: &BTreeMap<String, String>, bare: Bare) 
 /// Dependencies that follow from links, shared namespaces and shared volumes.
 fn implied_dependencies(map: &Map, at: Position) -> Vec<(String, Node)> {
     let mut implied: Vec<(String, Node)> = Vec::new();
-    let mut add = |name: &str, restart: bool| {
+    let mut add = |name: &str, restart: Restart| {
         if !implied.iter().any(|(known, _)| known == name) {
             implied.push((name.to_owned(), dependency(restart, at)));
         }
@@ -172,36 +154,38 @@ fn implied_dependencies(map: &Map, at: Position) -> Vec<(String, Node)> {
     let texts = |key: &str| map.get(key).and_then(Node::as_list).unwrap_or_default();
     for link in texts("links").iter().filter_map(Node::as_str) {
         match link.split(':').collect::<Vec<_>>().as_slice() {
-            [name, _] => add(name, true),
-            _ => add(link, true),
+            [name, _] => add(name, Restart::Follows),
+            _ => add(link, Restart::Follows),
         }
     }
     for key in ["network_mode", "ipc", "pid", "uts", "cgroup"] {
-        let shared = map
-            .get(key)
-            .and_then(Node::as_str)
-            .and_then(|text| text.strip_prefix("service:"));
+        let shared = map.get(key).and_then(Node::as_str).and_then(|text| text.strip_prefix("service:"));
         if let Some(name) = shared {
-            add(name, true);
+            add(name, Restart::Follows);
         }
     }
     for from in texts("volumes_from").iter().filter_map(Node::as_str) {
         if !from.starts_with("container:") {
-            add(from.split(':').next().unwrap_or_default(), false);
+            add(from.split(':').next().unwrap_or_default(), Restart::Stays);
         }
     }
     implied
 }
 
-fn dependency(restart: bool, at: Position) -> Node {
+/// What an implied dependency does when the other service is restarted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Restart {
+    Follows,
+    Stays,
+}
+
+fn dependency(restart: Restart, at: Position) -> Node {
     let fields = [
         ("condition", Value::Str("service_started".to_owned())),
-        ("restart", Value::Bool(restart)),
+        ("restart", Value::Bool(restart == Restart::Follows)),
         ("required", Value::Bool(true)),
     ];
-    let map = fields
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), Node::new(value, at)));
+    let map = fields.into_iter().map(|(key, value)| (key.to_owned(), Node::new(value, at)));
     Node::new(Value::Map(map.collect()), at)
 }
 
@@ -219,10 +203,6 @@ fn set_name(key: &str, node: &mut Node, project: &str) {
         Some(Value::Str(text)) => matches!(text.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True"),
         _ => false,
     };
-    let name = if external {
-        key.to_owned()
-    } else {
-        resource_name(project, key)
-    };
+    let name = if external { key.to_owned() } else { resource_name(project, key) };
     map.insert("name".to_owned(), Node::text(name, at));
 }

@@ -71,8 +71,7 @@ impl Paths<'_> {
             self.change(map.get_mut("source"), Self::unix);
         } else {
             let problem = Problem::new(ErrorClass::Consistency, at, "a bind mount needs a `source`");
-            self.problems
-                .push(problem.path(format!("services.{service}.volumes")));
+            self.problems.push(problem.path(format!("services.{service}.volumes")));
         }
     }
 
@@ -107,34 +106,19 @@ impl Paths<'_> {
     /// A path of this machine; empty stays empty.
     fn plain(&self, path: &str) -> String {
         let path = self.expand_home(path);
-        if path.is_empty() || path.starts_with('/') {
-            path
-        } else {
-            append_path(self.base, &path)
-        }
+        if path.is_empty() || path.starts_with('/') { path } else { append_path(self.base, &path) }
     }
 
     /// A path of the engine's machine, which may be a Windows one.
     fn unix(&self, path: &str) -> String {
         let path = self.expand_home(path);
-        if path.starts_with('/') || is_windows(&path) {
-            path
-        } else {
-            append_path(self.base, &path)
-        }
+        if path.starts_with('/') || is_windows(&path) { path } else { append_path(self.base, &path) }
     }
 
     /// A build context: a path, an address or another service.
     fn context(&self, path: &str) -> String {
-        const REMOTE: &[&str] = &[
-            "https://",
-            "http://",
-            "git://",
-            "ssh://",
-            "github.com/",
-            "git@",
-            "service:",
-        ];
+        const REMOTE: &[&str] =
+            &["https://", "http://", "git://", "ssh://", "github.com/", "git@", "service:"];
         if path.contains("://") || REMOTE.iter().any(|prefix| path.starts_with(prefix)) {
             path.to_owned()
         } else {

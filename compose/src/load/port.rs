@@ -65,30 +65,19 @@ pub fn parse(spec: &str) -> Result<Vec<ShortPort>, PortError> {
     let (container, protocol) = protocol(container);
     let host_ip = host_address(spec, &address)?;
     if container.is_empty() {
-        return Err(PortError::Missing {
-            spec: spec.to_owned(),
-        });
+        return Err(PortError::Missing { spec: spec.to_owned() });
     }
     let (start, end) = range(spec, container)?;
-    let published = if host.is_empty() {
-        None
-    } else {
-        Some(range(spec, host)?)
-    };
+    let published = if host.is_empty() { None } else { Some(range(spec, host)?) };
     if let Some((low, high)) = published
         && high - low != end - start
         && start != end
     {
-        return Err(PortError::Lengths {
-            spec: spec.to_owned(),
-        });
+        return Err(PortError::Lengths { spec: spec.to_owned() });
     }
     let protocol = protocol.to_lowercase();
     if !matches!(protocol.as_str(), "tcp" | "udp" | "sctp") {
-        return Err(PortError::Protocol {
-            spec: spec.to_owned(),
-            protocol,
-        });
+        return Err(PortError::Protocol { spec: spec.to_owned(), protocol });
     }
     let mut ports: Vec<ShortPort> = (start..=end)
         .map(|target| ShortPort {
@@ -97,11 +86,7 @@ pub fn parse(spec: &str) -> Result<Vec<ShortPort>, PortError> {
             published: published.map_or_else(String::new, |(low, high)| {
                 let port = u32::from(low) + u32::from(target - start);
                 // One container port and a range of the host: the engine picks one.
-                if start == end && low != high {
-                    format!("{port}-{high}")
-                } else {
-                    port.to_string()
-                }
+                if start == end && low != high { format!("{port}-{high}") } else { port.to_string() }
             }),
             protocol: protocol.clone(),
         })
@@ -129,10 +114,7 @@ fn protocol(container: &str) -> (&str, &str) {
 }
 
 fn host_address(spec: &str, address: &str) -> Result<String, PortError> {
-    let fail = || PortError::Address {
-        spec: spec.to_owned(),
-        address: address.to_owned(),
-    };
+    let fail = || PortError::Address { spec: spec.to_owned(), address: address.to_owned() };
     let bare = match address.strip_prefix('[') {
         Some(rest) => rest.strip_suffix(']').ok_or_else(fail)?,
         None if address.contains(':') => return Err(fail()),
@@ -145,10 +127,7 @@ fn host_address(spec: &str, address: &str) -> Result<String, PortError> {
 }
 
 fn range(spec: &str, text: &str) -> Result<(u16, u16), PortError> {
-    let fail = || PortError::Range {
-        spec: spec.to_owned(),
-        text: text.to_owned(),
-    };
+    let fail = || PortError::Range { spec: spec.to_owned(), text: text.to_owned() };
     let number = |part: &str| {
         let digits = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         part.parse::<u16>().ok().filter(|_| digits).ok_or_else(fail)
@@ -156,11 +135,7 @@ fn range(spec: &str, text: &str) -> Result<(u16, u16), PortError> {
     let mut parts = text.split('-');
     let start = number(parts.next().unwrap_or_default())?;
     let end = parts.next().map_or(Ok(start), number)?;
-    if end < start {
-        Err(fail())
-    } else {
-        Ok((start, end))
-    }
+    if end < start { Err(fail()) } else { Ok((start, end)) }
 }
 
 #[cfg(test)]
@@ -169,10 +144,7 @@ mod tests {
 
     fn show(spec: &str) -> Vec<String> {
         let ports = parse(spec).unwrap();
-        ports
-            .iter()
-            .map(|p| format!("{}|{}|{}|{}", p.host_ip, p.published, p.target, p.protocol))
-            .collect()
+        ports.iter().map(|p| format!("{}|{}|{}|{}", p.host_ip, p.published, p.target, p.protocol)).collect()
     }
 
     #[test]
@@ -187,16 +159,7 @@ mod tests {
 
     #[test]
     fn malformed_ports() {
-        for spec in [
-            "abc:80",
-            "80:",
-            "1:2:80",
-            "::1:80:80",
-            "80-81:8000-8002",
-            "80/x",
-            "9-8",
-            "65536",
-        ] {
+        for spec in ["abc:80", "80:", "1:2:80", "::1:80:80", "80-81:8000-8002", "80/x", "9-8", "65536"] {
             assert!(parse(spec).is_err(), "{spec}");
         }
     }

@@ -81,11 +81,7 @@ impl<'a> Reader<'a> {
         self.sources.insert(path.to_owned());
         let Ok(text) = String::from_utf8(text) else {
             let id = self.table.add(path, "");
-            let at = from.unwrap_or(Position {
-                file: id,
-                line: 0,
-                column: 0,
-            });
+            let at = from.unwrap_or(Position { file: id, line: 0, column: 0 });
             return Err(Problem::new(ErrorClass::Yaml, at, format!("{path} is not UTF-8 text")).into());
         };
         Ok((self.table.add(path, &text), text))
@@ -117,11 +113,7 @@ impl<'a> Reader<'a> {
         };
         read.map_err(|error| {
             let file = self.table.add(path, "");
-            let at = Position {
-                file,
-                line: error.line,
-                column: 1,
-            };
+            let at = Position { file, line: error.line, column: 1 };
             Problem::new(ErrorClass::EnvFile, at, error.message).into()
         })
     }
@@ -159,11 +151,7 @@ impl<'a> Reader<'a> {
     }
 
     pub fn resolve_paths(&self, tree: &mut Map, base: &str) -> Stage<()> {
-        let mut paths = Paths {
-            base,
-            home: self.home.as_deref(),
-            problems: Vec::new(),
-        };
+        let mut paths = Paths { base, home: self.home.as_deref(), problems: Vec::new() };
         paths.project(tree);
         none_of(paths.problems)
     }
@@ -215,8 +203,7 @@ impl<'a> Reader<'a> {
             none_of(schema::check(&tree, at, self.compat))?;
             if let Some(version) = tree.shift_remove("version") {
                 let message = "the attribute `version` is obsolete, it will be ignored, please remove it to avoid potential confusion";
-                self.warnings
-                    .push(self.table.warning(version.key, message.to_owned()));
+                self.warnings.push(self.table.warning(version.key, message.to_owned()));
             }
         }
         let mut canonical = Canonical {
@@ -249,21 +236,13 @@ impl<'a> Reader<'a> {
             old_booleans: Vec::new(),
         };
         walk.walk(root, &mut Vec::new());
-        let Interpolation {
-            problems,
-            old_booleans,
-            ..
-        } = walk;
+        let Interpolation { problems, old_booleans, .. } = walk;
         for (name, at) in variables.unset.into_inner() {
             let message = format!("The {name:?} variable is not set. Defaulting to a blank string.");
             self.warnings.push(self.table.warning(at, message));
         }
         for (text, at) in old_booleans {
-            let meant = if crate::model::boolean(&text) == Some(true) {
-                "true"
-            } else {
-                "false"
-            };
+            let meant = if crate::model::boolean(&text) == Some(true) { "true" } else { "false" };
             let message = format!("{text:?} for boolean is not supported by YAML 1.2, please use `{meant}`");
             self.warnings.push(self.table.warning(at, message));
         }
@@ -294,11 +273,7 @@ pub(super) enum EnvFormat {
 impl Position {
     /// Written nowhere.
     pub(crate) fn nowhere() -> Self {
-        Self {
-            file: FileId(u32::MAX),
-            line: 0,
-            column: 0,
-        }
+        Self { file: FileId(u32::MAX), line: 0, column: 0 }
     }
 }
 
@@ -327,22 +302,11 @@ pub(super) fn reset(tree: &mut Map, resets: &Resets) {
 /// The way from one absolute directory to another.
 fn relative(base: &str, target: &str) -> String {
     let parts = |path: &str| -> Vec<String> {
-        path.split('/')
-            .filter(|part| !part.is_empty())
-            .map(str::to_owned)
-            .collect()
+        path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect()
     };
     let (from, to) = (parts(base), parts(target));
-    let common = from
-        .iter()
-        .zip(&to)
-        .take_while(|(left, right)| left == right)
-        .count();
+    let common = from.iter().zip(&to).take_while(|(left, right)| left == right).count();
     let up = std::iter::repeat_n("..".to_owned(), from.len() - common);
     let steps: Vec<String> = up.chain(to.into_iter().skip(common)).collect();
-    if steps.is_empty() {
-        ".".to_owned()
-    } else {
-        steps.join("/")
-    }
+    if steps.is_empty() { ".".to_owned() } else { steps.join("/") }
 }

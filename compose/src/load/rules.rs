@@ -73,20 +73,11 @@ const CASTS: &[(Pattern, Cast)] = &[
     (service!("init"), Cast::Bool),
     (service!("deploy", "replicas"), Cast::Int),
     (service!("deploy", "update_config", "parallelism"), Cast::Int),
-    (
-        service!("deploy", "update_config", "max_failure_ratio"),
-        Cast::Float,
-    ),
+    (service!("deploy", "update_config", "max_failure_ratio"), Cast::Float),
     (service!("deploy", "rollback_config", "parallelism"), Cast::Int),
-    (
-        service!("deploy", "rollback_config", "max_failure_ratio"),
-        Cast::Float,
-    ),
+    (service!("deploy", "rollback_config", "max_failure_ratio"), Cast::Float),
     (service!("deploy", "restart_policy", "max_attempts"), Cast::Int),
-    (
-        service!("deploy", "placement", "max_replicas_per_node"),
-        Cast::Int,
-    ),
+    (service!("deploy", "placement", "max_replicas_per_node"), Cast::Int),
     (service!("healthcheck", "retries"), Cast::Int),
     (service!("healthcheck", "disable"), Cast::Bool),
     (service!("oom_kill_disable"), Cast::Bool),
@@ -114,10 +105,8 @@ const CASTS: &[(Pattern, Cast)] = &[
 ];
 
 /// Casts that only 2.26 does.
-const OLD_CASTS: &[(Pattern, Cast)] = &[
-    (service!("configs", "[]", "mode"), Cast::Int),
-    (service!("secrets", "[]", "mode"), Cast::Int),
-];
+const OLD_CASTS: &[(Pattern, Cast)] =
+    &[(service!("configs", "[]", "mode"), Cast::Int), (service!("secrets", "[]", "mode"), Cast::Int)];
 
 const MERGES: &[(Pattern, Merge)] = &[
     (&["networks", "*", "ipam", "config"], Merge::IpamPools),
@@ -184,11 +173,7 @@ const UNIQUES: &[(Pattern, Unique)] = &[
 
 /// The cast of an attribute.
 pub(super) fn cast(path: &[&str], compat: Compatibility) -> Option<Cast> {
-    let old = if compat == Compatibility::V2_26 {
-        OLD_CASTS
-    } else {
-        &[]
-    };
+    let old = if compat == Compatibility::V2_26 { OLD_CASTS } else { &[] };
     find(CASTS, path).or_else(|| find(old, path))
 }
 
@@ -203,16 +188,9 @@ pub(super) fn unique(path: &[&str]) -> Option<Unique> {
 }
 
 fn find<T: Copy>(table: &[(Pattern, T)], path: &[&str]) -> Option<T> {
-    table
-        .iter()
-        .find(|(pattern, _)| matches(pattern, path))
-        .map(|(_, rule)| *rule)
+    table.iter().find(|(pattern, _)| matches(pattern, path)).map(|(_, rule)| *rule)
 }
 
 fn matches(pattern: &[&str], path: &[&str]) -> bool {
-    pattern.len() == path.len()
-        && pattern
-            .iter()
-            .zip(path)
-            .all(|(want, step)| *want == "*" || want == step)
+    pattern.len() == path.len() && pattern.iter().zip(path).all(|(want, step)| *want == "*" || want == step)
 }

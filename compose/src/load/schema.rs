@@ -98,13 +98,12 @@ pub(super) enum Age {
     Since40,
 }
 
+/// The most problems that are collected.
+const MAX_PROBLEMS: usize = 100;
+
 /// Checks a whole tree.
 pub(super) fn check(root: &Map, at: Position, compat: Compatibility) -> Vec<Problem> {
-    let mut checker = Checker {
-        compat,
-        path: Vec::new(),
-        problems: Vec::new(),
-    };
+    let mut checker = Checker { compat, path: Vec::new(), problems: Vec::new() };
     checker.record(root, at, &table::PROJECT);
     checker.problems
 }
@@ -116,12 +115,22 @@ struct Checker {
 }
 
 impl Checker {
+    /// Enough problems for anyone to work on.
+    fn is_full(&self) -> bool {
+        self.problems.len() >= MAX_PROBLEMS
+    }
+
     fn fail(&mut self, at: Position, message: String, hint: Option<String>) {
-        let problem = Problem::new(ErrorClass::Schema, at, message);
-        self.problems.push(problem.path(self.path.join(".")).hint(hint));
+        if !self.is_full() {
+            let problem = Problem::new(ErrorClass::Schema, at, message);
+            self.problems.push(problem.path(self.path.join(".")).hint(hint));
+        }
     }
 
     fn below(&mut self, key: &str, node: &Node, shape: &Shape) {
+        if self.is_full() {
+            return;
+        }
         self.path.push(key.to_owned());
         self.value(node, shape);
         self.path.pop();
@@ -130,11 +139,7 @@ impl Checker {
     fn value(&mut self, node: &Node, shape: &Shape) {
         match shape {
             Shape::Since40(old, new) => {
-                let shape = if self.compat == Compatibility::V2_26 {
-                    old
-                } else {
-                    new
-                };
+                let shape = if self.compat == Compatibility::V2_26 { old } else { new };
                 self.value(node, shape);
             }
             Shape::Either(shapes) => self.either(node, shapes),
@@ -158,7 +163,9 @@ impl Checker {
     }
 
     fn wrong(&mut self, node: &Node, wanted: &str) {
-        self.fail(node.at, format!("expected {wanted}, found {}", node.kind()), None);
+        let unquoted = wanted.contains("a string").then(|| crate::model::scalar_text(node)).flatten();
+        let hint = unquoted.map(|text| format!("put it in quotes: \"{text}\""));
+        self.fail(node.at, format!("expected {wanted}, found {}", node.kind()), hint);
     }
 
     fn word(&mut self, node: &Node, words: &[&'static str]) {
@@ -167,11 +174,7 @@ impl Checker {
             Some(text) => {
                 let hint = nearest(text, words.iter().copied());
                 let hint = hint.map(|word| format!("did you mean `{word}`?"));
-                self.fail(
-                    node.at,
-                    format!("{text:?} is not one of {}", words.join(", ")),
-                    hint,
-                );
+                self.fail(node.at, format!("{text:?} is not one of {}", words.join(", ")), hint);
             }
             None => self.wrong(node, &format!("one of {}", words.join(", "))),
         }
@@ -209,11 +212,7 @@ impl Checker {
     fn distinct(&mut self, node: &Node) {
         let Value::List(items) = &node.value else { return };
         if let Some((first, again)) = repeated(items) {
-            let message = format!(
-                "the list has {} twice, first in line {}",
-                shown(again),
-                first.at.line
-            );
+            let message = format!("the list has {} twice, first in line {}", shown(again), first.at.line);
             self.fail(again.at, message, Some("remove one of them".to_owned()));
         }
     }
@@ -246,16 +245,15 @@ impl Checker {
         }
         for key in record.required {
             if !map.contains_key(*key) {
-                self.fail(
-                    at,
-                    format!("`{key}` is missing"),
-                    Some(format!("add `{key}:` here")),
-                );
+                self.fail(at, format!("`{key}` is missing"), Some(format!("add `{key}:` here")));
             }
         }
     }
 
     fn unknown(&mut self, key: &str, node: &Node, record: &Record) {
+        if self.is_full() {
+            return;
+        }
         let newer = record.attributes.iter().any(|one| one.key == key);
         if newer {
             let message = format!("`{key}` is newer than docker compose {}", self.compat.version());
@@ -289,11 +287,7 @@ impl Checker {
             Shape::Since40(..) => self.fits(node, resolve(shape, self.compat)),
             Shape::Either(shapes) => shapes.iter().any(|shape| self.fits(node, shape)),
             Shape::List(_) | Shape::Set(_) | Shape::Map(_) | Shape::Record(_) => {
-                let mut probe = Checker {
-                    compat: self.compat,
-                    path: Vec::new(),
-                    problems: Vec::new(),
-                };
+                let mut probe = Checker { compat: self.compat, path: Vec::new(), problems: Vec::new() };
                 probe.value(node, shape);
                 probe.problems.is_empty()
             }
@@ -315,7 +309,7 @@ impl Checker {
     }
 }
 
-fn resolve<'s>(shape: &'s Shape, compat: Compatibility) -> &'s Shape {
+fn resolve(shape: &Shape, compat: Compatibility) -> &Shape {
     match shape {
         Shape::Since40(old, new) => resolve(if compat == Compatibility::V2_26 { old } else { new }, compat),
         other => other,

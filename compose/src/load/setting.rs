@@ -16,12 +16,7 @@ use crate::node::Position;
 use crate::problem::{Problem, Stage};
 use crate::source::FileKind;
 
-const FILES: &[&str] = &[
-    "compose.yaml",
-    "compose.yml",
-    "docker-compose.yml",
-    "docker-compose.yaml",
-];
+const FILES: &[&str] = &["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 const OVERRIDES: &[&str] = &[
     "compose.override.yml",
     "compose.override.yaml",
@@ -45,29 +40,17 @@ impl Setting {
         let current = options.working_directory.as_str();
         let mut environment = options.environment.clone();
         if options.compatibility == Compatibility::V2_40 {
-            environment
-                .entry("PWD".to_owned())
-                .or_insert_with(|| current.to_owned());
+            environment.entry("PWD".to_owned()).or_insert_with(|| current.to_owned());
         }
         let given_env_files = given_env_files(options, &environment);
-        let explicit: Vec<String> = options
-            .compose_files
-            .iter()
-            .map(|path| join_path(current, path))
-            .collect();
-        let directory = options
-            .project_directory
-            .as_deref()
-            .map(|path| join_path(current, path));
+        let explicit: Vec<String> =
+            options.compose_files.iter().map(|path| join_path(current, path)).collect();
+        let directory = options.project_directory.as_deref().map(|path| join_path(current, path));
         let first = directory
             .clone()
             .or_else(|| explicit.first().map(|path| parent_path(path)))
             .unwrap_or_else(|| current.to_owned());
-        let mut env = Env {
-            reader,
-            options,
-            given: &given_env_files,
-        };
+        let mut env = Env { reader, options, given: &given_env_files };
         env.read(&first, &mut environment)?;
         let compose_files = compose_files(env.reader, (explicit, &environment), &first)?;
         let project_directory = directory
@@ -77,48 +60,28 @@ impl Setting {
             env.read(&project_directory, &mut environment)?;
         }
         let profiles = profiles(options, &environment);
-        let name = name(
-            reader,
-            options,
-            (&project_directory, &compose_files, &environment),
-        )?;
+        let name = name(reader, options, (&project_directory, &compose_files, &environment))?;
         environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
-        Ok(Self {
-            name,
-            project_directory,
-            compose_files,
-            given_env_files,
-            environment,
-            profiles,
-        })
+        Ok(Self { name, project_directory, compose_files, given_env_files, environment, profiles })
     }
 }
 
 fn given_env_files(options: &LoadOptions, environment: &BTreeMap<String, String>) -> Vec<String> {
-    if !options.env_files.is_empty() {
-        return options.env_files.clone();
+    let mut files = options.env_files.clone();
+    if files.is_empty()
+        && let Some(list) = environment.get("COMPOSE_ENV_FILES").filter(|list| !list.is_empty())
+    {
+        files = list.split(',').map(str::to_owned).collect();
     }
-    let listed = environment
-        .get("COMPOSE_ENV_FILES")
-        .filter(|list| !list.is_empty());
-    listed
-        .map(|list| list.split(',').map(str::to_owned).collect())
-        .unwrap_or_default()
+    files.iter().map(|path| join_path(&options.working_directory, path)).collect()
 }
 
 fn profiles(options: &LoadOptions, environment: &BTreeMap<String, String>) -> Vec<String> {
     if !options.profiles.is_empty() {
         return options.profiles.clone();
     }
-    let listed = environment
-        .get("COMPOSE_PROFILES")
-        .map(String::as_str)
-        .unwrap_or_default();
-    listed
-        .split(',')
-        .map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty())
-        .collect()
+    let listed = environment.get("COMPOSE_PROFILES").map(String::as_str).unwrap_or_default();
+    listed.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
 }
 
 struct Env<'e, 'r, 'a> {
@@ -132,7 +95,7 @@ impl Env<'_, '_, '_> {
     fn read(&mut self, directory: &str, environment: &mut BTreeMap<String, String>) -> Stage<()> {
         let mut paths: Vec<String> = Vec::new();
         for path in self.given {
-            let path = join_path(&self.options.working_directory, path);
+            let path = path.clone();
             let problem = match self.reader.source.kind(&path) {
                 FileKind::File => None,
                 FileKind::Directory => Some(format!("{path} is a directory, not an env file")),
@@ -156,8 +119,7 @@ impl Env<'_, '_, '_> {
         let mut values = BTreeMap::new();
         for path in paths {
             let lookup = Variables::new(environment, &used);
-            self.reader
-                .env_file(&path, EnvFormat::Quoted, (&lookup, &mut values))?;
+            self.reader.env_file(&path, EnvFormat::Quoted, (&lookup, &mut values))?;
         }
         for (name, value) in values {
             environment.entry(name).or_insert(value);
@@ -172,19 +134,13 @@ fn compose_files(
     start: &str,
 ) -> Stage<Vec<String>> {
     let missing = |path: &str| {
-        Problem::new(
-            ErrorClass::MissingFile,
-            Position::nowhere(),
-            format!("there is no file {path}"),
-        )
+        Problem::new(ErrorClass::MissingFile, Position::nowhere(), format!("there is no file {path}"))
     };
     let mut files = explicit;
     if files.is_empty()
         && let Some(list) = environment.get("COMPOSE_FILE")
     {
-        let separator = environment
-            .get("COMPOSE_PATH_SEPARATOR")
-            .filter(|text| !text.is_empty());
+        let separator = environment.get("COMPOSE_PATH_SEPARATOR").filter(|text| !text.is_empty());
         let separator = separator.map_or(":", String::as_str);
         files = list.split(separator).map(|path| join_path(start, path)).collect();
     }
@@ -210,9 +166,7 @@ fn default_files(reader: &Reader<'_>, start: &str) -> Vec<String> {
     loop {
         let found = |names: &[&str]| {
             let paths = names.iter().map(|name| append_path(&directory, name));
-            paths
-                .into_iter()
-                .find(|path| reader.source.kind(path) == FileKind::File)
+            paths.into_iter().find(|path| reader.source.kind(path) == FileKind::File)
         };
         if let Some(file) = found(FILES) {
             return std::iter::once(file).chain(found(OVERRIDES)).collect();
@@ -230,14 +184,8 @@ fn name(
     options: &LoadOptions,
     (directory, files, environment): (&str, &[String], &BTreeMap<String, String>),
 ) -> Stage<String> {
-    let variable = environment
-        .get("COMPOSE_PROJECT_NAME")
-        .filter(|name| !name.is_empty());
-    let given = options
-        .project_name
-        .as_ref()
-        .filter(|name| !name.is_empty())
-        .or(variable);
+    let variable = environment.get("COMPOSE_PROJECT_NAME").filter(|name| !name.is_empty());
+    let given = options.project_name.as_ref().filter(|name| !name.is_empty()).or(variable);
     let written = written_name(reader, files)?;
     if let Some(name) = given {
         if normalize_project(name) == *name {
@@ -265,9 +213,7 @@ fn name(
     if name.is_empty() {
         let at = written.map_or_else(Position::nowhere, |(_, at)| at);
         let problem = Problem::new(ErrorClass::ProjectName, at, "the project name is empty");
-        return Err(problem
-            .hint(Some("give one with `name:` or --project-name".to_owned()))
-            .into());
+        return Err(problem.hint(Some("give one with `name:` or --project-name".to_owned())).into());
     }
     Ok(name)
 }

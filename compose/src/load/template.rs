@@ -11,7 +11,7 @@ pub enum TemplateError {
         "invalid variable reference in {text:?}; write `$$` for a literal `$`, or `${{NAME}}` with one of :- - :? ? :+ + after the name"
     )]
     Invalid {
-        /// The whole text.
+        /// The text, cut when it is long.
         text: String,
     },
     /// A required variable is unset, or empty.
@@ -88,11 +88,7 @@ fn fill(text: &str, context: Context<'_>, out: &mut String) -> Result<(), Templa
         }
     }
     out.push_str(rest);
-    if out.len() > MAX_BYTES {
-        Err(TemplateError::TooLarge { limit: MAX_BYTES })
-    } else {
-        Ok(())
-    }
+    if out.len() > MAX_BYTES { Err(TemplateError::TooLarge { limit: MAX_BYTES }) } else { Ok(()) }
 }
 
 fn plain(name: &str, lookup: &dyn Lookup) -> String {
@@ -105,11 +101,8 @@ fn plain(name: &str, lookup: &dyn Lookup) -> String {
 /// Splits the longest variable name off the front.
 fn name(text: &str) -> (&str, &str) {
     let first = text.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic());
-    let end = text
-        .find(|c: char| c != '_' && !c.is_ascii_alphanumeric())
-        .unwrap_or(text.len());
-    text.split_at_checked(if first { end } else { 0 })
-        .unwrap_or(("", text))
+    let end = text.find(|c: char| c != '_' && !c.is_ascii_alphanumeric()).unwrap_or(text.len());
+    text.split_at_checked(if first { end } else { 0 }).unwrap_or(("", text))
 }
 
 /// Handles what follows `${` and gives the text after the reference.
@@ -118,9 +111,7 @@ fn braced<'t>(
     (whole, context): (&str, Context<'_>),
     out: &mut String,
 ) -> Result<&'t str, TemplateError> {
-    let invalid = || TemplateError::Invalid {
-        text: whole.to_owned(),
-    };
+    let invalid = || TemplateError::Invalid { text: whole.to_owned() };
     let (name, after) = name(body);
     if name.is_empty() {
         return Err(invalid());
@@ -145,10 +136,7 @@ fn braced<'t>(
     match (operator, present) {
         (":-" | "-", false) | (":+" | "+", true) => out.push_str(&filled),
         (":?" | "?", false) => {
-            return Err(TemplateError::Required {
-                name: name.to_owned(),
-                reason: filled,
-            });
+            return Err(TemplateError::Required { name: name.to_owned(), reason: filled });
         }
         _ => out.push_str(value.as_deref().unwrap_or_default()),
     }
@@ -158,29 +146,31 @@ fn braced<'t>(
 /// Splits the operand from what follows its closing brace. Braces are matched by counting; where they do not match, the
 /// last one of the line closes. A reference never goes over the end of a line.
 fn operand(text: &str) -> Option<(&str, &str)> {
-    let line = text.split('\n').next().unwrap_or(text);
     let mut open = 1_usize;
     let mut skip = false;
-    for (index, byte) in line.bytes().enumerate() {
-        // Right after an opening brace one character is passed over, also when it closes.
-        if std::mem::take(&mut skip) {
-            continue;
-        }
+    let mut last = None;
+    for (index, byte) in text.bytes().enumerate() {
+        let skipped = std::mem::take(&mut skip);
         match byte {
+            b'\n' => break,
             b'}' => {
-                open -= 1;
+                last = Some(index);
+                // Right after an opening brace one character is passed over, also when it closes.
+                if !skipped {
+                    open -= 1;
+                }
                 if open == 0 {
-                    return split_around(text, index);
+                    break;
                 }
             }
-            b'{' => {
+            b'{' if !skipped => {
                 open += 1;
                 skip = true;
             }
             _ => {}
         }
     }
-    split_around(text, line.rfind('}')?)
+    split_around(text, last?)
 }
 
 fn split_around(text: &str, index: usize) -> Option<(&str, &str)> {

@@ -21,24 +21,15 @@ impl Lookup for Vars {
 }
 
 fn vars() -> Vars {
-    Vars {
-        values: [("SET", "val"), ("EMPTY", "")].into(),
-        ..Vars::default()
-    }
+    Vars { values: [("SET", "val"), ("EMPTY", "")].into(), ..Vars::default() }
 }
 
 #[test]
 fn all_forms() {
     for (text, result) in [
         ("$SET ${SET}x", "val valx"),
-        (
-            "${SET:-d} ${SET-d} ${EMPTY:-d} ${EMPTY-d} ${NO:-d} ${NO-d}",
-            "val val d  d d",
-        ),
-        (
-            "${SET:+a} ${SET+a} ${EMPTY:+a} ${EMPTY+a} ${NO:+a}${NO+a}",
-            "a a  a ",
-        ),
+        ("${SET:-d} ${SET-d} ${EMPTY:-d} ${EMPTY-d} ${NO:-d} ${NO-d}", "val val d  d d"),
+        ("${SET:+a} ${SET+a} ${EMPTY:+a} ${EMPTY+a} ${NO:+a}${NO+a}", "a a  a "),
         ("${SET:?m}${EMPTY?m}", "val"),
         ("$$SET $5 $ {SET}", "$SET $5 $ {SET}"),
         ("${NO:-${EMPTY:-${SET}}}/${SET}", "val/val"),
@@ -57,10 +48,7 @@ fn malformed_and_required() {
         assert!(matches!(error, TemplateError::Invalid { .. }), "{text}: {error}");
     }
     let error = substitute("${EMPTY:?must be $SET}", &vars()).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "required variable EMPTY is missing a value: must be val"
-    );
+    assert_eq!(error.to_string(), "required variable EMPTY is missing a value: must be val");
 }
 
 #[test]
@@ -73,10 +61,7 @@ fn unset_variables_are_told_once_per_use() {
 #[test]
 fn bombs_are_refused() {
     let deep = format!("{}x{}", "${A:-".repeat(5000), "}".repeat(5000));
-    assert!(matches!(
-        substitute(&deep, &vars()),
-        Err(TemplateError::TooDeep { .. })
-    ));
+    assert!(matches!(substitute(&deep, &vars()), Err(TemplateError::TooDeep { .. })));
 }
 
 /// A reference as a tree, with its value computed the plain way.
@@ -129,11 +114,7 @@ fn parts() -> impl Strategy<Value = Vec<Part>> {
         names.clone().prop_map(Part::Var),
     ];
     let part = leaf.prop_recursive(4, 24, 4, move |inner| {
-        (
-            names.clone(),
-            prop::sample::select(vec![":-", "-", ":+", "+"]),
-            prop::collection::vec(inner, 0..4),
-        )
+        (names.clone(), prop::sample::select(vec![":-", "-", ":+", "+"]), prop::collection::vec(inner, 0..4))
             .prop_map(|(name, op, operand)| Part::Op(name, op, operand))
     });
     prop::collection::vec(part, 0..6)
@@ -148,6 +129,6 @@ proptest! {
 
     #[test]
     fn never_panics(text in "[${}A:?+a\n-]{0,40}") {
-        let _ = substitute(&text, &vars());
+        prop_assert!(substitute(&text, &vars()).is_ok_and(|out| out.len() < 1000) || text.contains('$'));
     }
 }

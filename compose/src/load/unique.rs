@@ -103,13 +103,11 @@ fn target(item: &Node, kind: &str) -> Result<String, Problem> {
 fn mount(item: &Node, base: &str) -> Result<String, Problem> {
     match &item.value {
         Value::Str(source) => Ok(format!("{base}/{source}")),
-        Value::Map(map) => match map.get("target").and_then(Node::as_str) {
-            Some(target) => Ok(target.to_owned()),
-            None => {
-                let source = map.get("source").and_then(Node::as_str).unwrap_or_default();
-                Ok(format!("{base}/{source}"))
-            }
-        },
+        Value::Map(map) => {
+            let source = || map.get("source").and_then(Node::as_str).unwrap_or_default();
+            let target = map.get("target").and_then(Node::as_str).map(str::to_owned);
+            Ok(target.unwrap_or_else(|| format!("{base}/{}", source())))
+        }
         _ => Err(unexpected(item, "a name or a mapping")),
     }
 }
@@ -133,10 +131,7 @@ fn port(item: &Node) -> Result<String, Problem> {
             _ => format!("{:?}", node.value),
         })
     };
-    let (host, published, protocol) = (
-        text("host_ip", "0.0.0.0"),
-        text("published", "?"),
-        text("protocol", "tcp"),
-    );
+    let (host, published, protocol) =
+        (text("host_ip", "0.0.0.0"), text("published", "?"), text("protocol", "tcp"));
     Ok(format!("{host}:{published}:{:?}/{protocol}", target.value))
 }

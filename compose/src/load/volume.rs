@@ -79,9 +79,7 @@ pub fn parse(spec: &str) -> Result<ShortVolume, VolumeError> {
     let last = sections.len().saturating_sub(1);
     for (index, section) in sections.into_iter().enumerate() {
         if section.is_empty() {
-            return Err(VolumeError::EmptySection {
-                spec: spec.to_owned(),
-            });
+            return Err(VolumeError::EmptySection { spec: spec.to_owned() });
         }
         if volume.source.is_empty() {
             if index == last {
@@ -94,9 +92,7 @@ pub fn parse(spec: &str) -> Result<ShortVolume, VolumeError> {
         } else if index == last {
             options(&section, &mut volume);
         } else {
-            return Err(VolumeError::TooManyColons {
-                spec: spec.to_owned(),
-            });
+            return Err(VolumeError::TooManyColons { spec: spec.to_owned() });
         }
     }
     Ok(volume)
@@ -170,9 +166,6 @@ mod tests {
     fn malformed_volumes() {
         assert_eq!(parse(""), Err(VolumeError::Empty));
         assert!(matches!(parse(":/text"), Err(VolumeError::EmptySection { .. })));
-        assert!(matches!(
-            parse("aa:/b:ro:x"),
-            Err(VolumeError::TooManyColons { .. })
-        ));
+        assert!(matches!(parse("aa:/b:ro:x"), Err(VolumeError::TooManyColons { .. })));
     }
 }

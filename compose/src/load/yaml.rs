@@ -15,6 +15,8 @@ use crate::problem::{Problem, Stage};
 
 /// The most nodes that the files of a load may have after aliases are expanded.
 pub(super) const MAX_NODES: usize = 400_000;
+/// The most bytes of text that aliases may repeat.
+const MAX_ALIAS_BYTES: usize = 16 << 20;
 /// The deepest nesting.
 const MAX_DEPTH: usize = 100;
 
@@ -30,6 +32,7 @@ pub(super) struct Document {
 struct Anchor {
     node: Option<Node>,
     size: usize,
+    bytes: usize,
     overrides: Vec<Vec<String>>,
 }
 
@@ -42,6 +45,9 @@ struct Builder<'i> {
     problems: Vec<Problem>,
     nodes: &'i mut usize,
     depth: usize,
+    /// Bytes of text so far, and of those the ones that aliases repeated.
+    bytes: usize,
+    repeated: usize,
 }
 
 /// What stopped the reading of a file.
@@ -64,6 +70,8 @@ pub(super) fn read(text: &str, file: FileId, nodes: &mut usize) -> Stage<Vec<Doc
         problems: Vec::new(),
         nodes,
         depth: 0,
+        bytes: 0,
+        repeated: 0,
     };
     let documents = builder.documents();
     match documents {
@@ -83,10 +91,7 @@ impl<'i> Builder<'i> {
                     self.anchors.clear();
                     let (event, span) = self.next()?;
                     let root = self.node(event, span)?.unwrap_or_default();
-                    documents.push(Document {
-                        root,
-                        resets: std::mem::take(&mut self.resets),
-                    });
+                    documents.push(Document { root, resets: std::mem::take(&mut self.resets) });
                 }
                 _ => {}
             }
@@ -107,8 +112,7 @@ impl<'i> Builder<'i> {
     }
 
     fn fail(&mut self, at: Position, message: impl Into<String>) {
-        self.problems
-            .push(Problem::new(ErrorClass::Yaml, at, message).path(self.path.join(".")));
+        self.problems.push(Problem::new(ErrorClass::Yaml, at, message).path(self.path.join(".")));
     }
 
     fn count(&mut self, nodes: usize, at: Position) -> Result<(), Stop> {
@@ -129,7 +133,7 @@ impl<'i> Builder<'i> {
             return self.alias(id, at);
         }
         let anchor = event.anchor_id();
-        let (size, marks) = (*self.nodes, self.resets.len());
+        let (size, bytes, marks) = (*self.nodes, self.bytes, self.resets.len());
         let tag = Mark::of(event.tag());
         if tag != Mark::Plain {
             self.resets.push(self.path.clone());
@@ -140,12 +144,9 @@ impl<'i> Builder<'i> {
             let depth = self.path.len();
             let new = self.resets.iter().skip(marks);
             let overrides = new.filter_map(|path| path.get(depth..).map(<[String]>::to_vec));
-            let size = *self.nodes - size + 1;
-            let anchor = Anchor {
-                node: node.clone(),
-                size,
-                overrides: overrides.collect(),
-            };
+            let (size, bytes) = (*self.nodes - size + 1, self.bytes - bytes);
+            let node = node.clone();
+            let anchor = Anchor { node, size, bytes, overrides: overrides.collect() };
             self.anchors.insert(id, Rc::new(anchor));
         }
         Ok(node)
@@ -157,6 +158,12 @@ impl<'i> Builder<'i> {
             return Err(Stop);
         };
         self.count(anchor.size, at)?;
+        self.bytes = self.bytes.saturating_add(anchor.bytes);
+        self.repeated = self.repeated.saturating_add(anchor.bytes);
+        if self.repeated > MAX_ALIAS_BYTES {
+            self.fail(at, format!("aliases repeat more than {MAX_ALIAS_BYTES} bytes of text"));
+            return Err(Stop);
+        }
         for path in &anchor.overrides {
             let mut whole = self.path.clone();
             whole.extend(path.iter().cloned());
@@ -191,12 +198,14 @@ impl<'i> Builder<'i> {
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, (tag, at): (Option<&Tag>, Position)) -> Value {
         let plain = style == ScalarStyle::Plain;
+        self.bytes = self.bytes.saturating_add(text.len());
         match tag.and_then(Tag::core_suffix) {
             None if plain && tag.is_none() => scalar::resolve(text),
             Some(tag @ ("int" | "float")) => match (scalar::resolve(text), tag) {
                 (Value::Int(number), "float") => number.to_string().parse().map_or(Value::Null, Value::Float),
-                (number @ (Value::Int(_) | Value::Uint(_)), "int") => number,
-                (number @ Value::Float(_), "float") => number,
+                (number @ (Value::Int(_) | Value::Uint(_)), "int") | (number @ Value::Float(_), "float") => {
+                    number
+                }
                 _ => {
                     self.fail(at, format!("{text:?} is not the number its tag says"));
                     Value::Null

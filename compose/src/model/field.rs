@@ -43,10 +43,7 @@ pub struct Decoder {
 impl Decoder {
     /// Follows a docker compose version.
     pub fn new(compat: Compatibility) -> Self {
-        Self {
-            compat,
-            ..Self::default()
-        }
+        Self { compat, ..Self::default() }
     }
 
     /// Decodes one step further down.
@@ -103,7 +100,7 @@ fn timestamp_text(text: &str) -> String {
 /// `%v` of a float64: `%g` with the shortest digits, exponents from 1e21 and below 1e-4.
 pub(crate) fn go_float(number: f64) -> String {
     let size = number.abs();
-    if size != 0.0 && (size < 1e-4 || size >= 1e21) {
+    if size != 0.0 && !(1e-4..1e21).contains(&size) {
         let text = format!("{number:e}");
         let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
         let (sign, power) = power.strip_prefix('-').map_or(("+", power), |rest| ("-", rest));
@@ -219,10 +216,13 @@ impl Field for f32 {
             _ => String::new(),
         };
         // Through f64 first, as the original does: rounding twice can differ from rounding once.
-        text.parse::<f64>().map(narrow).unwrap_or_else(|_| {
-            decoder.problem(node, format!("expected a number, found {}", node.kind()));
-            0.0
-        })
+        text.parse::<f64>().map_or_else(
+            |_| {
+                decoder.problem(node, format!("expected a number, found {}", node.kind()));
+                0.0
+            },
+            narrow,
+        )
     }
     fn encode(&self, _: Compatibility) -> Json {
         Json::Float32(*self)
@@ -244,11 +244,7 @@ impl<T: Field> Field for Option<T> {
         _ => Text::No,
     };
     fn decode(node: &Node, decoder: &mut Decoder) -> Self {
-        if node.is_null() {
-            None
-        } else {
-            Some(T::decode(node, decoder))
-        }
+        if node.is_null() { None } else { Some(T::decode(node, decoder)) }
     }
     fn encode(&self, compat: Compatibility) -> Json {
         self.as_ref().map_or(Json::Null, |value| value.encode(compat))
@@ -321,10 +317,7 @@ fn texts<T: Field>(map: &Map, decoder: &mut Decoder) -> BTreeMap<String, T> {
     }
     if let Some((_, first)) = odd.first() {
         let at = first.at;
-        let odd: Map = odd
-            .into_iter()
-            .map(|(key, node)| (key.clone(), node.clone()))
-            .collect();
+        let odd: Map = odd.into_iter().map(|(key, node)| (key.clone(), node.clone())).collect();
         let text = Node::text(go_text(&Node::new(Value::Map(odd), at)), at);
         read.insert("#extensions".to_owned(), T::decode(&text, decoder));
     }
@@ -359,10 +352,7 @@ pub(crate) fn go_text(node: &Node) -> String {
             let mut texts: Vec<(&String, String)> =
                 map.iter().map(|(key, value)| (key, go_text(value))).collect();
             texts.sort();
-            let texts: Vec<String> = texts
-                .into_iter()
-                .map(|(key, text)| format!("{key}:{text}"))
-                .collect();
+            let texts: Vec<String> = texts.into_iter().map(|(key, text)| format!("{key}:{text}")).collect();
             format!("map[{}]", texts.join(" "))
         }
         _ => scalar_text(node).unwrap_or_default(),

@@ -29,7 +29,7 @@ pub struct Project {
     pub working_directory: String,
     /// The compose files, absolute.
     pub compose_files: Vec<String>,
-    /// The env files given on the command line, as given.
+    /// The env files given on the command line, absolute.
     pub environment_files: Vec<String>,
     /// The enabled services.
     pub services: BTreeMap<String, Service>,
@@ -70,10 +70,7 @@ impl Project {
         let compat = self.compatibility;
         let mut fields = vec![
             ("name".to_owned(), Json::Str(self.name.clone())),
-            (
-                "services".to_owned(),
-                Json::from_map(&self.services, |service| printed(service, compat)),
-            ),
+            ("services".to_owned(), Json::from_map(&self.services, |service| printed(service, compat))),
         ];
         let parts = [
             ("networks", self.networks.encode(compat)),
@@ -81,16 +78,9 @@ impl Project {
             ("secrets", self.secrets.encode(compat)),
             ("configs", self.configs.encode(compat)),
         ];
-        let filled = parts
-            .into_iter()
-            .filter(|(_, value)| *value != Json::Object(Vec::new()));
+        let filled = parts.into_iter().filter(|(_, value)| *value != Json::Object(Vec::new()));
         fields.extend(filled.map(|(key, value)| (key.to_owned(), value)));
-        fields.extend(
-            self.extensions
-                .0
-                .iter()
-                .map(|(key, node)| (key.clone(), node.to_json())),
-        );
+        fields.extend(self.extensions.0.iter().map(|(key, node)| (key.clone(), node.to_json())));
         fields.sort_by(|left, right| left.0.cmp(&right.0));
         Json::Object(fields)
     }
@@ -98,9 +88,7 @@ impl Project {
     /// A digest of everything the model says: controller and agent compare it to be sure they mean the same.
     pub fn model_digest(&self) -> String {
         let extensions = |services: &BTreeMap<String, Service>| {
-            Json::from_map(services, |service| {
-                Json::from_map(&service.extensions.0, Node::to_json)
-            })
+            Json::from_map(services, |service| Json::from_map(&service.extensions.0, Node::to_json))
         };
         let secrets = Json::from_map(&self.secrets, |secret| secret.content.encode_digest());
         let configs = Json::from_map(&self.configs, |config| config.resolved.encode_digest());

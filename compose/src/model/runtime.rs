@@ -90,10 +90,7 @@ impl Field for WeightDevice {
         device
     }
     fn encode(&self, compat: Compatibility) -> Json {
-        let fields = [
-            ("Path", self.path.encode(compat)),
-            ("Weight", self.weight.encode(compat)),
-        ];
+        let fields = [("Path", self.path.encode(compat)), ("Weight", self.weight.encode(compat))];
         Json::Object(fields.map(|(key, value)| (key.to_owned(), value)).into())
     }
     fn is_zero(&self) -> bool {
@@ -123,10 +120,7 @@ impl Field for ThrottleDevice {
         device
     }
     fn encode(&self, compat: Compatibility) -> Json {
-        let fields = [
-            ("Path", self.path.encode(compat)),
-            ("Rate", self.rate.encode(compat)),
-        ];
+        let fields = [("Path", self.path.encode(compat)), ("Rate", self.rate.encode(compat))];
         Json::Object(fields.map(|(key, value)| (key.to_owned(), value)).into())
     }
     fn is_zero(&self) -> bool {
@@ -221,19 +215,16 @@ pub struct Ulimit {
 
 impl Field for Ulimit {
     fn decode(node: &Node, decoder: &mut Decoder) -> Self {
-        let number = |node: &Node, decoder: &mut Decoder| match &node.value {
-            Value::Int(number) => *number,
-            _ => {
-                let found = scalar_text(node).unwrap_or_else(|| node.kind().to_owned());
-                decoder.problem(node, format!("{found:?} is no limit; write an integer"));
-                0
+        let number = |node: &Node, decoder: &mut Decoder| {
+            if let Value::Int(number) = &node.value {
+                return *number;
             }
+            let found = scalar_text(node).unwrap_or_else(|| node.kind().to_owned());
+            decoder.problem(node, format!("{found:?} is no limit; write an integer"));
+            0
         };
         if node.as_map().is_none() {
-            return Self {
-                single: number(node, decoder),
-                ..Self::default()
-            };
+            return Self { single: number(node, decoder), ..Self::default() };
         }
         Self {
             single: 0,
@@ -247,10 +238,7 @@ impl Field for Ulimit {
         }
         let parts = [("soft", self.soft), ("hard", self.hard)];
         let set = parts.into_iter().filter(|(_, value)| *value != 0);
-        Json::Object(
-            set.map(|(key, value)| (key.to_owned(), Json::Int(value)))
-                .collect(),
-        )
+        Json::Object(set.map(|(key, value)| (key.to_owned(), Json::Int(value))).collect())
     }
     fn is_zero(&self) -> bool {
         false

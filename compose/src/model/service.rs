@@ -223,15 +223,24 @@ record! {
 
 /// The environment as written, where env files were merged into it since.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Declared(pub Option<Box<(BTreeMap<String, Option<String>>, Vec<EnvFile>)>>);
+pub struct Declared(pub Option<Box<Unresolved>>);
+
+/// Variables and the files of more of them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Unresolved {
+    /// The variables.
+    pub environment: BTreeMap<String, Option<String>>,
+    /// The files.
+    pub env_file: Vec<EnvFile>,
+}
 
 impl Declared {
     /// What a service declares now.
     pub(crate) fn of(service: &Service) -> Self {
-        Self(Some(Box::new((
-            service.environment.clone(),
-            service.env_file.clone(),
-        ))))
+        Self(Some(Box::new(Unresolved {
+            environment: service.environment.clone(),
+            env_file: service.env_file.clone(),
+        })))
     }
 }
 

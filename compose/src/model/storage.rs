@@ -167,20 +167,14 @@ pub struct Content(pub Option<String>);
 
 impl std::fmt::Debug for Content {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str(if self.0.is_some() {
-            "Content(hidden)"
-        } else {
-            "Content(none)"
-        })
+        out.write_str(if self.0.is_some() { "Content(hidden)" } else { "Content(none)" })
     }
 }
 
 impl Content {
     /// A stand-in for the content that tells equal from unequal and nothing else.
     pub(crate) fn encode_digest(&self) -> Json {
-        self.0
-            .as_ref()
-            .map_or(Json::Null, |text| Json::Str(crate::hash::digest(text)))
+        self.0.as_ref().map_or(Json::Null, |text| Json::Str(crate::hash::digest(text)))
     }
 }
 
@@ -210,22 +204,14 @@ pub struct EnvFile {
 impl Field for EnvFile {
     fn decode(node: &Node, decoder: &mut Decoder) -> Self {
         if let Value::Str(path) = &node.value {
-            return Self {
-                path: path.clone(),
-                required: true,
-                format: String::new(),
-            };
+            return Self { path: path.clone(), required: true, format: String::new() };
         }
         let text = |key: &str, decoder: &mut Decoder| {
-            node.get(key)
-                .map(|value| String::decode(value, decoder))
-                .unwrap_or_default()
+            node.get(key).map(|value| String::decode(value, decoder)).unwrap_or_default()
         };
         Self {
             path: text("path", decoder),
-            required: node
-                .get("required")
-                .is_none_or(|value| bool::decode(value, decoder)),
+            required: node.get("required").is_none_or(|value| bool::decode(value, decoder)),
             format: text("format", decoder),
         }
     }

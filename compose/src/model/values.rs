@@ -216,11 +216,7 @@ impl Field for MultiOptions {
             Value::List(items) => items.iter().filter_map(scalar_text).collect(),
             _ => vec![scalar_text(value).unwrap_or_else(|| "<nil>".to_owned())],
         };
-        Self(
-            map.iter()
-                .map(|(key, value)| (key.clone(), values(value)))
-                .collect(),
-        )
+        Self(map.iter().map(|(key, value)| (key.clone(), values(value))).collect())
     }
     fn encode(&self, compat: Compatibility) -> Json {
         self.0.encode(compat)
@@ -255,10 +251,7 @@ impl HostsList {
             Some(inner) if !inner.is_empty() => inner.to_owned(),
             _ => ip,
         };
-        self.0
-            .entry(host.to_owned())
-            .or_default()
-            .extend(ips.into_iter().map(bare));
+        self.0.entry(host.to_owned()).or_default().extend(ips.into_iter().map(bare));
     }
 }
 
@@ -279,10 +272,7 @@ impl Field for HostsList {
                 for item in items {
                     let text = scalar_text(item).unwrap_or_default();
                     let Some((host, ips)) = text.split_once('=').or_else(|| text.split_once(':')) else {
-                        decoder.problem(
-                            item,
-                            format!("host {text:?} lacks its address; write host=address"),
-                        );
+                        decoder.problem(item, format!("host {text:?} lacks its address; write host=address"));
                         continue;
                     };
                     hosts.add(host, ips.split(',').map(str::to_owned).collect(), (item, decoder));

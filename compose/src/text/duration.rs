@@ -36,9 +36,7 @@ pub fn parse_with_days(text: &str) -> Result<i64, DurationError> {
 }
 
 fn read(text: &str, tables: &[&[(&str, i128)]]) -> Result<i64, DurationError> {
-    let fail = || DurationError {
-        text: text.to_owned(),
-    };
+    let fail = || DurationError { text: text.to_owned() };
     let (sign, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
         None => (1, text.strip_prefix('+').unwrap_or(text)),
@@ -51,13 +49,9 @@ fn read(text: &str, tables: &[&[(&str, i128)]]) -> Result<i64, DurationError> {
     }
     let mut total: i128 = 0;
     while !rest.is_empty() {
-        let end = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .ok_or_else(fail)?;
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(fail)?;
         let (number, after) = rest.split_at_checked(end).ok_or_else(fail)?;
-        let end = after
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(after.len());
+        let end = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
         let (unit, after) = after.split_at_checked(end).ok_or_else(fail)?;
         let scale = tables
             .iter()
@@ -82,9 +76,7 @@ fn amount(number: &str, scale: i128) -> Option<i128> {
     let mut carry: i128 = 0;
     let mut divisor: i128 = 1;
     for digit in fraction.chars().take(18) {
-        carry = carry
-            .checked_mul(10)?
-            .checked_add(i128::from(digit.to_digit(10)?))?;
+        carry = carry.checked_mul(10)?.checked_add(i128::from(digit.to_digit(10)?))?;
         divisor = divisor.checked_mul(10)?;
     }
     part = part.checked_mul(carry)? / divisor;

@@ -12,6 +12,7 @@ pub struct CommandLineError {
 }
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "the kinds of quotes open and close independently")]
 struct Splitter {
     words: Vec<String>,
     word: String,
@@ -34,9 +35,7 @@ enum Step {
 /// # Errors
 /// When a quote is left open.
 pub fn split(text: &str) -> Result<Vec<String>, CommandLineError> {
-    let fail = || CommandLineError {
-        text: text.to_owned(),
-    };
+    let fail = || CommandLineError { text: text.to_owned() };
     let mut state = Splitter::default();
     for letter in text.chars() {
         match state.step(letter) {
@@ -48,7 +47,7 @@ pub fn split(text: &str) -> Result<Vec<String>, CommandLineError> {
     if state.got {
         state.words.push(std::mem::take(&mut state.word));
     }
-    if state.escaped || state.single || state.double || state.back || state.dollar {
+    if state.escaped || state.is_quoted() {
         return Err(fail());
     }
     Ok(state.words)
@@ -62,11 +61,10 @@ impl Splitter {
             self.got = true;
             return Step::Go;
         }
-        let quoted = self.single || self.double || self.back || self.dollar;
         match letter {
             '\\' if self.single => self.word.push('\\'),
             '\\' => self.escaped = true,
-            ' ' | '\t' | '\r' | '\n' => self.blank(letter, quoted),
+            ' ' | '\t' | '\r' | '\n' => self.blank(letter),
             '`' if !self.single && !self.double && !self.dollar => {
                 self.back = !self.back;
                 self.word.push('`');
@@ -93,7 +91,7 @@ impl Splitter {
                 self.got |= self.single;
                 self.single = !self.single;
             }
-            ';' | '&' | '|' | '<' | '>' if !quoted => {
+            ';' | '&' | '|' | '<' | '>' if !self.is_quoted() => {
                 // A digit before `>` names a file descriptor, not a word.
                 if letter == '>' && self.word.starts_with(|c: char| c.is_ascii_digit()) {
                     self.got = false;
@@ -108,8 +106,12 @@ impl Splitter {
         Step::Go
     }
 
-    fn blank(&mut self, letter: char, quoted: bool) {
-        if quoted {
+    fn is_quoted(&self) -> bool {
+        self.single || self.double || self.back || self.dollar
+    }
+
+    fn blank(&mut self, letter: char) {
+        if self.is_quoted() {
             self.word.push(letter);
         } else if self.got {
             self.words.push(std::mem::take(&mut self.word));

@@ -18,9 +18,7 @@ pub fn parse(text: &str, compat: Compatibility) -> Result<i64, SizeError> {
         Compatibility::V2_40 => parse_new(text),
         Compatibility::V2_26 => parse_old(text),
     };
-    read.ok_or_else(|| SizeError {
-        text: text.to_owned(),
-    })
+    read.ok_or_else(|| SizeError { text: text.to_owned() })
 }
 
 /// The older form: digits with inner dots only, and `i` and `b` after the unit at will.
@@ -53,9 +51,7 @@ fn parse_new(text: &str) -> Option<i64> {
 
 /// Cut, not rounded; saturating for sizes beyond all memory.
 fn whole(bytes: f64) -> Option<i64> {
-    bytes
-        .is_finite()
-        .then(|| format!("{:.0}", bytes.trunc()).parse().unwrap_or(i64::MAX))
+    bytes.is_finite().then(|| format!("{:.0}", bytes.trunc()).parse().unwrap_or(i64::MAX))
 }
 
 fn multiplier(unit: &str) -> Option<f64> {

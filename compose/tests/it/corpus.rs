@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tidegate_compose::{Compatibility, LoadOptions, Loaded, OsFiles, hash, load};
+use tidegate_compose::{
+    Compatibility, LoadOptions, Loaded, OsFiles, Project, Service, hash, labels, load, names,
+};
 
 /// Cases that are known to differ, with the reason; exact in both directions.
 const KNOWN_GAPS: &[(&str, &str)] = &[];
@@ -16,16 +18,8 @@ struct Version {
 }
 
 const VERSIONS: &[Version] = &[
-    Version {
-        compat: Compatibility::V2_40,
-        key: "2.40.3",
-        infix: ".2.40",
-    },
-    Version {
-        compat: Compatibility::V2_26,
-        key: "2.26.1",
-        infix: "",
-    },
+    Version { compat: Compatibility::V2_40, key: "2.40.3", infix: ".2.40" },
+    Version { compat: Compatibility::V2_26, key: "2.26.1", infix: "" },
 ];
 
 struct Case<'a> {
@@ -37,7 +31,7 @@ struct Case<'a> {
 impl Case<'_> {
     fn expected(&self, ending: &str) -> Option<String> {
         let name = format!("expected{}.{ending}", self.version.infix);
-        std::fs::read_to_string(self.folder.join(name)).ok()
+        fs_err::read_to_string(self.folder.join(name)).ok()
     }
 
     fn options(&self) -> LoadOptions {
@@ -46,10 +40,7 @@ impl Case<'_> {
             home: Some("/home/user".into()),
             compatibility: self.version.compat,
             environment: [
-                (
-                    "PATH",
-                    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                ),
+                ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
                 ("HOME", "/home/user"),
                 ("DOCKER_HOST", "unix:///var/run/docker.sock"),
             ]
@@ -58,15 +49,9 @@ impl Case<'_> {
             ..LoadOptions::default()
         };
         for (name, value) in self.entry["env"].as_object().unwrap() {
-            options
-                .environment
-                .insert(name.clone(), value.as_str().unwrap().to_owned());
+            options.environment.insert(name.clone(), value.as_str().unwrap().to_owned());
         }
-        let mut args = self.entry["args"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|arg| arg.as_str().unwrap());
+        let mut args = self.entry["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap());
         while let Some(arg) = args.next() {
             let value = args.next().unwrap().to_owned();
             match arg {
@@ -117,10 +102,7 @@ impl Case<'_> {
     }
 
     fn compare(&self, loaded: &Loaded, prefix: &str) -> Option<String> {
-        let expected = self
-            .expected(&format!("{prefix}json"))
-            .unwrap()
-            .replace("$$", "$");
+        let expected = self.expected(&format!("{prefix}json")).unwrap().replace("$$", "$");
         let found = loaded.project.to_json().to_pretty();
         if found.trim_end() != expected.trim_end() {
             return Some(format!("{prefix}json: {}", first_difference(&found, &expected)));
@@ -134,19 +116,101 @@ impl Case<'_> {
             .map(|(name, service)| format!("{name} {}", hash::printed(service, compat)))
             .collect();
         let expected: Vec<&str> = hashes.lines().filter(|line| !line.is_empty()).collect();
-        (found != expected).then(|| {
-            let json: Vec<String> = loaded
-                .project
-                .services
-                .values()
-                .map(|s| hash::service_json(s, compat))
-                .collect();
-            format!(
-                "{prefix}hashes: {found:?} instead of {expected:?}\n{}",
-                json.join("\n")
-            )
-        })
+        if found == expected {
+            return if prefix.is_empty() { self.compare_labels(loaded) } else { None };
+        }
+        let json: Vec<String> =
+            loaded.project.services.values().map(|s| hash::service_json(s, compat)).collect();
+        let json = json.join("\n");
+        Some(format!("{prefix}hashes: {found:?} instead of {expected:?}\n{json}"))
     }
+
+    /// Labels of containers, networks and volumes as `up` wrote them, config-hash included.
+    fn compare_labels(&self, loaded: &Loaded) -> Option<String> {
+        let name = format!("requests{}.json", self.version.infix);
+        let recorded = fs_err::read_to_string(self.folder.join(name)).ok()?;
+        let recorded: Value = serde_json::from_str(&recorded).unwrap();
+        let containers = recorded["containers"].as_object().into_iter().flatten();
+        let differs = containers.into_iter().find_map(|(name, container)| {
+            self.container_differs(&loaded.project, name, &text_map(&container["body"]["Labels"]))
+        });
+        differs.or_else(|| resources_differ(&loaded.project, &recorded))
+    }
+
+    fn container_differs(
+        &self,
+        project: &Project,
+        name: &str,
+        theirs: &BTreeMap<String, String>,
+    ) -> Option<String> {
+        let service = &project.services[&theirs[labels::SERVICE]];
+        // docker compose adds to these services before it hashes them: a mount, variables, a config.
+        if service.use_api_socket || !service.models.is_empty() || service.provider.is_some() {
+            return None;
+        }
+        let called = |service: &Service, number| match service.container_name.as_str() {
+            "" => names::container_name(&project.name, &service.name, number),
+            given => given.to_owned(),
+        };
+        let number: u32 = theirs[labels::CONTAINER_NUMBER].parse().unwrap();
+        let resolved = hash::resolved(service, &|name| {
+            Some(sha256(&format!("container:{}", called(&project.services[name], 1))))
+        });
+        let facts = labels::ContainerFacts {
+            instance: labels::Instance::Replica(number),
+            image_id: theirs.get(labels::IMAGE).map(String::as_str),
+            replaces: None,
+            config_hash: &hash::service(&resolved, self.version.compat),
+        };
+        let ours = labels::container(project, service, &facts);
+        if sorted(ours.clone()) != sorted(theirs.clone()) {
+            return Some(format!("labels of {name}: {ours:#?} instead of {theirs:#?}"));
+        }
+        let wanted = called(service, number);
+        (wanted != name).then(|| format!("name {wanted} instead of {name}"))
+    }
+}
+
+fn resources_differ(project: &Project, recorded: &Value) -> Option<String> {
+    let made = |kind: &str| -> Vec<(String, BTreeMap<String, String>)> {
+        let made = recorded[kind].as_object().into_iter().flatten();
+        made.map(|(name, made)| (name.clone(), text_map(&made["Labels"]))).collect()
+    };
+    for (name, theirs) in made("networks") {
+        let key = &theirs[labels::NETWORK];
+        let ours = labels::network(project, key, &project.networks[key]);
+        if ours != theirs || project.networks[key].name != name {
+            return Some(format!("labels of network {name}: {ours:#?} instead of {theirs:#?}"));
+        }
+    }
+    for (name, theirs) in made("volumes") {
+        let key = &theirs[labels::VOLUME];
+        let ours = labels::volume(project, key, &project.volumes[key]);
+        if ours != theirs || project.volumes[key].name != name {
+            return Some(format!("labels of volume {name}: {ours:#?} instead of {theirs:#?}"));
+        }
+    }
+    None
+}
+
+fn text_map(value: &Value) -> BTreeMap<String, String> {
+    let fields = value.as_object().into_iter().flatten();
+    fields.map(|(key, value)| (key.clone(), value.as_str().unwrap().to_owned())).collect()
+}
+
+/// The label with dependencies is written in random order.
+fn sorted(mut labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    if let Some(list) = labels.get_mut(labels::DEPENDS_ON) {
+        let mut entries: Vec<&str> = list.split(',').collect();
+        entries.sort_unstable();
+        *list = entries.join(",");
+    }
+    labels
+}
+
+fn sha256(text: &str) -> String {
+    use sha2::{Digest as _, Sha256};
+    hex::encode(Sha256::digest(text))
 }
 
 fn first_difference(found: &str, expected: &str) -> String {
@@ -154,25 +218,11 @@ fn first_difference(found: &str, expected: &str) -> String {
     for (number, (ours, theirs)) in lines {
         if ours != theirs {
             let before: Vec<&str> = found.lines().take(number).collect();
-            let context = before
-                .iter()
-                .rev()
-                .take(6)
-                .rev()
-                .copied()
-                .collect::<Vec<_>>()
-                .join("\n");
-            return format!(
-                "line {}: {ours:?} instead of {theirs:?}, after\n{context}",
-                number + 1
-            );
+            let context = before.iter().rev().take(6).rev().copied().collect::<Vec<_>>().join("\n");
+            return format!("line {}: {ours:?} instead of {theirs:?}, after\n{context}", number + 1);
         }
     }
-    format!(
-        "{} lines instead of {}",
-        found.lines().count(),
-        expected.lines().count()
-    )
+    format!("{} lines instead of {}", found.lines().count(), expected.lines().count())
 }
 
 #[test]
@@ -182,18 +232,14 @@ fn every_recorded_case() {
         return;
     };
     let folder = Path::new(&folder);
-    let index = std::fs::read_to_string(folder.join("index.json")).unwrap();
+    let index = fs_err::read_to_string(folder.join("index.json")).unwrap();
     let index: Value = serde_json::from_str(&index).unwrap();
     let mut table: BTreeMap<(String, &str), (u32, u32)> = BTreeMap::new();
     let mut failures: BTreeMap<String, String> = BTreeMap::new();
     for entry in index["cases"].as_array().unwrap() {
         let name = entry["name"].as_str().unwrap();
         for version in VERSIONS {
-            let case = Case {
-                entry,
-                folder: folder.join("cases").join(name),
-                version,
-            };
+            let case = Case { entry, folder: folder.join("cases").join(name), version };
             let source = name.split('-').next().unwrap().to_owned();
             let row = table.entry((source, version.key)).or_default();
             row.1 += 1;

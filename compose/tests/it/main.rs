@@ -9,3 +9,22 @@
 )]
 
 mod corpus;
+mod errors;
+mod hostile;
+mod merge;
+mod tidegate;
+
+use tidegate_compose::{LoadErrors, LoadOptions, Loaded, MemoryFiles, load};
+
+/// Loads files given as path and text, in the project directory `/p`.
+fn load_files(files: &[(&str, &str)]) -> Result<Loaded, LoadErrors> {
+    let files: MemoryFiles =
+        files.iter().map(|(path, text)| (format!("/p/{path}"), text.as_bytes())).collect();
+    let options = LoadOptions { working_directory: "/p".into(), ..LoadOptions::default() };
+    load(&files, &options)
+}
+
+/// Loads one compose file.
+fn load_text(text: &str) -> Result<Loaded, LoadErrors> {
+    load_files(&[("compose.yaml", text)])
+}

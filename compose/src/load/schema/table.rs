@@ -6,6 +6,7 @@ use super::Kind::{Boolean, Integer, Null, Number, Text};
 use super::{Age, Attribute, Extensions, MapShape, Others, Record, Shape};
 
 const TEXT: Shape = Shape::Scalar(&[Text]);
+const DURATION: Shape = Shape::Text(any_text, "a duration such as 30s");
 const BOOLEAN: Shape = Shape::Scalar(&[Boolean]);
 const INTEGER: Shape = Shape::Scalar(&[Integer]);
 const NUMBER: Shape = Shape::Scalar(&[Number]);
@@ -20,59 +21,37 @@ const TEXT_OR_LIST: Shape = Shape::Either(&[&TEXT, &TEXTS]);
 const COMMAND: Shape = Shape::Either(&[&NOTHING, &TEXT, &TEXTS]);
 
 const fn on(key: &'static str, shape: &'static Shape) -> Attribute {
-    Attribute {
-        key,
-        shape,
-        age: Age::Always,
-    }
+    Attribute { key, shape, age: Age::Always }
 }
 
 const fn new(key: &'static str, shape: &'static Shape) -> Attribute {
-    Attribute {
-        key,
-        shape,
-        age: Age::Since40,
-    }
+    Attribute { key, shape, age: Age::Since40 }
 }
 
 const fn record(attributes: &'static [Attribute]) -> Record {
-    Record {
-        attributes,
-        required: &[],
-        extensions: Extensions::Allowed,
-    }
+    Record { attributes, required: &[], extensions: Extensions::Allowed }
 }
 
 const fn needs(required: &'static [&'static str], attributes: &'static [Attribute]) -> Record {
-    Record {
-        attributes,
-        required,
-        extensions: Extensions::Allowed,
-    }
+    Record { attributes, required, extensions: Extensions::Allowed }
 }
 
 const fn closed(required: &'static [&'static str], attributes: &'static [Attribute]) -> Record {
-    Record {
-        attributes,
-        required,
-        extensions: Extensions::Refused,
-    }
+    Record { attributes, required, extensions: Extensions::Refused }
 }
 
 const fn names(value: &'static Shape, others: Others) -> MapShape {
-    MapShape {
-        keys: is_name,
-        others,
-        value,
-    }
+    MapShape { keys: is_name, others, value }
+}
+
+/// Whether it can be read is seen when it is decoded.
+fn any_text(_: &str) -> bool {
+    true
 }
 
 /// Letters, digits, `.`, `_`, `-`.
 fn is_name(key: &str) -> bool {
-    !key.is_empty()
-        && key
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
 fn not_empty(key: &str) -> bool {
@@ -95,16 +74,7 @@ fn container_name(text: &str) -> bool {
 }
 
 fn pull_policy(text: &str) -> bool {
-    let words = [
-        "always",
-        "never",
-        "build",
-        "if_not_present",
-        "missing",
-        "refresh",
-        "daily",
-        "weekly",
-    ];
+    let words = ["always", "never", "build", "if_not_present", "missing", "refresh", "daily", "weekly"];
     words.iter().any(|word| text.contains(word)) || text.split("every_").skip(1).any(period)
 }
 
@@ -124,25 +94,14 @@ const LIST_OR_MAP: Shape = Shape::Either(&[
 ]);
 
 const EXTRA_HOSTS: Shape = Shape::Either(&[
-    &Shape::Map(&MapShape {
-        keys: not_empty,
-        others: Others::Refused,
-        value: &TEXT_OR_LIST,
-    }),
+    &Shape::Map(&MapShape { keys: not_empty, others: Others::Refused, value: &TEXT_OR_LIST }),
     &TEXT_SET,
 ]);
 
-const DRIVER_OPTS: Shape = Shape::Map(&MapShape {
-    keys: not_empty,
-    others: Others::Unchecked,
-    value: &AMOUNT,
-});
+const DRIVER_OPTS: Shape =
+    Shape::Map(&MapShape { keys: not_empty, others: Others::Unchecked, value: &AMOUNT });
 
-const TEXT_MAP: Shape = Shape::Map(&MapShape {
-    keys: not_empty,
-    others: Others::Refused,
-    value: &TEXT,
-});
+const TEXT_MAP: Shape = Shape::Map(&MapShape { keys: not_empty, others: Others::Refused, value: &TEXT });
 
 const FILE_REFERENCES: Shape = Shape::List(&Shape::Either(&[
     &TEXT,
@@ -160,10 +119,7 @@ const ULIMITS: Shape = Shape::Map(&MapShape {
     others: Others::Unchecked,
     value: &Shape::Either(&[
         &COUNT,
-        &Shape::Record(&needs(
-            &["soft", "hard"],
-            &[on("hard", &COUNT), on("soft", &COUNT)],
-        )),
+        &Shape::Record(&needs(&["soft", "hard"], &[on("hard", &COUNT), on("soft", &COUNT)])),
     ]),
 });
 
@@ -197,10 +153,7 @@ const BUILD: Shape = Shape::Either(&[
     ])),
 ]);
 
-const THROTTLES: Shape = Shape::List(&Shape::Record(&closed(
-    &[],
-    &[on("path", &TEXT), on("rate", &COUNT)],
-)));
+const THROTTLES: Shape = Shape::List(&Shape::Record(&closed(&[], &[on("path", &TEXT), on("rate", &COUNT)])));
 
 const BLKIO: Shape = Shape::Record(&closed(
     &[],
@@ -212,10 +165,7 @@ const BLKIO: Shape = Shape::Record(&closed(
         on("weight", &COUNT),
         on(
             "weight_device",
-            &Shape::List(&Shape::Record(&closed(
-                &[],
-                &[on("path", &TEXT), on("weight", &COUNT)],
-            ))),
+            &Shape::List(&Shape::Record(&closed(&[], &[on("path", &TEXT), on("weight", &COUNT)]))),
         ),
     ],
 ));
@@ -230,11 +180,7 @@ const DEPENDS_ON: Shape = Shape::Either(&[
                 on("required", &BOOLEAN),
                 on(
                     "condition",
-                    &Shape::Word(&[
-                        "service_started",
-                        "service_healthy",
-                        "service_completed_successfully",
-                    ]),
+                    &Shape::Word(&["service_started", "service_healthy", "service_completed_successfully"]),
                 ),
             ],
         )),
@@ -269,12 +215,12 @@ const GPUS: Shape = Shape::Either(&[
 
 const HEALTHCHECK: Shape = Shape::Record(&record(&[
     on("disable", &SWITCH),
-    on("interval", &TEXT),
+    on("interval", &DURATION),
     on("retries", &AMOUNT),
     on("test", &TEXT_OR_LIST),
-    on("timeout", &TEXT),
-    on("start_period", &TEXT),
-    on("start_interval", &TEXT),
+    on("timeout", &DURATION),
+    on("start_period", &DURATION),
+    on("start_interval", &DURATION),
 ]));
 
 const ENV_FILE: Shape = Shape::Either(&[
@@ -405,10 +351,7 @@ const MOUNTS: Shape = Shape::Set(&Shape::Either(&[
                 &Shape::Record(&record(&[
                     on("propagation", &TEXT),
                     on("create_host_path", &SWITCH),
-                    on(
-                        "recursive",
-                        &Shape::Word(&["enabled", "disabled", "writable", "readonly"]),
-                    ),
+                    on("recursive", &Shape::Word(&["enabled", "disabled", "writable", "readonly"])),
                     on("selinux", &Shape::Word(&["z", "Z"])),
                 ])),
             ),
@@ -420,10 +363,7 @@ const MOUNTS: Shape = Shape::Set(&Shape::Either(&[
                     on("subpath", &TEXT),
                 ])),
             ),
-            on(
-                "tmpfs",
-                &Shape::Record(&record(&[on("size", &SIZE), on("mode", &AMOUNT)])),
-            ),
+            on("tmpfs", &Shape::Record(&record(&[on("size", &SIZE), on("mode", &AMOUNT)]))),
             new("image", &Shape::Record(&record(&[on("subpath", &TEXT)]))),
         ],
     )),
@@ -435,10 +375,7 @@ const WATCH: Shape = Shape::List(&Shape::Record(&needs(
         on("ignore", &Shape::Since40(&TEXTS, &TEXT_OR_SET)),
         new("include", &TEXT_OR_SET),
         on("path", &TEXT),
-        on(
-            "action",
-            &Shape::Word(&["rebuild", "sync", "restart", "sync+restart", "sync+exec"]),
-        ),
+        on("action", &Shape::Word(&["rebuild", "sync", "restart", "sync+restart", "sync+exec"])),
         on("target", &TEXT),
         on("exec", &HOOK),
         new("initial_sync", &BOOLEAN),
@@ -449,22 +386,15 @@ const DEVELOP: Shape = Shape::Either(&[&Shape::Record(&record(&[on("watch", &WAT
 
 const UPDATE_CONFIG: Shape = Shape::Record(&record(&[
     on("parallelism", &COUNT),
-    on("delay", &TEXT),
+    on("delay", &DURATION),
     on("failure_action", &TEXT),
-    on("monitor", &TEXT),
+    on("monitor", &DURATION),
     on("max_failure_ratio", &AMOUNT),
     on("order", &Shape::Word(&["start-first", "stop-first"])),
 ]));
 
 const RESOURCES: Shape = Shape::Record(&record(&[
-    on(
-        "limits",
-        &Shape::Record(&record(&[
-            on("cpus", &AMOUNT),
-            on("memory", &TEXT),
-            on("pids", &COUNT),
-        ])),
-    ),
+    on("limits", &Shape::Record(&record(&[on("cpus", &AMOUNT), on("memory", &TEXT), on("pids", &COUNT)]))),
     on(
         "reservations",
         &Shape::Record(&record(&[
@@ -477,10 +407,7 @@ const RESOURCES: Shape = Shape::Record(&record(&[
                     &Shape::Record(&record(&[on("kind", &TEXT), on("value", &AMOUNT)])),
                 )]))),
             ),
-            on(
-                "devices",
-                &Shape::List(&Shape::Record(&needs(&["capabilities"], DEVICE_REQUEST))),
-            ),
+            on("devices", &Shape::List(&Shape::Record(&needs(&["capabilities"], DEVICE_REQUEST)))),
         ])),
     ),
 ]));
@@ -498,19 +425,16 @@ const DEPLOY: Shape = Shape::Either(&[
             "restart_policy",
             &Shape::Record(&record(&[
                 on("condition", &TEXT),
-                on("delay", &TEXT),
+                on("delay", &DURATION),
                 on("max_attempts", &COUNT),
-                on("window", &TEXT),
+                on("window", &DURATION),
             ])),
         ),
         on(
             "placement",
             &Shape::Record(&record(&[
                 on("constraints", &TEXTS),
-                on(
-                    "preferences",
-                    &Shape::List(&Shape::Record(&record(&[on("spread", &TEXT)]))),
-                ),
+                on("preferences", &Shape::List(&Shape::Record(&record(&[on("spread", &TEXT)])))),
                 on("max_replicas_per_node", &COUNT),
             ])),
         ),
@@ -528,17 +452,11 @@ const PULL_POLICY: Shape = Shape::Since40(
 
 const CONTAINER_NAME: Shape = Shape::Since40(
     &TEXT,
-    &Shape::Text(
-        container_name,
-        "a name of at least two letters, digits, `_`, `.` or `-`",
-    ),
+    &Shape::Text(container_name, "a name of at least two letters, digits, `_`, `.` or `-`"),
 );
 
-const ANY_MAP: Shape = Shape::Record(&Record {
-    attributes: &[],
-    required: &[],
-    extensions: Extensions::Open,
-});
+const ANY_MAP: Shape =
+    Shape::Record(&Record { attributes: &[], required: &[], extensions: Extensions::Open });
 
 const SERVICE: Shape = Shape::Record(&record(&[
     on("develop", &DEVELOP),
@@ -565,11 +483,7 @@ const SERVICE: Shape = Shape::Record(&record(&[
     on("cpuset", &TEXT),
     on(
         "credential_spec",
-        &Shape::Record(&record(&[
-            on("config", &TEXT),
-            on("file", &TEXT),
-            on("registry", &TEXT),
-        ])),
+        &Shape::Record(&record(&[on("config", &TEXT), on("file", &TEXT), on("registry", &TEXT)])),
     ),
     on("depends_on", &DEPENDS_ON),
     on("device_cgroup_rules", &TEXT_SET),
@@ -627,7 +541,7 @@ const SERVICE: Shape = Shape::Record(&record(&[
     on("secrets", &FILE_REFERENCES),
     on("sysctls", &LIST_OR_MAP),
     on("stdin_open", &SWITCH),
-    on("stop_grace_period", &TEXT),
+    on("stop_grace_period", &DURATION),
     on("stop_signal", &TEXT),
     on("storage_opt", &ANY_MAP),
     on("tmpfs", &TEXT_OR_SET),
@@ -647,11 +561,7 @@ const EXTERNAL: Shape = Shape::Either(&[&SWITCH, &Shape::Record(&record(&[on("na
 
 const OPEN_EXTERNAL: Shape = Shape::Either(&[
     &SWITCH,
-    &Shape::Record(&Record {
-        attributes: &[on("name", &TEXT)],
-        required: &[],
-        extensions: Extensions::Open,
-    }),
+    &Shape::Record(&Record { attributes: &[on("name", &TEXT)], required: &[], extensions: Extensions::Open }),
 ]);
 
 const NETWORK: Shape = Shape::Either(&[
@@ -719,23 +629,14 @@ const CONFIG: Shape = Shape::Record(&record(&[
 
 const MODEL: Shape = Shape::Record(&needs(
     &["model"],
-    &[
-        on("name", &TEXT),
-        on("model", &TEXT),
-        on("context_size", &INTEGER),
-        on("runtime_flags", &TEXTS),
-    ],
+    &[on("name", &TEXT), on("model", &TEXT), on("context_size", &INTEGER), on("runtime_flags", &TEXTS)],
 ));
 
 const INCLUDE: Shape = Shape::Either(&[
     &TEXT,
     &Shape::Record(&closed(
         &[],
-        &[
-            on("path", &TEXT_OR_SET),
-            on("env_file", &TEXT_OR_SET),
-            on("project_directory", &TEXT),
-        ],
+        &[on("path", &TEXT_OR_SET), on("env_file", &TEXT_OR_SET), on("project_directory", &TEXT)],
     )),
 ]);
 

@@ -1,0 +1,160 @@
+//! `x-tidegate`, and what another machine needs to load the same project.
+
+use std::time::Duration;
+
+use tidegate_compose::x_tidegate::{self, MigrationKind, Place, Strategy};
+use tidegate_compose::{LoadOptions, MemoryFiles, load, referenced};
+
+use super::{load_files, load_text};
+
+fn problems(text: &str) -> Vec<String> {
+    let loaded = load_text(text).unwrap();
+    let errors = x_tidegate::read(&loaded.project, &loaded.files).unwrap_err().errors;
+    errors.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn everything_that_may_be_said() {
+    let loaded = load_text(
+        "x-tidegate:
+  migrate: { service: web, command: [alembic, upgrade, head], kind: compatible, timeout: 5m }
+  watch: 60s
+  drain: 30s
+services:
+  web:
+    image: web
+    x-tidegate:
+      ingress: { host: shop.example.com, port: 8000, path: /api }
+      gate: { stable: 10s, timeout: 90s }
+      strategy: recreate
+  worker:
+    image: web
+    x-tidegate: { place: one }
+  db:
+    image: db
+    x-tidegate: { place: databases }
+  plain: { image: x }
+",
+    )
+    .unwrap();
+    let read = x_tidegate::read(&loaded.project, &loaded.files).unwrap();
+    let migrate = read.migrate.unwrap();
+    assert_eq!((migrate.service.as_str(), migrate.kind), ("web", MigrationKind::Compatible));
+    assert_eq!(migrate.command, ["alembic", "upgrade", "head"]);
+    assert_eq!(migrate.timeout, Duration::from_mins(5));
+    assert_eq!(migrate.at.line, 2);
+    assert_eq!(read.watch, Some(Duration::from_mins(1)));
+    let web = &read.services["web"];
+    let ingress = web.ingress.as_ref().unwrap();
+    assert_eq!((ingress.host.as_deref(), ingress.port), (Some("shop.example.com"), 8000));
+    assert_eq!((ingress.path.as_str(), web.strategy), ("/api", Some(Strategy::Recreate)));
+    assert_eq!(web.gate.stable, Duration::from_secs(10));
+    assert_eq!(read.services["worker"].place, Place::One);
+    assert_eq!(read.services["db"].place, Place::Role("databases".into()));
+    assert_eq!(read.services["plain"], x_tidegate::ServiceExtension::default());
+}
+
+#[test]
+fn a_migration_without_its_kind_is_refused_with_the_cure() {
+    let found = problems(
+        "x-tidegate:
+  migrate: { service: web, command: alembic upgrade head }
+services:
+  web: { image: x }
+",
+    );
+    insta::assert_snapshot!(found.join("\n"), @r"
+    /p/compose.yaml:2:3: x-tidegate.migrate: `kind` is missing: whether old code works on the new schema
+      2 |   migrate: { service: web, command: alembic upgrade head }
+        |   ^
+      hint: write `kind: compatible` when the running release works on the migrated schema too (columns are only added), else `kind: breaking`
+    ");
+}
+
+#[test]
+fn all_slips_are_told_at_once_with_their_places() {
+    let found = problems(
+        "x-tidegate:
+  migrate: { service: wbe, command: [], kind: easy }
+  wacth: 5s
+services:
+  web:
+    image: x
+    x-tidegate:
+      ingres: { port: 80 }
+      ingress: { hosts: a, port: 99999 }
+      gate: { stable: 10 }
+      strategy: bluegreen
+      backup: {}
+",
+    );
+    insta::assert_snapshot!(found.join("\n"));
+}
+
+#[test]
+fn references_are_complete_and_keep_the_env_file_at_home() {
+    let text = "include: [sub/other.yaml]
+services:
+  a:
+    image: \"x:${TAG:-1}\"
+    environment: [FROM_OUTSIDE, SET=1]
+    env_file: a.env
+    extends: { file: base.yaml, service: base }
+    volumes: [\"./conf:/conf\", \"/etc/hosts:/h\", \"data:/data\"]
+    secrets: [key, token]
+volumes: { data: {} }
+secrets:
+  key: { file: ./key.pem }
+  token: { environment: TOKEN }
+";
+    let files: MemoryFiles = [
+        ("/p/compose.yaml", text),
+        ("/p/.env", "TAG=2\nUNUSED=1\nTOKEN=t\n"),
+        ("/p/a.env", "X=$IN_FILE\n"),
+        ("/p/base.yaml", "services: {base: {image: b, hostname: $HOST_NAME}}"),
+        ("/p/sub/other.yaml", "services: {o: {image: o, volumes: ['./x:/x']}}"),
+    ]
+    .into_iter()
+    .collect();
+    let options = LoadOptions { working_directory: "/p".into(), ..LoadOptions::default() };
+    let (loaded, references) = referenced(&files, &options).unwrap();
+    let list = |set: &std::collections::BTreeSet<String>| {
+        set.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(list(&references.sources), "/p/a.env /p/base.yaml /p/compose.yaml /p/sub/other.yaml");
+    assert_eq!(list(&references.mounted), "/p/conf /p/key.pem /p/sub/x");
+    assert_eq!(list(&references.outside), "/etc/hosts");
+    assert_eq!(list(&references.variables), "FROM_OUTSIDE HOST_NAME IN_FILE TAG TOKEN");
+
+    // Another machine with just these files and variables means the same.
+    let sent: MemoryFiles = references
+        .sources
+        .iter()
+        .map(|path| (path.clone(), tidegate_compose::FileSource::read(&files, path).unwrap()))
+        .collect();
+    let values = &loaded.project.environment;
+    let environment = references
+        .variables
+        .iter()
+        .filter_map(|name| Some((name.clone(), values.get(name)?.clone())))
+        .collect();
+    let there = load(&sent, &LoadOptions { environment, ..options }).unwrap();
+    assert_eq!(there.project.model_digest(), loaded.project.model_digest());
+    assert!(!format!("{:?}", loaded.project.secrets).contains("\"t\""));
+}
+
+#[test]
+fn the_digest_tells_models_apart() {
+    let digest = |text: &str| load_text(text).unwrap().project.model_digest();
+    let one = digest("services: {a: {image: x}}");
+    assert_eq!(one, digest("services:\n  a:\n    image: x\n"));
+    assert_ne!(one, digest("services: {a: {image: y}}"));
+    assert_ne!(one, digest("services: {a: {image: x, x-tidegate: {place: one}}}"));
+    let secret = |value: &str| {
+        let text = "services: {a: {image: x, secrets: [s]}}\nsecrets: {s: {environment: S}}";
+        let env = format!("S={value}\n");
+        let files = [("compose.yaml", text), (".env", env.as_str())];
+        load_files(&files).unwrap().project.model_digest()
+    };
+    assert_ne!(secret("1"), secret("2"));
+}
