@@ -13,6 +13,7 @@ mod project;
 mod runtime;
 mod service;
 mod storage;
+mod texts;
 mod values;
 
 pub use build::{Build, Develop, Ssh, SshKey, Trigger};
@@ -21,7 +22,7 @@ pub use deploy::{
     Resources, RestartPolicy, UpdateConfig,
 };
 pub use field::{Decoder, Field, Text};
-pub(crate) use field::{boolean, go_text, scalar_text, whole};
+pub(crate) use field::{boolean, whole};
 pub use network::{Ipam, IpamPool, Network, Port, ServiceNetwork};
 pub use project::{Extensions, Project};
 pub use runtime::{
@@ -34,6 +35,7 @@ pub use storage::{
     BindOptions, Config, Content, EnvFile, FileReference, ImageOptions, Secret, TmpfsOptions, Volume,
     VolumeMount, VolumeOptions,
 };
+pub(crate) use texts::{go_text, scalar_text};
 pub use values::{
     ByteSize, Command, DeviceCount, FileMode, GoDuration, HealthTest, HostsList, MultiOptions, Options,
     TextMap,

@@ -87,6 +87,10 @@ impl Interpolation<'_> {
     }
 
     fn text(&mut self, text: &str, path: &[&str], at: Position) -> Option<Value> {
+        let cast = rules::cast(path, self.compat);
+        if cast.is_none() && !text.contains('$') {
+            return None;
+        }
         self.variables.at.set(at);
         let filled = match template::substitute(text, self.variables) {
             Ok(filled) => filled,
@@ -102,9 +106,7 @@ impl Interpolation<'_> {
                 return None;
             }
         };
-        let Some(cast) = rules::cast(path, self.compat) else {
-            return Some(Value::Str(filled));
-        };
+        let Some(cast) = cast else { return Some(Value::Str(filled)) };
         if cast == Cast::Bool && !matches!(filled.to_lowercase().as_str(), "true" | "false") {
             self.old_booleans.push((filled.clone(), at));
         }

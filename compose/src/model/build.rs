@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::field::{Decoder, Field, scalar_text};
+use super::field::{Decoder, Field};
 use super::runtime::{Hook, Ulimit};
 use super::storage::FileReference;
+use super::texts::scalar_text;
 use super::values::{ByteSize, HostsList};
 use crate::compat::Compatibility;
 use crate::json::Json;

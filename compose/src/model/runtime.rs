@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::field::{Decoder, Field, scalar_text};
+use super::field::{Decoder, Field};
+use super::texts::scalar_text;
 use super::values::{ByteSize, Command, GoDuration, HealthTest, MultiOptions, Options};
 use crate::compat::Compatibility;
 use crate::json::Json;

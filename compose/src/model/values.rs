@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::field::{Decoder, Field, scalar_text};
+use super::field::{Decoder, Field};
+use super::texts::scalar_text;
 use crate::compat::Compatibility;
 use crate::json::Json;
 use crate::node::{Node, Value};
