@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::{Account, state::ActionKind};
 use crate::{
-    domain::actions,
+    domain::{actions, droplets},
     machine::{MachineError, MachineSpec, MachineState},
 };
 
@@ -21,7 +21,7 @@ const STEP_DEADLINE: Duration = Duration::from_mins(5);
 /// How long a guest is given to power itself off.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_mins(1);
 /// How long taking up one machine may take at the start.
-const ADOPT_DEADLINE: Duration = Duration::from_secs(20);
+const ADOPT_DEADLINE: Duration = Duration::from_mins(1);
 /// How often a machine that cannot be removed is tried again, and how long apart.
 const DESTROY_TRIES: u32 = 60;
 const DESTROY_PAUSE: Duration = Duration::from_secs(5);
@@ -32,11 +32,9 @@ const WATCH_PERIOD: Duration = Duration::from_secs(3);
 pub(super) async fn resume(account: &Arc<Account>) {
     let state = account.state();
     let unfinished: Vec<u64> = actions::unfinished(&state).map(|action| action.id).collect();
-    let specs = state
-        .droplets
-        .values()
-        .filter(|droplet| droplet.deleted_at.is_none() && droplet.running_since.is_some());
-    let adopted = join_all(specs.map(|droplet| adopt(account, &droplet.machine))).await;
+    // Also those whose creation was cut off: their machine may be there, without its services.
+    let specs = droplets::alive(&state).map(|droplet| &droplet.machine);
+    let adopted = join_all(specs.map(|spec| adopt(account, spec))).await;
     let found: Vec<(u64, MachineState)> = adopted.into_iter().flatten().collect();
     note_states(account, found).await;
     for action in unfinished {
@@ -122,6 +120,9 @@ async fn run(account: Arc<Account>, action_id: u64) {
     let failure = perform(&account, action.kind, &spec).await.err().map(|error| describe(&error));
     if let Some(failure) = &failure {
         warn!(action = action_id, droplet = action.droplet_id, kind = ?action.kind, failure, "action failed");
+    }
+    if action.kind == ActionKind::Destroy && failure.is_none() {
+        account.forget_turn(action.droplet_id);
     }
     let noted = account.change(move |state, env| {
         actions::finish(state, action_id, failure, env.now);

@@ -82,14 +82,16 @@ impl Passage {
     }
 
     fn note(&self, body: Option<&Bytes>, fault: Option<&Effect>) -> u64 {
+        let length = body.map_or(0, Bytes::len);
         let body = body.filter(|body| !body.is_empty()).map_or(Value::Null, |body| {
-            serde_json::from_slice(body)
-                .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
+            let as_text = || Value::String(String::from_utf8_lossy(body).into_owned());
+            serde_json::from_slice(body).unwrap_or_else(|_| as_text())
         });
         super::lock(&self.site.journal).add(Entry {
             number: 0,
             at: self.site.account.now(),
             method: self.parts.method.to_string(),
+            length,
             path: self.path.clone(),
             query: self.parts.uri.query().unwrap_or_default().to_owned(),
             body,

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-/// So many requests are kept.
+/// So many requests are kept,
 const KEPT: usize = 2000;
+/// as long as their bodies together are no longer than so many bytes.
+const KEPT_BYTES: usize = 16 * 1024 * 1024;
 
 /// A request as it came, and how it was answered.
 #[derive(Clone, Debug, Serialize)]
@@ -18,6 +20,8 @@ pub(super) struct Entry {
     pub(super) at: Timestamp,
     /// Its method.
     pub(super) method: String,
+    /// How many bytes its body had.
+    pub(super) length: usize,
     /// Its path, without a trailing slash.
     pub(super) path: String,
     /// Its query, as sent.
@@ -38,6 +42,7 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     entries: VecDeque<Entry>,
+    bytes: usize,
     last: u64,
 }
 
@@ -46,10 +51,12 @@ impl Journal {
     pub(super) fn add(&mut self, mut entry: Entry) -> u64 {
         self.last = self.last.saturating_add(1);
         entry.number = self.last;
-        if self.entries.len() >= KEPT {
-            self.entries.pop_front();
-        }
+        self.bytes = self.bytes.saturating_add(entry.length);
         self.entries.push_back(entry);
+        while self.entries.len() > KEPT || self.bytes > KEPT_BYTES {
+            let Some(oldest) = self.entries.pop_front() else { break };
+            self.bytes = self.bytes.saturating_sub(oldest.length);
+        }
         self.last
     }
 
@@ -70,5 +77,43 @@ impl Journal {
     /// Forgets all of them.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
+        self.bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(length: usize) -> Entry {
+        Entry {
+            number: 0,
+            at: Timestamp::UNIX_EPOCH,
+            method: "GET".to_owned(),
+            length,
+            path: "/v2/account".to_owned(),
+            query: String::new(),
+            body: Value::Null,
+            token: None,
+            status: None,
+            request_id: String::new(),
+            fault: None,
+        }
+    }
+
+    #[test]
+    fn old_requests_are_forgotten_by_number_and_by_size() {
+        let mut journal = Journal::default();
+        for _ in 0..KEPT + 5 {
+            journal.add(entry(1));
+        }
+        assert_eq!(journal.list(0, usize::MAX).len(), KEPT);
+        assert_eq!(journal.list(0, 1).first().unwrap().number, 2005);
+        let big = journal.add(entry(KEPT_BYTES));
+        let kept: Vec<u64> = journal.list(0, usize::MAX).iter().map(|entry| entry.number).collect();
+        assert_eq!(kept, [big]);
+        journal.answered(big, Some(200));
+        assert_eq!(journal.list(big - 1, 9).first().unwrap().status, Some(200));
+        assert!(journal.list(big, 9).is_empty());
     }
 }

@@ -28,7 +28,8 @@ use tracing::{debug, warn};
 use super::gate::Cut;
 use crate::account::Account;
 
-const HEADER_DEADLINE: Duration = Duration::from_secs(15);
+/// A connection may be silent for so long, before a request and in its head.
+const HEADER_DEADLINE: Duration = Duration::from_secs(75);
 const MOST_CONNECTIONS: usize = 512;
 const GOODBYE: Duration = Duration::from_secs(5);
 

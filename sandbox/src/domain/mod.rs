@@ -7,6 +7,8 @@ pub mod droplets;
 pub mod firewalls;
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod invariants;
 pub mod keys;
 pub mod power;
 pub mod tags;

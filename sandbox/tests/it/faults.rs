@@ -136,3 +136,18 @@ async fn settings_are_replaced_as_a_whole_and_checked() {
     let refused = client.send("PUT", "/sandbox/settings", Some(json!({"droplets": 1}))).await;
     assert!(refused.error(422, "unprocessable_entity").contains("droplets"));
 }
+
+#[tokio::test]
+async fn settings_can_be_amended_one_by_one() {
+    let sandbox = Sandbox::start().await;
+    let client = sandbox.client();
+    let before = client.get("/sandbox/settings").await.expect(200);
+    let amendment = json!({"droplet_limit": 3, "lags": {"member": 7}});
+    let mut expected = before.clone();
+    expected["droplet_limit"] = json!(3);
+    expected["lags"]["member"] = json!(7);
+    assert_eq!(client.send("PATCH", "/sandbox/settings", Some(amendment)).await.expect(200), expected);
+    let refused = client.send("PATCH", "/sandbox/settings", Some(json!({"lags": {"all": 1}}))).await;
+    refused.error(422, "unprocessable_entity");
+    assert_eq!(client.get("/sandbox/settings").await.expect(200), expected);
+}

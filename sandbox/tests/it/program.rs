@@ -20,10 +20,7 @@ async fn a_day_of_the_daemon() {
     let said = sandbox.start(&[]);
     let status = sandbox.status();
     let url = status["api_url"].as_str().unwrap().to_owned();
-    assert!(
-        said.contains(&format!("export DIGITALOCEAN_API_URL={url}")),
-        "{said}"
-    );
+    assert!(said.contains(&format!("export DIGITALOCEAN_API_URL={url}")), "{said}");
     assert_eq!(status["running"], true);
     let (code, _) = sandbox.api().get("/v2/account").await;
     assert_eq!(code, 200);
@@ -35,21 +32,13 @@ async fn a_day_of_the_daemon() {
     assert!(sandbox.ok(&["stop"]).contains("stopped"));
     assert_eq!(sandbox.status()["running"], false);
     sandbox.start(&[]);
-    assert_eq!(
-        sandbox.status()["tokens"]["full"],
-        token,
-        "the account is the same"
-    );
+    assert_eq!(sandbox.status()["tokens"]["full"], token, "the account is the same");
 
     assert!(error_of(&sandbox, &["reset"]).contains("--yes"));
     assert!(sandbox.ok(&["reset", "--yes"]).contains("empty"));
     assert!(!sandbox.state().exists());
     sandbox.start(&[]);
-    assert_ne!(
-        sandbox.status()["tokens"]["full"],
-        token,
-        "the account is a new one"
-    );
+    assert_ne!(sandbox.status()["tokens"]["full"], token, "the account is a new one");
 }
 
 #[test]
@@ -57,13 +46,7 @@ fn a_killed_daemon_does_not_stand_in_the_way() {
     let sandbox = Sandbox::new("none");
     sandbox.start(&[]);
     let pid = sandbox.status()["pid"].to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-9", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
     let gone = || !std::path::Path::new("/proc").join(&pid).exists();
     for _ in 0..100 {
         if gone() {

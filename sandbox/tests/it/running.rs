@@ -19,11 +19,7 @@ impl Sandbox {
     pub(crate) fn new(driver: &'static str) -> Self {
         // Several test processes may run at once: each takes its own network of addresses.
         let third = 16 + u8::try_from(std::process::id() % 200).unwrap();
-        Self {
-            dir: tempfile::tempdir().unwrap(),
-            net: Ipv4Addr::new(127, 0, third, 0),
-            driver,
-        }
+        Self { dir: tempfile::tempdir().unwrap(), net: Ipv4Addr::new(127, 0, third, 0), driver }
     }
 
     pub(crate) fn state(&self) -> PathBuf {
@@ -53,14 +49,7 @@ impl Sandbox {
     pub(crate) fn start(&self, more: &[&str]) -> String {
         let net = self.net.to_string();
         let driver = format!("--driver={}", self.driver);
-        let args = [
-            "start",
-            "--listen=127.0.0.1:0",
-            "--registry-port=0",
-            &driver,
-            "--public-net",
-            &net,
-        ];
+        let args = ["start", "--listen=127.0.0.1:0", "--registry-port=0", &driver, "--public-net", &net];
         self.ok(&[&args[..], more].concat())
     }
 
@@ -110,29 +99,22 @@ impl Api {
 
     async fn send(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> (u16, Value) {
         let client = reqwest::Client::new();
-        let mut request = client
-            .request(method, format!("{}{path}", self.url))
-            .bearer_auth(&self.token);
+        let mut request = client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(&body);
         }
         let answer = request.send().await.unwrap();
-        (
-            answer.status().as_u16(),
-            answer.json().await.unwrap_or(Value::Null),
-        )
+        (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
     }
 
     /// Creates droplets and waits until they are active; returns their ids and public addresses.
     pub(crate) async fn create(&self, names: &[&str], user_data: &str) -> Vec<(u64, Ipv4Addr)> {
-        self.create_from(json!({"names": names, "user_data": user_data}))
-            .await
+        self.create_from(json!({"names": names, "user_data": user_data})).await
     }
 
     /// The same in a VPC.
     pub(crate) async fn create_in(&self, vpc: &str, names: &[&str], user_data: &str) -> Vec<(u64, Ipv4Addr)> {
-        self.create_from(json!({"names": names, "user_data": user_data, "vpc_uuid": vpc}))
-            .await
+        self.create_from(json!({"names": names, "user_data": user_data, "vpc_uuid": vpc})).await
     }
 
     async fn create_from(&self, mut body: Value) -> Vec<(u64, Ipv4Addr)> {
@@ -157,10 +139,7 @@ impl Api {
         let until = Instant::now() + Duration::from_mins(1);
         loop {
             let (_, answer) = self.get(&format!("/v2/droplets/{id}")).await;
-            let networks = answer["droplet"]["networks"]["v4"]
-                .as_array()
-                .cloned()
-                .unwrap_or_default();
+            let networks = answer["droplet"]["networks"]["v4"].as_array().cloned().unwrap_or_default();
             let public = networks.iter().find(|network| network["type"] == "public");
             if let Some(network) = public.filter(|_| answer["droplet"]["status"] == "active") {
                 return network["ip_address"].as_str().unwrap().parse().unwrap();
@@ -172,9 +151,7 @@ impl Api {
 
     /// Does a droplet action and waits for its end.
     pub(crate) async fn act(&self, id: u64, kind: &str) {
-        let begun = self
-            .post(&format!("/v2/droplets/{id}/actions"), json!({"type": kind}))
-            .await;
+        let begun = self.post(&format!("/v2/droplets/{id}/actions"), json!({"type": kind})).await;
         let action = begun["action"]["id"].as_u64().unwrap();
         let until = Instant::now() + Duration::from_mins(4);
         loop {

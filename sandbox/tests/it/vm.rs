@@ -69,10 +69,7 @@ runcmd:
 ";
 
 fn can_boot() -> bool {
-    let qemu = Command::new("qemu-system-x86_64")
-        .arg("--version")
-        .output()
-        .is_ok();
+    let qemu = Command::new("qemu-system-x86_64").arg("--version").output().is_ok();
     let low_ports = std::net::TcpListener::bind("127.0.15.1:80").is_ok();
     if !qemu || !low_ports {
         println!("skipped: needs qemu-system-x86_64 (script/setup-sandbox installs it) and root");
@@ -89,11 +86,7 @@ async fn ssh_answers(address: Ipv4Addr) -> bool {
         stream.shutdown().await.ok();
         Some(start == *b"SSH-")
     };
-    timeout(Duration::from_secs(5), banner)
-        .await
-        .ok()
-        .flatten()
-        .unwrap_or(false)
+    timeout(Duration::from_secs(5), banner).await.ok().flatten().unwrap_or(false)
 }
 
 async fn until_ssh(address: Ipv4Addr) {
@@ -106,10 +99,7 @@ async fn until_ssh(address: Ipv4Addr) {
 
 /// What the probe of a droplet tells, if it answers.
 async fn probe(address: Ipv4Addr, path: &str) -> Option<Value> {
-    let client = reqwest::Client::builder()
-        .timeout(Duration::from_secs(30))
-        .build()
-        .unwrap();
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
     let answer = client.get(format!("http://{address}{path}")).send().await.ok()?;
     answer.json().await.ok()
 }
@@ -124,43 +114,25 @@ async fn until_up(address: Ipv4Addr, before: Option<&Value>) -> Value {
         {
             return told;
         }
-        assert!(
-            Instant::now() < until,
-            "the droplet at {address} does not come up"
-        );
+        assert!(Instant::now() < until, "the droplet at {address} does not come up");
         sleep(Duration::from_millis(500)).await;
     }
 }
 
 async fn keep(address: Ipv4Addr, text: &'static str) {
-    let answer = reqwest::Client::new()
-        .post(format!("http://{address}/"))
-        .body(text)
-        .send()
-        .await
-        .unwrap();
+    let answer = reqwest::Client::new().post(format!("http://{address}/")).body(text).send().await.unwrap();
     assert_eq!(answer.json::<Value>().await.unwrap(), "kept");
 }
 
 fn machine(sandbox: &Sandbox, id: u64) -> Value {
     let status = sandbox.status();
     let droplets = status["droplets"].as_array().unwrap();
-    droplets
-        .iter()
-        .find(|droplet| droplet["droplet_id"] == id)
-        .cloned()
-        .unwrap_or(Value::Null)
+    droplets.iter().find(|droplet| droplet["droplet_id"] == id).cloned().unwrap_or(Value::Null)
 }
 
 fn kill_daemon(sandbox: &Sandbox) {
     let pid = sandbox.status()["pid"].to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-9", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
     while Path::new("/proc").join(&pid).join("exe").exists() {
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -219,19 +191,13 @@ async fn the_life_of_a_droplet() {
     let second = until_up(address, Some(&first["boot"])).await;
     watch.lap("up again after the reboot");
     assert_eq!(second["kept"], "through a reboot");
-    assert_eq!(
-        second["first_boots"], "once",
-        "cloud-init knows that it is the same droplet"
-    );
+    assert_eq!(second["first_boots"], "once", "cloud-init knows that it is the same droplet");
     assert_eq!(machine(&sandbox, id)["pid"], pid);
 
     keep(address, "through a power loss").await;
     api.act(id, "power_off").await;
     assert_eq!(machine(&sandbox, id)["machine"], "off");
-    assert_eq!(
-        api.get(&format!("/v2/droplets/{id}")).await.1["droplet"]["status"],
-        "off"
-    );
+    assert_eq!(api.get(&format!("/v2/droplets/{id}")).await.1["droplet"]["status"], "off");
     api.act(id, "power_on").await;
     watch.lap("powered off and on");
     let third = until_up(address, Some(&second["boot"])).await;
@@ -244,20 +210,14 @@ async fn the_life_of_a_droplet() {
     assert_eq!(machine(&sandbox, id)["machine"], "off");
     sandbox.start(&[]);
     let api = sandbox.api();
-    assert_eq!(
-        api.get(&format!("/v2/droplets/{id}")).await.1["droplet"]["status"],
-        "active"
-    );
+    assert_eq!(api.get(&format!("/v2/droplets/{id}")).await.1["droplet"]["status"], "active");
     until_ssh(address).await;
     watch.lap("sandbox started, droplet answers");
 
     let pid = machine(&sandbox, id)["pid"].to_string();
     api.delete(&format!("/v2/droplets/{id}")).await;
     gone(&api, &sandbox, id).await;
-    assert!(
-        !Path::new("/proc").join(&pid).join("exe").exists(),
-        "QEMU still runs"
-    );
+    assert!(!Path::new("/proc").join(&pid).join("exe").exists(), "QEMU still runs");
     watch.lap("deleted");
 }
 
@@ -278,12 +238,8 @@ async fn droplets_of_a_vpc_reach_each_other() {
     let sandbox = Sandbox::new("qemu");
     sandbox.start(&[]);
     let api = sandbox.api();
-    let vpc = api
-        .post(
-            "/v2/vpcs",
-            json!({"name": "net", "region": "fra1", "ip_range": "10.77.0.0/20"}),
-        )
-        .await;
+    let vpc =
+        api.post("/v2/vpcs", json!({"name": "net", "region": "fra1", "ip_range": "10.77.0.0/20"})).await;
     let vpc = vpc["vpc"]["id"].as_str().unwrap().to_owned();
     let begun = Instant::now();
     let droplets = api.create_in(&vpc, &["a", "b"], USER_DATA).await;
@@ -303,9 +259,7 @@ async fn droplets_of_a_vpc_reach_each_other() {
     };
     let (_, first) = droplets[0];
     for _daemon in 0..2 {
-        let neighbour = probe(first, &format!("/neighbour/{}", private(&told[1])))
-            .await
-            .unwrap();
+        let neighbour = probe(first, &format!("/neighbour/{}", private(&told[1]))).await.unwrap();
         assert_eq!(neighbour["hostname"], "b");
         kill_daemon(&sandbox);
         sandbox.start(&[]);

@@ -1,6 +1,8 @@
 //! DigitalOcean's own OpenAPI document as a judge: of the sandbox's answers and of the controller's requests. The document
 //! is not part of the project: the environment names it, and tests that need it say `skipped: ...` without it.
 
+mod judge;
+mod request;
 mod schema;
 
 use std::{
@@ -12,7 +14,7 @@ use std::{
 };
 
 use jsonschema::Validator;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The environment variable that names the document.
 pub const VARIABLE: &str = "TIDEGATE_OPENAPI";
@@ -192,73 +194,6 @@ impl OpenApi {
         Ok(())
     }
 
-    /// Judges a request; `query` is as in the URL, without its question mark.
-    ///
-    /// # Errors
-    /// When the operation is unknown, a parameter is unknown, missing or of the wrong kind, or the body is wrong.
-    pub fn check_request(
-        &self,
-        method: &str,
-        path: &str,
-        query: &str,
-        body: Option<&Value>,
-    ) -> Result<(), Violation> {
-        let (operation, in_path) = self.find(method, path)?;
-        let fail = |problem: String| violation(method, path, problem);
-        let in_query: BTreeMap<String, String> =
-            url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        for (place, given) in [("path", &in_path), ("query", &in_query)] {
-            self.check_parameters(operation, place, given).map_err(fail)?;
-        }
-        let content =
-            operation.definition.get("requestBody").map(|body| schema::resolve(&self.components, body));
-        let schema =
-            content.as_ref().and_then(|content| content.pointer("/content/application~1json/schema"));
-        match (schema, body) {
-            (_, None) if method == "GET" => Ok(()),
-            (None, None) => Ok(()),
-            (None, Some(body)) => Err(fail(format!("it takes no body, but here is one: {body}"))),
-            (Some(_), None) => Err(fail("it lacks its body".to_owned())),
-            (Some(schema), Some(body)) => self.judge(&schema::translate(schema.clone()), body).map_err(fail),
-        }
-    }
-
-    fn check_parameters(
-        &self,
-        operation: &Operation,
-        place: &str,
-        given: &BTreeMap<String, String>,
-    ) -> Result<(), String> {
-        let known: Vec<(&str, &Value)> = operation
-            .parameters
-            .iter()
-            .filter(|parameter| parameter.get("in").and_then(Value::as_str) == Some(place))
-            .filter_map(|parameter| Some((parameter.get("name")?.as_str()?, parameter)))
-            .collect();
-        for name in given.keys() {
-            if !known.iter().any(|(known, _)| known == name) {
-                return Err(format!("{place} parameter {name:?} is not in the document"));
-            }
-        }
-        for (name, parameter) in known {
-            let required = parameter.get("required").and_then(Value::as_bool) == Some(true);
-            let Some(text) = given.get(name) else {
-                if required {
-                    return Err(format!("{place} parameter {name:?} is missing"));
-                }
-                continue;
-            };
-            let schema = schema::translate(parameter.get("schema").cloned().unwrap_or_else(|| json!({})));
-            // In a URL everything is a text: it may be right as one or as what it looks like.
-            let as_json = serde_json::from_str(text).unwrap_or(Value::Null);
-            if let Err(problem) = self.judge(&schema, &Value::String(text.clone())) {
-                self.judge(&schema, &as_json)
-                    .map_err(|_| format!("{place} parameter {name:?}: {problem}"))?;
-            }
-        }
-        Ok(())
-    }
-
     fn find(&self, method: &str, path: &str) -> Result<(&Operation, BTreeMap<String, String>), Violation> {
         let candidates =
             self.operations.iter().filter(|operation| operation.method.eq_ignore_ascii_case(method));
@@ -278,30 +213,6 @@ impl OpenApi {
         let resolved = schema::resolve(&self.components, response);
         Some(schema::translate(resolved))
     }
-
-    fn validator(&self, schema: &Value) -> Result<Arc<Validator>, String> {
-        let mut ready = self.validators.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(validator) = ready.get(&schema.to_string()) {
-            return Ok(Arc::clone(validator));
-        }
-        let whole = json!({"allOf": [schema], "components": self.components});
-        let validator = jsonschema::draft4::options()
-            .should_validate_formats(true)
-            .build(&whole)
-            .map_err(|error| format!("the document's schema cannot be used: {error}"))?;
-        let validator = Arc::new(validator);
-        ready.insert(schema.to_string(), Arc::clone(&validator));
-        Ok(validator)
-    }
-
-    fn judge(&self, schema: &Value, instance: &Value) -> Result<(), String> {
-        let validator = self.validator(schema)?;
-        let problems: Vec<String> = validator
-            .iter_errors(instance)
-            .map(|error| format!("{}: {error}", error.instance_path()))
-            .collect();
-        if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
-    }
 }
 
 fn violation(method: &str, path: &str, problem: String) -> Violation {
@@ -313,70 +224,5 @@ fn no_such_status(method: &str, path: &str, status: u16) -> Violation {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn document() -> OpenApi {
-        OpenApi::new(&json!({
-            "paths": {
-                "/v2/things/{id}": {
-                    "get": {
-                        "parameters": [{"in": "path", "name": "id", "required": true, "schema": {"type": "integer"}},
-                                       {"in": "query", "name": "page", "schema": {"type": "integer", "minimum": 1}}],
-                        "responses": {"200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/thing"}}}},
-                                      "default": {"$ref": "#/components/responses/error"}}
-                    }
-                },
-                "/v2/things/special": {"get": {"responses": {"204": {}}}},
-                "/v2/things": {"post": {
-                    "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/thing"}}}},
-                    "responses": {"201": {}}
-                }}
-            },
-            "components": {
-                "schemas": {"thing": {"type": "object", "required": ["name"], "properties": {
-                    "name": {"type": "string", "nullable": true}, "at": {"type": "string", "format": "date-time"}}}},
-                "responses": {"error": {"content": {"application/json": {"schema": {"type": "object", "required": ["id"]}}}}}
-            }
-        }))
-    }
-
-    #[test]
-    fn bodies_are_judged_nulls_and_formats_included() {
-        let api = document();
-        let check = |body: Value| api.check_response("GET", "/v2/things/7", 200, Some(&body));
-        check(json!({"name": "x"})).unwrap();
-        check(json!({"name": null, "at": "2026-11-21T12:00:00Z"})).unwrap();
-        check(json!({})).unwrap_err();
-        check(json!({"name": 1})).unwrap_err();
-        check(json!({"name": "x", "at": "yesterday"})).unwrap_err();
-        assert_eq!(api.judged(), 1);
-    }
-
-    #[test]
-    fn errors_are_judged_by_the_default_and_unlisted_successes_are_wrong() {
-        let api = document();
-        api.check_response("GET", "/v2/things/7", 422, Some(&json!({"id": "x"}))).unwrap();
-        api.check_response("GET", "/v2/things/7", 422, Some(&json!({}))).unwrap_err();
-        api.check_response("GET", "/v2/things/7", 202, Some(&json!({"name": "x"}))).unwrap_err();
-    }
-
-    #[test]
-    fn a_literal_segment_wins() {
-        assert_eq!(document().template("GET", "/v2/things/special").unwrap(), "/v2/things/special");
-        document().check_response("GET", "/v2/things/special", 204, None).unwrap();
-    }
-
-    #[test]
-    fn requests_are_judged_with_their_parameters() {
-        let api = document();
-        api.check_request("GET", "/v2/things/7", "page=2", None).unwrap();
-        api.check_request("GET", "/v2/things/seven", "", None).unwrap_err();
-        api.check_request("GET", "/v2/things/7", "page=0", None).unwrap_err();
-        api.check_request("GET", "/v2/things/7", "colour=red", None).unwrap_err();
-        api.check_request("POST", "/v2/things", "", Some(&json!({"name": "x"}))).unwrap();
-        api.check_request("POST", "/v2/things", "", Some(&json!({"name": 7}))).unwrap_err();
-        api.check_request("POST", "/v2/things", "", None).unwrap_err();
-        api.check_request("GET", "/v2/other", "", None).unwrap_err();
-    }
-}
+#[path = "openapi_tests.rs"]
+mod tests;

@@ -1,6 +1,7 @@
 //! The sandbox's own paths, for tests and for the program that runs it; they take a full token.
 //!
-//! - `GET|PUT /sandbox/settings`: lags and limits ([`Settings`]); what a PUT leaves out takes its default.
+//! - `GET|PUT|PATCH /sandbox/settings`: lags and limits ([`Settings`]); what a PUT leaves out takes its default, what a PATCH
+//!   leaves out stays.
 //! - `GET|POST|DELETE /sandbox/faults`, `DELETE /sandbox/faults/{id}`: faults on demand ([`Rule`]).
 //! - `GET|DELETE /sandbox/requests?after=&limit=`: the last requests below `/v2`.
 //! - `POST /sandbox/tokens` with a `grant`: one more token; the answer is the only place that shows it.
@@ -15,7 +16,7 @@ use axum::{
 use http::StatusCode;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::droplets::id;
 use crate::{
@@ -34,7 +35,7 @@ const REQUESTS: usize = 500;
 
 pub(super) fn routes() -> Router<Arc<Site>> {
     Router::new()
-        .route("/sandbox/settings", get(settings).put(change_settings))
+        .route("/sandbox/settings", get(settings).put(replace_settings).patch(amend_settings))
         .route("/sandbox/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/sandbox/faults/{fault}", delete(remove_fault))
         .route("/sandbox/requests", get(requests).delete(clear_requests))
@@ -51,7 +52,7 @@ async fn settings(State(site): State<Arc<Site>>) -> Answer {
     Ok(answer(StatusCode::OK, json!(site.account.state().settings)))
 }
 
-async fn change_settings(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
+async fn replace_settings(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
     let settings: Settings = ask.body()?;
     let shown = json!(settings);
     let change = site.account.change(move |state, _env| {
@@ -60,6 +61,30 @@ async fn change_settings(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
     });
     change.await?;
     Ok(answer(StatusCode::OK, shown))
+}
+
+async fn amend_settings(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
+    let amendment: Value = ask.body()?;
+    let change = site.account.change(move |state, _env| {
+        let mut settings = json!(state.settings);
+        merge(&mut settings, amendment);
+        state.settings = serde_json::from_value(settings)
+            .map_err(|error| Refusal::Unprocessable(format!("The request is invalid: {error}")))?;
+        Ok(json!(state.settings))
+    });
+    Ok(answer(StatusCode::OK, change.await?))
+}
+
+/// Puts the values of one object into another, objects inside included.
+fn merge(into: &mut Value, from: Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from,
+    }
 }
 
 async fn faults(State(site): State<Arc<Site>>) -> Answer {

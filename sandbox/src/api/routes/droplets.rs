@@ -64,17 +64,12 @@ async fn create(State(site): State<Arc<Site>>, ask: Ask) -> Answer {
     let request: CreateRequest = ask.body()?;
     ask.needs(&scopes_for(&request))?;
     let (mishap, is_batch) = (ask.mishap(), request.names.is_some());
-    let (made, state, now) = site
-        .account
-        .change(move |state, env| {
-            let made = droplets::create(state, env, request, mishap)?;
-            Ok((made, state.clone(), env.now))
-        })
-        .await?;
+    let made = site.account.change(move |state, env| droplets::create(state, env, request, mishap)).await?;
+    let (state, now) = (site.account.state(), site.account.now());
     let links: Vec<Value> = made.iter().map(|(_, action)| show::action_link(action, ask.origin())).collect();
     let mut shown: Vec<Value> = made.iter().map(|(droplet, _)| show::droplet(&state, droplet, now)).collect();
     for droplet in &mut shown {
-        // Whatever becomes of it: at this moment it is being made.
+        // Whatever becomes of it, and however fast: at this moment it is being made.
         if let Some(locked) = droplet.get_mut("locked") {
             *locked = Value::Bool(true);
         }

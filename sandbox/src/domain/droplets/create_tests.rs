@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::domain::fixture::{self, with_env, with_env_at};
+use crate::{
+    account::state::ActionStatus,
+    domain::fixture::{self, with_env},
+};
 
 fn request(name: &str) -> CreateRequest {
     CreateRequest {
@@ -116,35 +119,6 @@ fn regions_may_be_shortened_shouted_or_left_out() {
 }
 
 #[test]
-fn a_new_droplet_hides_and_a_deleted_one_lingers() {
-    let mut state = fixture::state();
-    let start = fixture::now();
-    let id = make(&mut state, request("a")).unwrap()[0].0.machine.droplet_id;
-    let lags = state.settings.lags.clone();
-    assert!(find(&state, id, start).is_err());
-    assert!(find(&state, id, start + lags.create_not_found).is_ok());
-    assert_eq!(listed(&state, start + lags.create_not_found).count(), 0);
-    let seen = start + lags.create_not_listed;
-    assert_eq!(listed(&state, seen).count(), 1);
-
-    let busy = with_env_at(seen, |env| delete(&mut state, env, id)).unwrap_err();
-    assert_eq!(busy.to_string(), "Droplet already has a pending event.");
-    let create = actions::pending(&state, id).unwrap().id;
-    actions::finish(&mut state, create, None, seen);
-    with_env_at(seen, |env| delete(&mut state, env, id)).unwrap();
-    assert!(find(&state, id, seen).is_ok());
-    assert!(find(&state, id, seen + lags.delete_visible).is_err());
-    assert_eq!(alive(&state).count(), 0);
-
-    let destroy = actions::pending(&state, id).unwrap().id;
-    purge(&mut state, seen + lags.member);
-    assert_eq!(state.droplets.len(), 1, "its machine is not gone yet");
-    actions::finish(&mut state, destroy, None, seen);
-    purge(&mut state, seen + lags.member);
-    assert!(state.droplets.is_empty());
-}
-
-#[test]
 fn user_data_that_is_not_ascii_is_accepted_and_the_droplet_lost() {
     let mut state = fixture::state();
     let made = make(&mut state, CreateRequest { user_data: Some("# für".into()), ..request("a") }).unwrap();
@@ -159,15 +133,4 @@ fn a_vpc_of_another_region_is_refused() {
     let elsewhere = vpcs::default_of(&state, "nyc1").unwrap().id.clone();
     let refused = make(&mut state, CreateRequest { vpc_uuid: Some(elsewhere), ..request("a") }).unwrap_err();
     assert_eq!(refused.to_string(), "Droplet and VPC must be in the same region");
-}
-
-#[test]
-fn deleting_by_tag_takes_those_and_no_others() {
-    let mut state = fixture::state();
-    let tagged = fixture::droplet(&mut state, "a", &["Blue"]);
-    let other = fixture::droplet(&mut state, "b", &[]);
-    assert!(matches!(with_env(|env| delete_tagged(&mut state, env, "red")), Err(Refusal::NotFound)));
-    with_env(|env| delete_tagged(&mut state, env, "blue")).unwrap();
-    assert!(state.droplets[&tagged].deleted_at.is_some());
-    assert!(state.droplets[&other].deleted_at.is_none());
 }
