@@ -2,8 +2,13 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::let_underscore_must_use,
+    clippy::disallowed_methods,
     missing_docs,
     reason = "a test that cannot go on fails, and nobody links against it"
 )]
 
 mod house;
+mod vm;

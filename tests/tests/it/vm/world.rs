@@ -74,7 +74,7 @@ impl World {
     }
 
     pub fn say(&self, text: &str) {
-        eprintln!("[{:>7}] {text}", jiff_free_clock());
+        eprintln!("[{:>7}] {text}", since_the_start());
     }
 
     fn command(&self, program: Program) -> Command {
@@ -227,7 +227,7 @@ pub fn http(address: &str, method: &str, host: &str, path: &str, body: &str) -> 
     Ok((status, body))
 }
 
-fn jiff_free_clock() -> String {
+fn since_the_start() -> String {
     use std::sync::OnceLock;
     static BEGUN: OnceLock<Instant> = OnceLock::new();
     format!("{:.1} s", BEGUN.get_or_init(Instant::now).elapsed().as_secs_f64())
