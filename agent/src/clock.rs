@@ -3,7 +3,10 @@
 //! Owns the only place that reads the system's clock. Must not know what the time is used for. Waiting is tokio's
 //! (`tokio::time`), which tests pause; this is for times that are written down.
 
-use std::{fmt::Debug, sync::Mutex};
+use std::{
+    fmt::Debug,
+    sync::{Arc, Mutex},
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,6 +14,11 @@ use jiff::{SignedDuration, Timestamp};
 pub trait Clock: Debug + Send + Sync {
     /// Now, in UTC.
     fn now(&self) -> Timestamp;
+}
+
+/// The same clock as the contract's TLS wants it.
+pub fn for_tls(clock: Arc<dyn Clock>) -> Arc<dyn tidegate_proto::clock::Clock> {
+    Arc::new(move || clock.now())
 }
 
 /// The machine's clock.

@@ -12,19 +12,23 @@
 use std::{
     net::{Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use serde::Deserialize;
+use tidegate_proto::{
+    identity::TrustDomain,
+    names::{EnvironmentName, FleetName},
+    tls::Limits,
+};
 
 /// The settings in `agent.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The fleet that this droplet belongs to.
-    pub fleet: String,
+    pub fleet: FleetName,
     /// The environment within the fleet.
-    pub environment: String,
+    pub environment: EnvironmentName,
     /// Where the agent listens; an IPv6 wildcard takes IPv4 too.
     #[serde(default = "default_listen")]
     pub listen: SocketAddr,
@@ -59,15 +63,15 @@ impl Default for DockerConfig {
 pub struct DropletConfig {
     /// The file that holds the machine's serial number, which on a droplet is its id.
     pub dmi_serial: PathBuf,
-    /// Answers with the droplet's id where the serial number does not.
-    pub metadata_url: String,
+    /// `host:port` of the metadata service, which answers `/metadata/v1/id` with the droplet's id.
+    pub metadata: String,
 }
 
 impl Default for DropletConfig {
     fn default() -> Self {
         Self {
             dmi_serial: PathBuf::from("/sys/class/dmi/id/product_serial"),
-            metadata_url: "http://169.254.169.254/metadata/v1/id".to_owned(),
+            metadata: "169.254.169.254:80".to_owned(),
         }
     }
 }
@@ -80,30 +84,27 @@ pub struct LimitsConfig {
     pub connections: usize,
     /// TLS handshakes under way at a time.
     pub handshakes: usize,
-    /// TLS handshakes begun per second.
-    pub handshakes_per_second: u32,
-    /// Seconds that one handshake may take.
-    pub handshake_timeout_secs: u64,
+    /// TLS handshakes under way at a time from one address.
+    pub handshakes_per_address: usize,
     /// Calls at a time on one connection.
     pub streams_per_connection: u32,
 }
 
 impl LimitsConfig {
-    /// How long one handshake may take.
-    pub fn handshake_timeout(&self) -> Duration {
-        Duration::from_secs(self.handshake_timeout_secs)
+    /// What concerns connections.
+    pub fn connections(&self) -> Limits {
+        Limits {
+            handshakes: self.handshakes,
+            handshakes_per_address: self.handshakes_per_address,
+            connections: self.connections,
+        }
     }
 }
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self {
-            connections: 256,
-            handshakes: 32,
-            handshakes_per_second: 50,
-            handshake_timeout_secs: 5,
-            streams_per_connection: 64,
-        }
+        let Limits { handshakes, handshakes_per_address, connections } = Limits::default();
+        Self { connections, handshakes, handshakes_per_address, streams_per_connection: 64 }
     }
 }
 
@@ -125,19 +126,6 @@ pub enum ConfigError {
         /// Line, column and reason.
         source: Box<toml::de::Error>,
     },
-    /// A name cannot be one.
-    #[error(
-        "{}: `{key}` is {value:?}: names are a lower-case letter, then up to 30 lower-case letters, digits or hyphens",
-        path.display()
-    )]
-    Name {
-        /// The file.
-        path: PathBuf,
-        /// Which key.
-        key: &'static str,
-        /// What it says.
-        value: String,
-    },
 }
 
 impl Config {
@@ -154,22 +142,14 @@ impl Config {
     /// # Errors
     /// When it has an unknown key or a wrong value.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text)
-            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })?;
-        for (key, value) in [("fleet", &config.fleet), ("environment", &config.environment)] {
-            if !is_name(value) {
-                return Err(ConfigError::Name { path: path.to_owned(), key, value: value.clone() });
-            }
-        }
-        Ok(config)
+        toml::from_str(text)
+            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })
     }
-}
 
-/// `[a-z][a-z0-9-]{0,30}`
-fn is_name(text: &str) -> bool {
-    text.len() <= 31
-        && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    /// Fleet and environment.
+    pub fn domain(&self) -> TrustDomain {
+        TrustDomain { fleet: self.fleet.clone(), environment: self.environment.clone() }
+    }
 }
 
 #[cfg(test)]
@@ -200,7 +180,7 @@ mod tests {
         assert!(matches!(parse("fleet = 'a'\n"), Err(ConfigError::Parse { .. })));
         for name in ["", "Shop", "1shop", "a b", "a/b", "abcdefghijabcdefghijabcdefghijab"] {
             let text = format!("fleet = {name:?}\nenvironment = 'b'\n");
-            assert!(matches!(parse(&text), Err(ConfigError::Name { key: "fleet", .. })), "{name}");
+            assert!(parse(&text).is_err(), "{name}");
         }
     }
 }

@@ -1,2 +1,23 @@
-//! Entry point.
-fn main() {}
+//! Entry point of `tidegate-agent`.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use tidegate_agent::cli;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    let mut out = io::stdout().lock();
+    let outcome = cli::run(arguments, &mut out).and_then(|()| Ok(out.flush()?));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where even this cannot be written, the exit code is all there is to say it.
+            writeln!(io::stderr(), "error: {error:#}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}

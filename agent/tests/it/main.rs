@@ -8,3 +8,5 @@
 )]
 
 mod docker;
+mod enrolment;
+mod support;

@@ -10,7 +10,7 @@ use tidegate_agent::exec::{
 use tidegate_tests::docker::Docker;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
-use super::support;
+use super::containers;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -87,7 +87,7 @@ fn ended(out: &str, err: &str, code: u8) -> Ended {
 #[tokio::test]
 async fn commands_run_as_their_callers_expect() {
     let docker = Docker::start().await.unwrap();
-    support::service(&docker, "shop", "web", 1, "exec sleep 1000").await;
+    containers::service(&docker, "shop", "web", 1, "exec sleep 1000").await;
 
     output_and_exit_codes(&docker).await;
     standard_input(&docker).await;
@@ -183,8 +183,8 @@ async fn what_is_not_there_is_said(docker: &Docker) {
     let no_service = start(docker, "worker", shell("true"));
     let error = no_service.task.await.unwrap().unwrap_err();
     assert!(matches!(error, ContainerExecError::Target(TargetError::NoService { .. })), "{error:?}");
-    support::service(docker, "shop", "job", 1, "exit 0").await;
-    support::ended(docker, "shop-job-1").await;
+    containers::service(docker, "shop", "job", 1, "exit 0").await;
+    containers::ended(docker, "shop-job-1").await;
     let error = start(docker, "job", shell("true")).task.await.unwrap().unwrap_err();
     assert!(matches!(error, ContainerExecError::Target(TargetError::NotRunning { .. })), "{error:?}");
 }

@@ -11,7 +11,7 @@ use tidegate_agent::{
 use tidegate_tests::docker::Docker;
 use tokio::time::timeout;
 
-use super::support;
+use super::containers;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -46,11 +46,11 @@ async fn logs_are_merged_bounded_and_followed() {
     let streams = DockerStreams::new(docker.client().clone(), docker.socket());
     let logs = Logs::new(docker.client().clone(), streams, Arc::new(SystemClock));
     let script = "for i in 1 2 3 4; do echo $0$i; sleep 0.2; done; echo bad >&2; printf unfinished";
-    support::service(&docker, "shop", "web", 1, &script.replace("$0", "web")).await;
-    support::service(&docker, "shop", "job", 1, "head -c 100000 /dev/zero | tr '\\0' x; echo; echo after")
+    containers::service(&docker, "shop", "web", 1, &script.replace("$0", "web")).await;
+    containers::service(&docker, "shop", "job", 1, "head -c 100000 /dev/zero | tr '\\0' x; echo; echo after")
         .await;
-    support::ended(&docker, "shop-web-1").await;
-    support::ended(&docker, "shop-job-1").await;
+    containers::ended(&docker, "shop-web-1").await;
+    containers::ended(&docker, "shop-job-1").await;
 
     everything_by_time(&logs).await;
     bounds(&logs).await;
@@ -100,8 +100,8 @@ async fn following(docker: &Docker, logs: &Logs) {
     let only_web =
         LogQuery { services: vec!["web".to_owned()], follow: Follow::Yes, tail: Some(0), ..query() };
     let mut lines = logs.read(only_web).await.unwrap();
-    support::service(docker, "shop", "web", 2, "echo from the new one; exec sleep 1000").await;
+    containers::service(docker, "shop", "web", 2, "echo from the new one; exec sleep 1000").await;
     assert_eq!(next(&mut lines).await, "shop-web-2 from the new one");
-    support::restart(docker, "shop-web-2").await;
+    containers::restart(docker, "shop-web-2").await;
     assert_eq!(next(&mut lines).await, "shop-web-2 from the new one");
 }

@@ -1,6 +1,6 @@
 //! Against a real Docker daemon.
 
+mod containers;
 mod exec;
 mod logs;
 mod release;
-mod support;

@@ -1,0 +1,125 @@
+//! The agent's service: each RPC in a few lines.
+//!
+//! Owns which module answers which RPC. Must not do anything else.
+
+use std::sync::Arc;
+
+use tidegate_proto::v1::{
+    AuditEntry, AuditLogRequest, DeployRequest, ExecRequest, ExecResponse, InfoRequest, InfoResponse,
+    InstallRevocationListRequest, InstallRevocationListResponse, LogEntry, LogsRequest, PlanDeployResponse,
+    ReleaseEvent, RemoveAppRequest, RemoveAppResponse, RenewRequest, RenewResponse, StatusRequest,
+    StatusResponse, WatchReleaseRequest, agent_server::Agent,
+};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{Context, audit, caller::Caller, errors, exec, info, logs, renewal, stream::Answers};
+
+/// `tidegate.v1.Agent`.
+#[derive(Debug, Clone)]
+pub struct AgentService {
+    context: Arc<Context>,
+}
+
+impl AgentService {
+    /// Serves with this.
+    pub fn new(context: Arc<Context>) -> Self {
+        Self { context }
+    }
+
+    /// For RPCs about one app: whether the caller has it.
+    fn check_app<T>(&self, request: &Request<T>, rpc: &str, app: &str) -> Result<(), Status> {
+        let app = app.parse().map_err(|error| errors::bad_field("app", &error))?;
+        let caller = Caller::from_request(request)?;
+        caller.may(self.context.trust.domain(), rpc, Some(&app)).map_err(|denied| errors::denied(&denied))
+    }
+}
+
+#[tonic::async_trait]
+impl Agent for AgentService {
+    async fn info(&self, _: Request<InfoRequest>) -> Result<Response<InfoResponse>, Status> {
+        info::info(&self.context).await.map(Response::new)
+    }
+
+    async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
+        Err(errors::not_there_yet("Status"))
+    }
+
+    async fn plan_deploy(&self, _: Request<DeployRequest>) -> Result<Response<PlanDeployResponse>, Status> {
+        Err(errors::not_there_yet("PlanDeploy"))
+    }
+
+    type DeployStream = Answers<ReleaseEvent>;
+    async fn deploy(&self, _: Request<DeployRequest>) -> Result<Response<Self::DeployStream>, Status> {
+        Err(errors::not_there_yet("Deploy"))
+    }
+
+    type WatchReleaseStream = Answers<ReleaseEvent>;
+    async fn watch_release(
+        &self,
+        _: Request<WatchReleaseRequest>,
+    ) -> Result<Response<Self::WatchReleaseStream>, Status> {
+        Err(errors::not_there_yet("WatchRelease"))
+    }
+
+    type LogsStream = Answers<LogEntry>;
+    async fn logs(&self, request: Request<LogsRequest>) -> Result<Response<Self::LogsStream>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/Logs", &request.get_ref().app)?;
+        logs::read(&self.context, request.into_inner()).await.map(Response::new)
+    }
+
+    type ExecContainerStream = Answers<ExecResponse>;
+    async fn exec_container(
+        &self,
+        request: Request<Streaming<ExecRequest>>,
+    ) -> Result<Response<Self::ExecContainerStream>, Status> {
+        exec::in_container(self.context.clone(), request).await.map(Response::new)
+    }
+
+    type RunStream = Answers<ExecResponse>;
+    async fn run(&self, _: Request<Streaming<ExecRequest>>) -> Result<Response<Self::RunStream>, Status> {
+        Err(errors::not_there_yet("Run"))
+    }
+
+    type ExecHostStream = Answers<ExecResponse>;
+    async fn exec_host(
+        &self,
+        request: Request<Streaming<ExecRequest>>,
+    ) -> Result<Response<Self::ExecHostStream>, Status> {
+        exec::on_host(self.context.clone(), request).await.map(Response::new)
+    }
+
+    async fn remove_app(&self, _: Request<RemoveAppRequest>) -> Result<Response<RemoveAppResponse>, Status> {
+        Err(errors::not_there_yet("RemoveApp"))
+    }
+
+    type AuditLogStream = Answers<AuditEntry>;
+    async fn audit_log(
+        &self,
+        request: Request<AuditLogRequest>,
+    ) -> Result<Response<Self::AuditLogStream>, Status> {
+        Ok(Response::new(audit::read(self.context.audit.clone(), request.get_ref())))
+    }
+
+    type RenewStream = Answers<RenewResponse>;
+    async fn renew(
+        &self,
+        request: Request<Streaming<RenewRequest>>,
+    ) -> Result<Response<Self::RenewStream>, Status> {
+        let actor = Caller::from_request(&request)?.actor();
+        Ok(Response::new(renewal::renew(self.context.trust.clone(), actor, request.into_inner())))
+    }
+
+    async fn install_revocation_list(
+        &self,
+        request: Request<InstallRevocationListRequest>,
+    ) -> Result<Response<InstallRevocationListResponse>, Status> {
+        let caller = Caller::from_request(&request)?;
+        let number = self
+            .context
+            .trust
+            .install_revocations(&request.get_ref().crl, caller.issuer(), &caller.actor())
+            .await
+            .map_err(|error| errors::change(&error))?;
+        Ok(Response::new(InstallRevocationListResponse { number }))
+    }
+}

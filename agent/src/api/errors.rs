@@ -1,0 +1,309 @@
+//! Errors of the domain as gRPC statuses: code, reason, what, cause, and what to do.
+//!
+//! Owns the choice of codes: one exhaustive match per error type. Must not hide a cause, nor tell a secret.
+
+use std::{error::Error, time::Duration};
+
+use tidegate_proto::{limits::MAX_CHUNK_BYTES, roles::Denied, status::RichError, tls::PeerRefused};
+use tonic::{Code, Status};
+
+use super::DockerAway;
+use crate::{
+    audit::AuditError,
+    exec::{
+        CommandError,
+        container::{ContainerExecError, TargetError},
+        host::HostExecError,
+    },
+    host::HostError,
+    logs::LogsError,
+    trust::{ChangeError, EnrolmentError},
+};
+
+/// The reason in a status, for the audit log.
+pub(super) fn reason(status: &Status) -> String {
+    RichError::from_status(status).reason
+}
+
+/// A rich error whose cause is the error's own chain below its first line.
+fn rich(code: Code, reason: &str, error: &(dyn Error + 'static)) -> RichError {
+    let plain = RichError::new(code, reason, error.to_string());
+    match error.source() {
+        Some(source) => plain.caused_by(source),
+        None => plain,
+    }
+}
+
+fn disk(code: Code, reason: &str, error: &(dyn Error + 'static)) -> RichError {
+    rich(code, reason, error)
+        .hint("look at the droplet's disk: `tidegate exec --host -- df -h`, then at the agent's journal")
+}
+
+// --- the door
+
+pub(super) fn no_caller() -> Status {
+    RichError::new(Code::Internal, "NO_CALLER", "the agent does not know who calls")
+        .because("the request did not come through the authorisation layer")
+        .hint("this is a mistake in the agent: please report it")
+        .into()
+}
+
+pub(super) fn peer_refused(refused: &PeerRefused) -> Status {
+    match refused {
+        PeerRefused::Changed => {
+            rich(Code::Unavailable, "CONNECTION_OUTDATED", refused).hint("connect again").into()
+        }
+        PeerRefused::Certificate(_) => rich(Code::Unauthenticated, "CERTIFICATE_REFUSED", refused)
+            .hint("ask an admin of the fleet for a new certificate")
+            .into(),
+    }
+}
+
+pub(super) fn unknown_rpc(rpc: &str) -> Status {
+    let rpc: String = rpc.chars().take(200).collect();
+    RichError::new(Code::Unimplemented, "UNKNOWN_RPC", format!("this agent does not know {rpc}"))
+        .hint("the controller may be newer than the agent: update the agent")
+        .into()
+}
+
+pub(super) fn not_enrolled() -> Status {
+    RichError::new(Code::FailedPrecondition, "NOT_ENROLLED", "this droplet is not enrolled")
+        .because("until it is, the agent serves the enrolment alone")
+        .hint("run `tidegate up`")
+        .into()
+}
+
+pub(super) fn already_enrolled() -> Status {
+    RichError::new(Code::FailedPrecondition, "ALREADY_ENROLLED", "this droplet is enrolled already")
+        .hint("a droplet enrols once; to start over, delete it and run `tidegate up`")
+        .into()
+}
+
+pub(super) fn enrolment_needs_tls() -> Status {
+    RichError::new(Code::FailedPrecondition, "NO_TLS", "enrolment works over TLS only")
+        .because("its proofs cover the TLS session")
+        .into()
+}
+
+pub(super) fn denied(denied: &Denied) -> Status {
+    let (code, reason) = match denied {
+        Denied::UnknownRpc { .. } => (Code::Unimplemented, "UNKNOWN_RPC"),
+        Denied::Agent { .. } => (Code::PermissionDenied, "AGENT_CERTIFICATE"),
+        Denied::OtherDomain { .. } => (Code::PermissionDenied, "OTHER_ENVIRONMENT"),
+        Denied::NotGranted { .. } => (Code::PermissionDenied, "NOT_GRANTED"),
+    };
+    RichError::new(code, reason, denied.to_string()).into()
+}
+
+pub(super) fn deadline(deadline: Duration) -> Status {
+    let what = format!("the agent did not finish within {} s", deadline.as_secs());
+    RichError::new(Code::DeadlineExceeded, "DEADLINE", what)
+        .hint("the droplet may be under heavy load: `tidegate status` tells more")
+        .into()
+}
+
+pub(super) fn not_there_yet(rpc: &str) -> Status {
+    RichError::new(Code::Unimplemented, "NOT_THERE_YET", format!("this agent cannot {rpc} yet"))
+        .hint("update the agent")
+        .into()
+}
+
+// --- messages
+
+pub(super) fn bad_field(field: &'static str, error: &(dyn Error + 'static)) -> Status {
+    RichError::new(Code::InvalidArgument, "BAD_FIELD", format!("the request's {field} is refused"))
+        .at(field)
+        .caused_by(error)
+        .into()
+}
+
+pub(super) fn out_of_order(expected: &str) -> Status {
+    RichError::new(Code::InvalidArgument, "OUT_OF_ORDER", format!("the stream should go on with {expected}"))
+        .because("another message came, or none")
+        .into()
+}
+
+pub(super) fn chunk_too_long() -> Status {
+    let what = format!("a piece of standard input may have at most {MAX_CHUNK_BYTES} bytes");
+    RichError::new(Code::InvalidArgument, "CHUNK", what).at("stdin").hint("send smaller pieces").into()
+}
+
+pub(super) fn no_signal(number: i32) -> Status {
+    RichError::new(Code::InvalidArgument, "SIGNAL", format!("there is no signal {number}"))
+        .at("signal")
+        .hint("Linux has the signals 1 to 64")
+        .into()
+}
+
+// --- the domain
+
+pub(super) fn docker_away(error: &DockerAway) -> Status {
+    rich(Code::Unavailable, "DOCKER_AWAY", error)
+        .hint("on the droplet: `systemctl status docker`; the agent connects again by itself")
+        .into()
+}
+
+pub(super) fn audit(error: &AuditError) -> Status {
+    match error {
+        AuditError::Database { .. } => disk(Code::Unavailable, "AUDIT_LOG", error).into(),
+        AuditError::Chain(_) => rich(Code::DataLoss, "AUDIT_CHAIN", error)
+            .hint("somebody with root on the droplet changed the log, or its disk is damaged")
+            .into(),
+    }
+}
+
+pub(super) fn host(error: &HostError) -> Status {
+    match error {
+        HostError::Disk { .. } | HostError::System(_) | HostError::Timeout => {
+            disk(Code::Unavailable, "HOST", error).into()
+        }
+    }
+}
+
+pub(super) fn enrolment(error: &EnrolmentError) -> Status {
+    let again = "run `tidegate up` again";
+    match error {
+        EnrolmentError::AlreadyEnrolled => return already_enrolled(),
+        EnrolmentError::NoToken(_) => rich(Code::FailedPrecondition, "NO_TOKEN", error)
+            .hint("a droplet that never enrolled is replaced by `tidegate up`"),
+        EnrolmentError::TokenFile(_) => rich(Code::FailedPrecondition, "TOKEN_FILE", error),
+        EnrolmentError::Token(_) => rich(Code::FailedPrecondition, "TOKEN_EXPIRED", error).hint(again),
+        EnrolmentError::TokenUsed => rich(Code::FailedPrecondition, "TOKEN_USED", error)
+            .hint("a token counts once: write a new one, or make a new droplet"),
+        EnrolmentError::NoDroplet => rich(Code::Unavailable, "NO_DROPLET_ID", error).hint(again),
+        EnrolmentError::Request(_) => rich(Code::Internal, "REQUEST", error),
+        EnrolmentError::NotBegun => rich(Code::FailedPrecondition, "NOT_BEGUN", error).hint("begin again"),
+        EnrolmentError::Proof(_) => rich(Code::PermissionDenied, "PROOF", error).hint(
+            "nothing was changed; if this happens again, somebody may stand between controller and droplet",
+        ),
+        EnrolmentError::Certificate(_) => rich(Code::InvalidArgument, "CERTIFICATE", error),
+        EnrolmentError::OtherIdentity { .. } => rich(Code::InvalidArgument, "OTHER_IDENTITY", error),
+        EnrolmentError::OtherKey => rich(Code::InvalidArgument, "OTHER_KEY", error),
+        EnrolmentError::Id(_) => rich(Code::InvalidArgument, "ENROLMENT_ID", error),
+        EnrolmentError::Tls(_) => rich(Code::InvalidArgument, "CREDENTIALS", error),
+        EnrolmentError::Pki(_) => disk(Code::Unavailable, "STORAGE", error),
+        EnrolmentError::Audit(_) => disk(Code::Unavailable, "AUDIT_LOG", error),
+    }
+    .into()
+}
+
+pub(super) fn change(error: &ChangeError) -> Status {
+    match error {
+        ChangeError::NotEnrolled => return not_enrolled(),
+        ChangeError::Key(_) => rich(Code::Internal, "KEY", error),
+        ChangeError::Request(_) => rich(Code::Internal, "REQUEST", error),
+        ChangeError::Own(_) => rich(Code::Internal, "OWN_CERTIFICATE", error),
+        ChangeError::Certificate(_) => rich(Code::InvalidArgument, "CERTIFICATE", error),
+        ChangeError::OtherAgent => rich(Code::InvalidArgument, "OTHER_AGENT", error),
+        ChangeError::Shorter { .. } => rich(Code::FailedPrecondition, "SHORTER", error),
+        ChangeError::Revocation(_) => rich(Code::FailedPrecondition, "REVOCATION_LIST", error)
+            .hint("bring the newest list of the environment"),
+        ChangeError::Tls(_) => rich(Code::InvalidArgument, "CREDENTIALS", error),
+        ChangeError::Pki(_) => disk(Code::Unavailable, "STORAGE", error),
+        ChangeError::Audit(_) => disk(Code::Unavailable, "AUDIT_LOG", error),
+    }
+    .into()
+}
+
+pub(super) fn command(error: &CommandError) -> Status {
+    let place = match error {
+        CommandError::Empty | CommandError::Nul(_) | CommandError::TooLong { .. } => "command",
+        CommandError::VariableName(_) => "environment",
+        CommandError::User(_) => "user",
+        CommandError::WorkingDirectory(_) => "working_directory",
+    };
+    rich(Code::InvalidArgument, "COMMAND", error).at(place).into()
+}
+
+fn target(error: &TargetError) -> RichError {
+    let status = "`tidegate status` shows what runs";
+    match error {
+        TargetError::Docker { .. } => rich(Code::Unavailable, "DOCKER", error),
+        TargetError::NoApp { .. } => {
+            rich(Code::NotFound, "NO_APP", error).hint("deploy it first: `tidegate deploy`")
+        }
+        TargetError::NoService { .. } => rich(Code::NotFound, "NO_SERVICE", error).hint(status),
+        TargetError::NoIndex { .. } => rich(Code::NotFound, "NO_CONTAINER", error).hint(status),
+        TargetError::NotRunning { service, .. } => {
+            rich(Code::FailedPrecondition, "NOT_RUNNING", error).hint(format!(
+                "`tidegate logs {service}` tells why it stopped; `tidegate run` starts a container of its own"
+            ))
+        }
+    }
+}
+
+pub(super) fn container_exec(error: &ContainerExecError) -> Status {
+    match error {
+        ContainerExecError::Target(source) => target(source),
+        ContainerExecError::Docker { .. } | ContainerExecError::Start(_) => {
+            rich(Code::Unavailable, "DOCKER", error)
+        }
+        ContainerExecError::Timeout { .. } => {
+            rich(Code::DeadlineExceeded, "DOCKER_SLOW", error).hint("the droplet may be under heavy load")
+        }
+        ContainerExecError::Lost => rich(Code::Aborted, "COMMAND_LOST", error)
+            .hint("Docker may have been restarted: look whether the command did its work"),
+    }
+    .into()
+}
+
+pub(super) fn host_exec(error: &HostExecError) -> Status {
+    match error {
+        HostExecError::NoUser(_) | HostExecError::Group(_) => {
+            rich(Code::InvalidArgument, "USER", error).at("user")
+        }
+        HostExecError::Stdio { .. } => {
+            rich(Code::ResourceExhausted, "STDIO", error).hint("too many commands may be running at once")
+        }
+        HostExecError::Variables(_) => disk(Code::Unavailable, "STORAGE", error),
+        HostExecError::Systemd(_) => rich(Code::Unavailable, "SYSTEMD", error)
+            .hint("on the droplet: `systemctl status dbus`, `journalctl -u tidegate-agent`"),
+    }
+    .into()
+}
+
+pub(super) fn logs(error: &LogsError) -> Status {
+    match error {
+        LogsError::Docker { .. } => rich(Code::Unavailable, "DOCKER", error),
+        LogsError::NoApp { .. } => {
+            rich(Code::NotFound, "NO_APP", error).hint("deploy it first: `tidegate deploy`")
+        }
+        LogsError::NoService { .. } => {
+            rich(Code::NotFound, "NO_SERVICE", error).hint("`tidegate status` shows what runs")
+        }
+        LogsError::Stream { .. } => rich(Code::FailedPrecondition, "LOG_UNREADABLE", error)
+            .hint("the service's logging driver may not keep lines: `json-file` and `local` do"),
+        LogsError::Broken { .. } => {
+            rich(Code::Unavailable, "LOG_BROKEN", error).hint("ask again with --since")
+        }
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_tells_what_why_and_what_to_do() {
+        let error = LogsError::NoService {
+            app: "shop".to_owned(),
+            service: "wbe".to_owned(),
+            services: vec!["web".to_owned()],
+        };
+        let told = RichError::from_status(&logs(&error));
+        assert_eq!(told.code, Code::NotFound);
+        assert_eq!(told.reason, "NO_SERVICE");
+        assert_eq!(told.what, "app shop has no service wbe on this droplet; it has web");
+        assert!(told.hint.contains("tidegate status"));
+    }
+
+    #[test]
+    fn the_cause_is_the_chain_below() {
+        let error =
+            EnrolmentError::NoToken(std::io::Error::other("no such file: /etc/tidegate/enrolment.json"));
+        let told = RichError::from_status(&enrolment(&error));
+        assert_eq!(told.cause, "no such file: /etc/tidegate/enrolment.json");
+        assert!(!told.what.contains("no such file"), "{}", told.what);
+    }
+}

@@ -1,0 +1,57 @@
+//! The command line: the service itself, and commands for root on the droplet that ask the service over its unix socket.
+//!
+//! Owns the arguments. Must not do anything of the agent's work.
+
+mod audit;
+mod info;
+mod local;
+mod serve;
+mod status;
+
+use std::{io::Write, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+/// The agent on a droplet: drives Compose apps through the Docker API.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate-agent", version, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve: systemd starts this.
+    Serve(serve::ServeArguments),
+    /// Apps, their releases and containers.
+    Status(status::StatusArguments),
+    /// What this machine is, and who the agent is.
+    Info(info::InfoArguments),
+    /// The audit log: who did what, when.
+    Audit(audit::AuditArguments),
+}
+
+/// Where the running agent is reached.
+#[derive(Debug, Args)]
+struct Local {
+    /// The running agent's unix socket.
+    #[arg(long, default_value = "/run/tidegate/agent.sock")]
+    socket: PathBuf,
+    /// One JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does what was asked, and writes what there is to say to `out`.
+///
+/// # Errors
+/// When it could not be done.
+pub fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Result<()> {
+    match arguments.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Status(arguments) => local::block_on(status::run(&arguments, out)),
+        Command::Info(arguments) => local::block_on(info::run(&arguments, out)),
+        Command::Audit(arguments) => local::block_on(audit::run(&arguments, out)),
+    }
+}

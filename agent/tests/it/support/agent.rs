@@ -1,0 +1,113 @@
+//! An agent in this process.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use tempfile::TempDir;
+use tidegate_agent::{
+    clock::ManualClock,
+    config::{Config, DropletConfig},
+    serve::{self, Paths, ServeError},
+};
+use tidegate_proto::{enrolment::EnrolmentFile, grants::Role};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use super::{
+    fleet::{Attempt, DROPLET, Fleet, NOW, in_an_hour},
+    metadata::Metadata,
+};
+
+/// Where an agent lives; it can be started there again and again.
+pub struct Droplet {
+    pub directory: TempDir,
+    pub metadata: Metadata,
+    pub clock: Arc<ManualClock>,
+    fleet: String,
+    docker: String,
+}
+
+/// An agent that runs.
+pub struct Agent {
+    pub address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Droplet {
+    /// A droplet as cloud-init leaves it, with a token that holds for an hour.
+    pub async fn new(fleet: &Fleet) -> Self {
+        let directory = TempDir::new().unwrap();
+        let droplet = Self {
+            metadata: Metadata::start(DROPLET).await,
+            clock: Arc::new(ManualClock::new(NOW)),
+            fleet: fleet.domain.fleet.to_string(),
+            docker: "/nonexistent/docker.sock".to_owned(),
+            directory,
+        };
+        fs_err::create_dir(droplet.path("etc")).unwrap();
+        fs_err::write(droplet.path("etc/ca.pem"), fleet.ca_pem()).unwrap();
+        fs_err::write(droplet.path("serial"), DROPLET.to_string()).unwrap();
+        droplet.write_token(&fleet.token_file(in_an_hour()));
+        droplet
+    }
+
+    pub fn with_docker(self, socket: &Path) -> Self {
+        Self { docker: socket.display().to_string(), ..self }
+    }
+
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub fn socket(&self) -> std::path::PathBuf {
+        self.path("run/agent.sock")
+    }
+
+    pub fn write_token(&self, file: &EnrolmentFile) {
+        fs_err::write(self.path("etc/enrolment.json"), file.to_json().unwrap().expose_secret()).unwrap();
+    }
+
+    pub fn set_time(&self, at: Timestamp) {
+        use tidegate_agent::clock::Clock;
+
+        self.clock.advance(self.clock.now().duration_until(at));
+    }
+
+    pub async fn try_start(&self) -> Result<Agent, ServeError> {
+        let text = format!(
+            "fleet = {:?}\nenvironment = 'production'\nlisten = '127.0.0.1:0'\n[docker]\nsocket = {:?}\n",
+            self.fleet, self.docker
+        );
+        let mut config = Config::parse(&text, Path::new("agent.toml")).unwrap();
+        config.droplet =
+            DropletConfig { dmi_serial: self.path("serial"), metadata: self.metadata.address.clone() };
+        let paths =
+            Paths { configuration: self.path("etc"), state: self.path("state"), runtime: self.path("run") };
+        let running = serve::start(config, paths, self.clock.clone()).await?;
+        let address = running.address;
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(running.until(async move {
+            stopped.await.ok();
+        }));
+        Ok(Agent { address, stop, task })
+    }
+
+    pub async fn start(&self) -> Agent {
+        self.try_start().await.unwrap()
+    }
+
+    /// Starts and enrols.
+    pub async fn enrolled(&self, fleet: &Fleet) -> Agent {
+        let agent = self.start().await;
+        Attempt::connect(fleet, agent.address, &fleet.user(Role::Admin)).await.enrol().await.unwrap();
+        agent
+    }
+}
+
+impl Agent {
+    pub async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.task.await.unwrap().unwrap();
+    }
+}
