@@ -143,6 +143,3 @@ fn credentials(identity: &Identity) -> ServerCredentials {
         revoked: identity.revoked.clone(),
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -86,7 +86,7 @@ fn standard_streams(theirs: &Theirs) -> Vec<Property<'_>> {
             ];
             match stdin {
                 Some(stdin) => {
-                    streams.push(("StandardInputFileDescriptor", Variant::from(Fd::from(stdin.as_fd()))))
+                    streams.push(("StandardInputFileDescriptor", Variant::from(Fd::from(stdin.as_fd()))));
                 }
                 None => streams.push(("StandardInput", Variant::from("null"))),
             }
