@@ -30,7 +30,7 @@ use crate::compat::Compatibility;
 use crate::error::{ErrorClass, LoadErrors, Warning};
 use crate::files::FileTable;
 use crate::model::{Decoder, Field, Project, Service};
-use crate::node::{Map, Position};
+use crate::node::{Map, Node, Position};
 use crate::problem::{Problem, Stage, none_of, placed};
 use crate::referenced::References;
 use crate::source::FileSource;
@@ -100,6 +100,7 @@ fn stages(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<(Project, Ref
         return Err(Problem::new(ErrorClass::Yaml, Position::nowhere(), message).into());
     }
     tree.shift_remove("name");
+    bounded(&tree)?;
     normalize::project(&mut tree, &setting.name, &setting.environment);
     let mut project = decode(&tree, options.compatibility)?;
     project.name = setting.name;
@@ -115,6 +116,22 @@ fn stages(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<(Project, Ref
     drop_unused(&mut project);
     let references = references(reader, &project);
     Ok((project, references))
+}
+
+/// The most services of a project; each is a few kilobytes once it is decoded.
+const MAX_SERVICES: usize = 10_000;
+
+fn bounded(tree: &Map) -> Stage<()> {
+    let services = tree.get("services");
+    match services.and_then(Node::as_map).map(Map::len) {
+        Some(count) if count > MAX_SERVICES => {
+            let message =
+                format!("{count} services are more than the {MAX_SERVICES} that a project may have");
+            let at = services.map_or_else(Position::nowhere, |node| node.key);
+            Err(Problem::new(ErrorClass::Schema, at, message).path("services").into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn decode(tree: &Map, compat: Compatibility) -> Stage<Project> {

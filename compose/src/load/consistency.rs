@@ -12,10 +12,16 @@ use crate::node::{Map, Node, Position};
 use crate::order;
 use crate::problem::Problem;
 
+/// The most problems that are collected.
+const MAX_PROBLEMS: usize = 100;
+
 /// Checks a project; `tree` is what it was decoded from and knows the places.
 pub(super) fn check(project: &Project, tree: &Map) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (name, service) in &project.services {
+        if problems.len() >= MAX_PROBLEMS {
+            break;
+        }
         let mut check = Check { project, service, name, tree, problems: &mut problems };
         check.source();
         check.build();

@@ -82,15 +82,24 @@ fn references_in_references_and_long_lines() {
 #[test]
 fn long_chains_of_services() {
     let mut text = String::from("services:\n  s0: {image: x}\n");
-    for number in 1..20_000 {
+    for number in 1..9_999 {
         writeln!(text, "  s{number}: {{extends: s{}}}", number - 1).unwrap();
     }
     quick(&text);
     let mut text = String::from("services:\n");
-    for number in 0..20_000 {
+    for number in 0..9_999 {
         writeln!(text, "  s{number}: {{image: x, depends_on: [s{}]}}", number + 1).unwrap();
     }
     assert!(!refused(&text).is_empty());
+}
+
+#[test]
+fn a_hundred_thousand_services() {
+    let mut text = String::from("services:\n");
+    for number in 0..100_000 {
+        writeln!(text, "  s{number}: {{}}").unwrap();
+    }
+    assert!(refused(&text).contains("services"));
 }
 
 #[test]
@@ -147,4 +156,73 @@ fn a_thousand_services() {
     println!("1000 services read, normalised and hashed in {took:?}");
     assert_eq!(hashes, 1001 * 64);
     assert!(took < LIMIT);
+}
+
+/// Pieces of Compose files, to be put together without sense.
+const PIECES: &[&str] = &[
+    "services",
+    "networks",
+    "volumes",
+    "a",
+    "b",
+    "image",
+    "build",
+    "ports",
+    "environment",
+    "extends",
+    "include",
+    "depends_on",
+    "deploy",
+    "x-a",
+    "name",
+    ": ",
+    ":\n",
+    "\n",
+    "\n  ",
+    "\n    ",
+    "- ",
+    "[",
+    "]",
+    "{",
+    "}",
+    ", ",
+    "\"",
+    "'",
+    "&x ",
+    "*x",
+    "<<: ",
+    "!reset ",
+    "!override ",
+    "---\n",
+    "$",
+    "${",
+    "${A:-",
+    "}",
+    "80",
+    "80-90:80",
+    "1.5",
+    "true",
+    "null",
+    "|\n",
+    ">\n",
+    "#",
+    "é",
+    "\t",
+    "./a:/b",
+    "file",
+    "service",
+    "~",
+];
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2000))]
+    #[test]
+    fn nonsense_is_answered(pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..40)) {
+        let text = pieces.concat();
+        for text in [text.clone(), format!("services:\n  a:\n    image: x\n    {text}"), format!("services: {{a: {{image: x}}}}\n{text}")] {
+            if let Err(errors) = load_text(&text) {
+                proptest::prop_assert!(!errors.errors.is_empty());
+            }
+        }
+    }
 }
