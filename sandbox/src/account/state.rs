@@ -306,3 +306,7 @@ pub enum ActionStatus {
     /// Failed.
     Errored,
 }
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;
