@@ -101,12 +101,18 @@ fn stages(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<(Project, Ref
     }
     tree.shift_remove("name");
     bounded(&tree)?;
-    normalize::project(&mut tree, &setting.name, &setting.environment);
+    let get = defaults::from_map(&setting.environment);
+    let used = &reader.used;
+    normalize::project(&mut tree, &setting.name, &|name| {
+        used.borrow_mut().insert(name.to_owned());
+        get(name)
+    });
     let mut project = decode(&tree, options.compatibility)?;
     project.name = setting.name;
     project.working_directory = setting.project_directory;
     project.compose_files = setting.compose_files;
     project.environment_files = setting.given_env_files;
+    drop(get);
     project.environment = setting.environment;
     project.profiles = setting.profiles;
     select_profiles(&mut project);

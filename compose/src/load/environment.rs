@@ -121,6 +121,7 @@ impl Resolver<'_, '_> {
         let then = if old { self.variables } else { second };
         let lookup = Two { first: Variables::new(first, &used), second: then };
         let read = self.reader.env_file(path, format, (&lookup, values));
+        self.reader.tell_unset(lookup.first.unset.into_inner());
         self.reader.used.borrow_mut().extend(used.into_inner());
         read
     }
@@ -138,6 +139,7 @@ impl Resolver<'_, '_> {
             let before = labels.clone();
             let lookup = Variables::new(&before, &used);
             self.reader.env_file(path, EnvFormat::Quoted, (&lookup, &mut labels))?;
+            self.reader.tell_unset(lookup.unset.into_inner());
         }
         labels.extend(std::mem::take(&mut service.labels));
         service.labels = labels;

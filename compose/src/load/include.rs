@@ -112,6 +112,7 @@ fn environment(
         let lookup = Variables::new(&scope.environment, &used);
         reader.sources.insert(path.clone());
         reader.env_file(&path, EnvFormat::Quoted, (&lookup, &mut values))?;
+        reader.tell_unset(lookup.unset.into_inner());
     }
     reader.used.borrow_mut().extend(used.into_inner());
     values.extend(scope.environment.iter().map(|(name, value)| (name.clone(), value.clone())));

@@ -1,12 +1,13 @@
 //! The last step on the tree: implied networks, dependencies and names, defaults of builds, bare variables.
 
-use std::collections::BTreeMap;
-
 use crate::names::{clean_path, resource_name};
 use crate::node::{Map, Node, Position, Value};
 
+/// Gives the value of a variable.
+pub(super) type Get<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// Normalises a whole project.
-pub(super) fn project(root: &mut Map, name: &str, environment: &BTreeMap<String, String>) {
+pub(super) fn project(root: &mut Map, name: &str, environment: Get<'_>) {
     networks(root);
     for (_, service) in services(root) {
         let at = service.at;
@@ -54,7 +55,7 @@ fn networks(root: &mut Map) {
     }
 }
 
-fn service(map: &mut Map, at: Position, environment: &BTreeMap<String, String>) {
+fn service(map: &mut Map, at: Position, environment: Get<'_>) {
     if let Some(policy) = map.get_mut("pull_policy")
         && policy.as_str() == Some("if_not_present")
     {
@@ -89,7 +90,7 @@ fn list_mut(node: &mut Node) -> Option<&mut Vec<Node>> {
     if let Value::List(items) = &mut node.value { Some(items) } else { None }
 }
 
-fn build(node: &mut Node, environment: &BTreeMap<String, String>) {
+fn build(node: &mut Node, environment: Get<'_>) {
     let at = node.at;
     let Some(map) = node.as_map_mut() else { return };
     if map.get("context").is_none_or(Node::is_null) {
@@ -112,14 +113,14 @@ enum Bare {
 }
 
 /// Gives bare names their value from the environment.
-fn resolve(node: &mut Node, environment: &BTreeMap<String, String>, bare: Bare) {
+fn resolve(node: &mut Node, environment: Get<'_>, bare: Bare) {
     match &mut node.value {
         Value::List(items) => items.retain_mut(|item| {
             let Some(name) = item.as_str() else { return false };
             if name.contains('=') {
                 return true;
             }
-            match environment.get(name) {
+            match environment(name) {
                 Some(value) => {
                     item.value = Value::Str(format!("{name}={value}"));
                     true
@@ -131,9 +132,9 @@ fn resolve(node: &mut Node, environment: &BTreeMap<String, String>, bare: Bare) 
             if !item.is_null() {
                 return true;
             }
-            match environment.get(name) {
+            match environment(name) {
                 Some(value) => {
-                    item.value = Value::Str(value.clone());
+                    item.value = Value::Str(value);
                     true
                 }
                 None => bare == Bare::Kept,

@@ -237,10 +237,8 @@ impl<'a> Reader<'a> {
         };
         walk.walk(root, &mut Vec::new());
         let Interpolation { problems, old_booleans, .. } = walk;
-        for (name, at) in variables.unset.into_inner() {
-            let message = format!("The {name:?} variable is not set. Defaulting to a blank string.");
-            self.warnings.push(self.table.warning(at, message));
-        }
+        let unset = variables.unset.into_inner();
+        self.tell_unset(unset);
         for (text, at) in old_booleans {
             let meant = if crate::model::boolean(&text) == Some(true) { "true" } else { "false" };
             let message = format!("{text:?} for boolean is not supported by YAML 1.2, please use `{meant}`");
@@ -248,6 +246,14 @@ impl<'a> Reader<'a> {
         }
         self.used = used;
         none_of(problems)
+    }
+
+    /// Warns of variables that were filled in as empty.
+    pub fn tell_unset(&mut self, unset: Vec<(String, Position)>) {
+        for (name, at) in unset {
+            let message = format!("The {name:?} variable is not set. Defaulting to a blank string.");
+            self.warnings.push(self.table.warning(at, message));
+        }
     }
 
     /// The directory of a file as seen from `base`, relative.

@@ -120,6 +120,7 @@ impl Env<'_, '_, '_> {
         for path in paths {
             let lookup = Variables::new(environment, &used);
             self.reader.env_file(&path, EnvFormat::Quoted, (&lookup, &mut values))?;
+            self.reader.tell_unset(lookup.unset.into_inner());
         }
         for (name, value) in values {
             environment.entry(name).or_insert(value);

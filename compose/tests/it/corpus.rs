@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tidegate_compose::{
-    Compatibility, LoadOptions, Loaded, OsFiles, Project, Service, hash, labels, load, names,
+    Compatibility, LoadOptions, Loaded, OsFiles, Project, Service, Warning, hash, labels, load, names,
 };
 
 /// Cases that are known to differ, with the reason; exact in both directions.
@@ -117,12 +117,28 @@ impl Case<'_> {
             .collect();
         let expected: Vec<&str> = hashes.lines().filter(|line| !line.is_empty()).collect();
         if found == expected {
-            return if prefix.is_empty() { self.compare_labels(loaded) } else { None };
+            let more = || self.compare_warnings(loaded).or_else(|| self.compare_labels(loaded));
+            return if prefix.is_empty() { more() } else { None };
         }
         let json: Vec<String> =
             loaded.project.services.values().map(|s| hash::service_json(s, compat)).collect();
         let json = json.join("\n");
         Some(format!("{prefix}hashes: {found:?} instead of {expected:?}\n{json}"))
+    }
+
+    fn compare_warnings(&self, loaded: &Loaded) -> Option<String> {
+        // Ours has its place beside it; theirs names the file in this one.
+        let text = |warning: &Warning| match &warning.place {
+            Some(place) if warning.message.contains("`version`") => {
+                format!("{}: {}", place.file, warning.message)
+            }
+            _ => warning.message.clone(),
+        };
+        let ours: BTreeSet<String> = loaded.warnings.iter().map(text).collect();
+        let theirs = self.entry["result"][self.version.key]["warnings"].as_array();
+        let theirs: BTreeSet<String> =
+            theirs.into_iter().flatten().map(|text| text.as_str().unwrap().to_owned()).collect();
+        (ours != theirs).then(|| format!("warnings {ours:?} instead of {theirs:?}"))
     }
 
     /// Labels of containers, networks and volumes as `up` wrote them, config-hash included.
@@ -235,6 +251,7 @@ fn every_recorded_case() {
     let index = fs_err::read_to_string(folder.join("index.json")).unwrap();
     let index: Value = serde_json::from_str(&index).unwrap();
     let mut table: BTreeMap<(String, &str), (u32, u32)> = BTreeMap::new();
+    let mut features: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
     let mut failures: BTreeMap<String, String> = BTreeMap::new();
     for entry in index["cases"].as_array().unwrap() {
         let name = entry["name"].as_str().unwrap();
@@ -243,8 +260,15 @@ fn every_recorded_case() {
             let source = name.split('-').next().unwrap().to_owned();
             let row = table.entry((source, version.key)).or_default();
             row.1 += 1;
-            match case.difference() {
-                None => row.0 += 1,
+            let difference = case.difference();
+            let passed = u32::from(difference.is_none());
+            for feature in entry["features"].as_array().into_iter().flatten() {
+                let row = features.entry(feature.as_str().unwrap()).or_default();
+                *row = (row.0 + passed, row.1 + 1);
+            }
+            row.0 += passed;
+            match difference {
+                None => {}
                 Some(difference) => {
                     failures.insert(format!("{name} {}", version.key), difference);
                 }
@@ -254,6 +278,9 @@ fn every_recorded_case() {
     for ((source, version), (passed, total)) in &table {
         println!("{source:8} {version:7} {passed:4}/{total}");
     }
+    let features: Vec<String> =
+        features.iter().map(|(feature, (passed, total))| format!("{feature} {passed}/{total}")).collect();
+    println!("by feature, both versions: {}", features.join(", "));
     let known: BTreeSet<String> = KNOWN_GAPS.iter().map(|(name, _)| (*name).to_owned()).collect();
     let failed: BTreeSet<String> = failures.keys().cloned().collect();
     for name in failed.difference(&known) {

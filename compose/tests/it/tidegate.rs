@@ -111,7 +111,7 @@ secrets:
         ("/p/compose.yaml", text),
         ("/p/.env", "TAG=2\nUNUSED=1\nTOKEN=t\n"),
         ("/p/a.env", "X=$IN_FILE\n"),
-        ("/p/base.yaml", "services: {base: {image: b, hostname: $HOST_NAME}}"),
+        ("/p/base.yaml", "services: {base: {image: b, hostname: $HOST_NAME, environment: {BARE: }}}"),
         ("/p/sub/other.yaml", "services: {o: {image: o, volumes: ['./x:/x']}}"),
     ]
     .into_iter()
@@ -124,7 +124,7 @@ secrets:
     assert_eq!(list(&references.sources), "/p/a.env /p/base.yaml /p/compose.yaml /p/sub/other.yaml");
     assert_eq!(list(&references.mounted), "/p/conf /p/key.pem /p/sub/x");
     assert_eq!(list(&references.outside), "/etc/hosts");
-    assert_eq!(list(&references.variables), "FROM_OUTSIDE HOST_NAME IN_FILE TAG TOKEN");
+    assert_eq!(list(&references.variables), "BARE FROM_OUTSIDE HOST_NAME IN_FILE TAG TOKEN");
 
     // Another machine with just these files and variables means the same.
     let sent: MemoryFiles = references
