@@ -27,7 +27,7 @@ mod yaml;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compat::Compatibility;
-use crate::error::{ErrorClass, LoadErrors, Warning};
+use crate::error::{ErrorClass, LoadErrors, Place, Warning};
 use crate::files::FileTable;
 use crate::model::{Decoder, Field, Project, Service};
 use crate::node::{Map, Node, Position};
@@ -71,6 +71,37 @@ pub struct Loaded {
     pub files: FileTable,
     /// What the sources refer to.
     pub references: References,
+    places: BTreeMap<String, Position>,
+}
+
+impl Loaded {
+    /// Where an attribute is written (`services.web.ports`), or the nearest thing around it that is written somewhere.
+    pub fn place(&self, path: &str) -> Option<Place> {
+        let mut path = path;
+        loop {
+            if let Some(place) = self.places.get(path).and_then(|at| self.files.place(*at)) {
+                return Some(place);
+            }
+            path = path.rsplit_once('.')?.0;
+        }
+    }
+}
+
+/// Where keys stand, by path, down to the parts of a service's attributes.
+fn places(tree: &Map) -> BTreeMap<String, Position> {
+    const DEPTH: usize = 5;
+    let mut found = BTreeMap::new();
+    let mut open: Vec<(String, &Map, usize)> = vec![(String::new(), tree, 1)];
+    while let Some((prefix, map, depth)) = open.pop() {
+        for (key, node) in map {
+            let path = format!("{prefix}{key}");
+            found.insert(path.clone(), node.key);
+            if let Some(map) = node.as_map().filter(|_| depth < DEPTH) {
+                open.push((format!("{path}."), map, depth.saturating_add(1)));
+            }
+        }
+    }
+    found
 }
 
 /// Loads a project.
@@ -80,14 +111,14 @@ pub struct Loaded {
 pub fn load(files: &dyn FileSource, options: &LoadOptions) -> Result<Loaded, LoadErrors> {
     let mut reader = Reader::new(files, options.compatibility, options.home.clone());
     match stages(&mut reader, options) {
-        Ok((project, references)) => {
-            Ok(Loaded { project, warnings: reader.warnings, files: reader.table, references })
+        Ok((project, references, places)) => {
+            Ok(Loaded { project, warnings: reader.warnings, files: reader.table, references, places })
         }
         Err(problems) => Err(placed(problems, &reader.table)),
     }
 }
 
-fn stages(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<(Project, References)> {
+fn stages(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<(Project, References, BTreeMap<String, Position>)> {
     let setting = Setting::find(reader, options)?;
     let scope = Scope {
         working: setting.project_directory.clone(),
@@ -121,7 +152,7 @@ fn stages(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<(Project, Ref
     environment::resolve(reader, &mut project, &tree)?;
     drop_unused(&mut project);
     let references = references(reader, &project);
-    Ok((project, references))
+    Ok((project, references, places(&tree)))
 }
 
 /// The most services of a project; each is a few kilobytes once it is decoded.

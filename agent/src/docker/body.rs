@@ -102,7 +102,7 @@ pub fn container(spec: &ContainerSpec<'_>) -> ContainerCreateBody {
         stdin_once: Some(false),
         env: environment(&service.environment),
         cmd: service.command.0.clone(),
-        healthcheck: service.healthcheck.as_ref().and_then(|check| health(check, spec.api)),
+        healthcheck: service.healthcheck.as_ref().map(|check| health(check, spec.api)),
         image: Some(service.image.clone()),
         working_dir: text(&service.working_dir),
         entrypoint: service.entrypoint.0.clone(),
@@ -158,7 +158,7 @@ fn exposed(spec: &ContainerSpec<'_>) -> Option<Vec<String>> {
     if ports.is_empty() { None } else { Some(ports) }
 }
 
-fn health(check: &HealthCheck, api: (usize, usize)) -> Option<HealthConfig> {
+fn health(check: &HealthCheck, api: (usize, usize)) -> HealthConfig {
     let HealthCheck {
         test,
         timeout,
@@ -170,17 +170,17 @@ fn health(check: &HealthCheck, api: (usize, usize)) -> Option<HealthConfig> {
         extensions: _,
     } = check;
     if *disable {
-        return Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() });
+        return HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() };
     }
     let nanos = |duration: &Option<GoDuration>| duration.map(|d| d.0);
-    Some(HealthConfig {
+    HealthConfig {
         test: if test.0.is_empty() { None } else { Some(test.0.clone()) },
         interval: nanos(interval),
         timeout: nanos(timeout),
         retries: retries.and_then(|n| i64::try_from(n).ok()),
         start_period: nanos(start_period),
         start_interval: nanos(start_interval).filter(|_| api >= (1, 44)),
-    })
+    }
 }
 
 fn whole_seconds(duration: GoDuration) -> i64 {

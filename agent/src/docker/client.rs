@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use super::DockerError;
 
 /// How long an ordinary call may take.
-pub(super) const CALL: Duration = Duration::from_secs(60);
+pub(super) const CALL: Duration = Duration::from_mins(1);
 /// The client's own limit; ours are shorter and name what was tried.
 const CLIENT_TIMEOUT_SECS: u64 = 3600;
 

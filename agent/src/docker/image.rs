@@ -8,9 +8,9 @@ use futures::StreamExt as _;
 use super::{Docker, DockerError, client::within};
 
 /// A registry's answer about a name.
-const RESOLVE: Duration = Duration::from_secs(60);
+const RESOLVE: Duration = Duration::from_mins(1);
 /// A pull that makes no progress for so long is given up.
-const PULL_SILENCE: Duration = Duration::from_secs(120);
+const PULL_SILENCE: Duration = Duration::from_mins(2);
 
 /// An image name taken apart: repository and tag or digest.
 #[derive(Clone, Debug, PartialEq, Eq)]

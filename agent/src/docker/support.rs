@@ -86,7 +86,7 @@ fn service_attributes(service: &Service, check: &mut impl FnMut(&str, bool, &'st
         privileged: _,
         pull_policy,
         read_only: _,
-        restart: _,
+        restart,
         runtime: _,
         scale: _,
         secrets: _,
@@ -174,6 +174,9 @@ fn service_attributes(service: &Service, check: &mut impl FnMut(&str, bool, &'st
     check("post_start", !post_start.is_empty(), REMOVE);
     check("pre_stop", !pre_stop.is_empty(), REMOVE);
     check("pull_policy", pull_policy == "build", "build the image elsewhere and push it");
+    let word = restart.split_once(':').map_or(restart.as_str(), |(word, _)| word);
+    let is_known = matches!(word, "" | "no" | "always" | "unless-stopped" | "on-failure");
+    check("restart", !is_known, "it is one of no, always, unless-stopped, on-failure[:times]");
     for (attribute, value) in [("network_mode", network_mode), ("ipc", ipc), ("pid", pid)] {
         let by_container = value.starts_with("container:");
         check(attribute, by_container, "name a service of this project: `service:name`");

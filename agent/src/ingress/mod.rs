@@ -40,7 +40,7 @@ pub const OWN_SLOT: u8 = 2;
 /// Places for services.
 pub const SERVICE_SLOTS: RangeInclusive<u8> = 10..=250;
 /// How long after a switch Caddy may still send requests to the old address: Go keeps the hosts file for five seconds.
-pub const SWITCH_SEEN_AFTER: std::time::Duration = std::time::Duration::from_millis(6000);
+pub const SWITCH_SEEN_AFTER: std::time::Duration = std::time::Duration::from_secs(6);
 
 /// Name of the network that an app shares with the ingress.
 pub fn network_name(app: &AppName) -> String {

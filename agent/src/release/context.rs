@@ -57,9 +57,11 @@ impl Context {
     /// Adds an event to the release. Events that cannot be stored are dropped: they are for eyes only.
     pub async fn emit(&self, kind: EventKind) {
         match self.store.event(&self.id.app, self.id.release, (kind, self.clock.now())).await {
-            Ok(()) => self.changed.send_modify(|count| *count = count.wrapping_add(1)),
+            Ok(()) => {
+                self.changed.send_modify(|count| *count = count.wrapping_add(1));
+            }
             Err(error) => {
-                tracing::warn!(release = %self.id.label(), %error, "an event of a release was lost")
+                tracing::warn!(release = %self.id.label(), %error, "an event of a release was lost");
             }
         }
     }

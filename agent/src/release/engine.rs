@@ -319,18 +319,26 @@ impl Engine {
         let policy = Policy::load(&self.inner.policy).map_err(|error| {
             EngineError::Refused(vec![Failure::caused_by("the droplet's policy cannot be read", &error)])
         })?;
+        let located = |failures: Vec<Failure>| {
+            EngineError::Refused(failures.into_iter().map(|failure| loaded.locate(failure)).collect())
+        };
         let refused = policy.refusals(&input.app, &loaded.project);
         if !refused.is_empty() {
-            return Err(EngineError::Refused(refused));
+            return Err(located(refused));
         }
-        let world = survey::world(&self.inner, &input.app, &loaded.project).await?;
+        let world = survey::world(&self.inner, &input.app, &loaded.project).await;
+        let world = world.map_err(|error| match error {
+            EngineError::Refused(failures) => located(failures),
+            other => other,
+        })?;
         let wanted = Wanted {
             app: &input.app,
             project: &loaded.project,
             extension: &loaded.extension,
             files: &loaded.files,
+            shared: &policy.shared(&input.app),
         };
-        let mut plan = planner::plan(wanted, &world).map_err(EngineError::Refused)?;
+        let mut plan = planner::plan(wanted, &world).map_err(located)?;
         plan.notes.clone_from(&loaded.notes);
         Ok((loaded, plan))
     }

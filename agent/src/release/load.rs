@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use sha2::{Digest as _, Sha256};
 use tidegate_compose::{
-    LoadError, LoadOptions, MemoryFiles, Project, Service, load,
+    LoadError, LoadOptions, Loaded, MemoryFiles, Project, Service, load,
     names::join_path,
     x_tidegate::{self, Extension},
 };
@@ -23,6 +23,33 @@ pub struct LoadedProject {
     pub files: BTreeMap<String, String>,
     /// What the user should know.
     pub notes: Vec<String>,
+    source: Source,
+}
+
+/// The sources of a project, to show places in them.
+#[derive(Clone, Debug)]
+struct Source {
+    loaded: Box<Loaded>,
+    folder: String,
+}
+
+impl LoadedProject {
+    /// The failure with its attribute's path turned into file, line and column.
+    pub fn locate(&self, failure: Failure) -> Failure {
+        self.source.locate(failure)
+    }
+}
+
+impl Source {
+    fn locate(&self, failure: Failure) -> Failure {
+        match self.loaded.place(&failure.place) {
+            Some(place) => {
+                let file = place.file.replace(&format!("{}/", self.folder), "");
+                failure.at(format!("{file}:{}:{}", place.line, place.column))
+            }
+            None => failure,
+        }
+    }
 }
 
 /// Loads and checks the project as it stands in `folder`, its one place on the droplet.
@@ -52,18 +79,21 @@ pub fn project(input: &DeployInput, folder: &Path) -> Result<LoadedProject, Vec<
         load(&files, &options).map_err(|errors| errors.errors.iter().map(relative).collect::<Vec<_>>())?;
     let extension = x_tidegate::read(&loaded.project, &loaded.files)
         .map_err(|errors| errors.errors.iter().map(relative).collect::<Vec<_>>())?;
-    check_model(input, &loaded.project)?;
-    let digests = loaded
-        .project
-        .services
-        .values()
-        .map(|service| (service.name.clone(), given_files(&loaded.project, service, (input, &folder))));
-    Ok(LoadedProject {
+    let digests = loaded.project.services.values().map(|service| {
+        let digest = given_files(&loaded.project, service, (input, &folder));
+        (service.name.clone(), digest)
+    });
+    let project = LoadedProject {
         files: digests.collect(),
         notes: loaded.warnings.iter().map(|warning| warning.message.clone()).collect(),
         extension,
-        project: loaded.project,
-    })
+        project: loaded.project.clone(),
+        source: Source { loaded: Box::new(loaded), folder },
+    };
+    match check_model(input, &project.project) {
+        Ok(()) => Ok(project),
+        Err(failures) => Err(failures.into_iter().map(|failure| project.locate(failure)).collect()),
+    }
 }
 
 fn check_paths(input: &DeployInput) -> Result<(), Vec<Failure>> {
@@ -153,10 +183,10 @@ fn given_files(project: &Project, service: &Service, (input, folder): (&DeployIn
     let mut files: Vec<_> = input.files.iter().map(|file| (join_path(folder, &file.path), file)).collect();
     files.sort_by(|left, right| left.0.cmp(&right.0));
     for (path, file) in files {
-        let below = |source: &&str| {
-            path == **source || path.strip_prefix(*source).is_some_and(|rest| rest.starts_with('/'))
+        let below = |source: &str| {
+            path == source || path.strip_prefix(source).is_some_and(|rest| rest.starts_with('/'))
         };
-        if sources.iter().any(|source| below(&source)) {
+        if sources.iter().any(|source| below(source)) {
             part(path.as_bytes());
             part(&file.mode.to_be_bytes());
             part(&file.content);

@@ -4,7 +4,7 @@ mod resources;
 mod services;
 mod steps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tidegate_compose::{
     Project,
@@ -32,6 +32,8 @@ pub struct Wanted<'a> {
     pub extension: &'a Extension,
     /// A digest of the files and contents that each service is given, see [`super::FILES_LABEL`].
     pub files: &'a BTreeMap<String, String>,
+    /// Networks and volumes of others that an admin allowed: `network:NAME`, `volume:NAME`.
+    pub shared: &'a BTreeSet<String>,
 }
 
 /// Plans the release.

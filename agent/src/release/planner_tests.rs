@@ -1,1 +1,203 @@
+use std::collections::HashMap;
 
+use tidegate_compose::{LoadOptions, MemoryFiles, hash, labels, load, x_tidegate};
+
+use super::*;
+use crate::{
+    docker::{Container, ContainerState, NetworkFacts, VolumeFacts},
+    ingress::AppRoutes,
+    release::{plan::Step, world::ImageState},
+};
+
+const SHOP: &str = "
+x-tidegate: { migrate: { service: web, command: [migrate], kind: compatible } }
+services:
+  web:
+    image: web:1
+    depends_on: [db]
+    x-tidegate: { ingress: { host: shop.example.com, port: 8000 } }
+  worker: { image: web:1, depends_on: [db, redis], restart: always }
+  db: { image: db:1, volumes: ['data:/data'], restart: always }
+  redis: { image: redis:1, restart: always }
+volumes: { data: {} }
+";
+
+struct Case {
+    app: AppName,
+    project: Project,
+    extension: Extension,
+    files: BTreeMap<String, String>,
+    shared: BTreeSet<String>,
+}
+
+impl Case {
+    fn new(compose: &str) -> Self {
+        let mut files = MemoryFiles::new();
+        files.insert("/apps/shop/compose.yaml", compose);
+        let options = LoadOptions {
+            working_directory: "/apps/shop".into(),
+            project_name: Some("shop".into()),
+            ..LoadOptions::default()
+        };
+        let loaded = load(&files, &options).unwrap();
+        let extension = x_tidegate::read(&loaded.project, &loaded.files).unwrap();
+        let app = AppName::new("shop").unwrap();
+        Self { app, extension, project: loaded.project, files: BTreeMap::new(), shared: BTreeSet::new() }
+    }
+
+    fn plan(&self, world: &World) -> Result<ReleasePlan, Vec<Failure>> {
+        let Self { app, project, extension, files, shared } = self;
+        plan(Wanted { app, project, extension, files, shared }, world)
+    }
+
+    /// A droplet on which everything is as the file says.
+    fn settled(&self) -> World {
+        let mut world = World::default();
+        for (key, network) in &self.project.networks {
+            let labels = labels::network(&self.project, key, network).into_iter().collect();
+            world.networks.push(NetworkFacts {
+                name: network.name.clone(),
+                labels,
+                ..NetworkFacts::default()
+            });
+        }
+        for (key, volume) in &self.project.volumes {
+            let labels = labels::volume(&self.project, key, volume).into_iter().collect();
+            world.volumes.push(VolumeFacts { name: volume.name.clone(), labels });
+        }
+        for (name, service) in &self.project.services {
+            let id = format!("sha256:{}", service.image);
+            let state = ImageState { digest: None, id: Some(id.clone()), named: Some(id.clone()) };
+            world.images.insert(service.image.clone(), state);
+            world.containers.push(Container {
+                id: format!("id-of-{name}"),
+                name: format!("shop-{name}-1"),
+                image_id: id,
+                labels: HashMap::from([
+                    (labels::PROJECT.to_owned(), "shop".to_owned()),
+                    (labels::SERVICE.to_owned(), name.clone()),
+                    (labels::CONTAINER_NUMBER.to_owned(), "1".to_owned()),
+                    (labels::CONFIG_HASH.to_owned(), hash::service(service, self.project.compatibility)),
+                ]),
+                state: ContainerState::Running,
+                ..Container::default()
+            });
+        }
+        world
+    }
+}
+
+/// The plan as a person sees it, and its steps.
+fn shown(plan: &ReleasePlan) -> Vec<String> {
+    let change = |change: crate::release::Change| {
+        format!("{:?} {}: {} [{}]", change.kind, change.object, change.reason, change.strategy)
+    };
+    let steps: Vec<String> = plan.steps.iter().map(Step::to_string).collect();
+    plan.changes().into_iter().map(change).chain([steps.join(", ")]).collect()
+}
+
+#[test]
+fn a_first_release() {
+    let plan = Case::new(SHOP).plan(&World::default()).unwrap();
+    insta::assert_debug_snapshot!(shown(&plan));
+    assert_eq!(plan.service("web").unwrap().new[0].name, "shop-web-1");
+    assert_eq!(plan.service("web").unwrap().new[0].slot, Some(10));
+}
+
+#[test]
+fn nothing_changed() {
+    let case = Case::new(SHOP);
+    insta::assert_debug_snapshot!(shown(&case.plan(&case.settled()).unwrap()));
+}
+
+#[test]
+fn a_new_image_of_web_and_worker() {
+    let case = Case::new(SHOP);
+    let mut world = case.settled();
+    let image = world.images.get_mut("web:1").unwrap();
+    *image = ImageState { digest: Some("sha256:new".into()), id: None, named: image.named.clone() };
+    world.own_routes = AppRoutes { routes: Vec::new(), targets: BTreeMap::new() };
+    let plan = case.plan(&world).unwrap();
+    insta::assert_debug_snapshot!(shown(&plan));
+    assert_eq!(plan.service("web").unwrap().new[0].name, "shop-web-2");
+}
+
+#[test]
+fn a_changed_database_comes_before_the_migration_and_a_removed_service_goes() {
+    let mut world = Case::new(SHOP).settled();
+    let changed = SHOP
+        .replace("image: db:1", "image: db:2")
+        .replace("  redis: { image: redis:1, restart: always }\n", "")
+        .replace("[db, redis]", "[db]");
+    let case = Case::new(&changed);
+    world.images.insert("db:2".into(), ImageState::default());
+    insta::assert_debug_snapshot!(shown(&case.plan(&world).unwrap()));
+}
+
+#[test]
+fn why_a_service_is_recreated() {
+    let strategy = |web: &str| {
+        let case = Case::new(&format!(
+            "services:\n  web:\n    image: a\n    {web}\n    x-tidegate: {{ ingress: {{ port: 80 }} }}\nvolumes: {{ vol: {{}} }}\n"
+        ));
+        case.plan(&World::default()).unwrap().services.remove(0).strategy_reason
+    };
+    assert_eq!(strategy("user: nobody"), "");
+    assert_eq!(strategy("ports: ['80:80']"), "it publishes a port of the host");
+    assert_eq!(strategy("container_name: fixed"), "it has a fixed `container_name`");
+    assert_eq!(strategy("volumes: ['vol:/v']"), "it writes to the volume vol");
+    assert_eq!(strategy("volumes: ['vol:/v:ro']"), "");
+    assert_eq!(strategy("tmpfs: /tmp"), "");
+}
+
+#[test]
+fn what_belongs_to_others_is_refused() {
+    let case = Case::new(
+        "services: { a: { image: a, volumes: ['vol:/v'] } }\nvolumes: { vol: { name: other_data } }\n",
+    );
+    let labels = HashMap::from([(labels::PROJECT.to_owned(), "other".to_owned())]);
+    let world =
+        World { volumes: vec![VolumeFacts { name: "other_data".into(), labels }], ..World::default() };
+    let refused = case.plan(&world).unwrap_err();
+    assert_eq!(refused[0].what, "the volume other_data is another app's");
+    let shared = BTreeSet::from(["volume:other_data".to_owned()]);
+    assert!(Case { shared, ..case }.plan(&world).is_ok());
+}
+
+#[test]
+fn a_place_at_the_ingress_is_had_once() {
+    let case = Case::new(SHOP);
+    let route = Route {
+        service: ServiceName::new("site"),
+        host: Some("SHOP.example.com".into()),
+        path: "/".into(),
+        port: 1,
+    };
+    let world = World { foreign_routes: vec![(AppName::new("blog").unwrap(), route)], ..World::default() };
+    let refused = case.plan(&world).unwrap_err();
+    assert_eq!(refused[0].cause, "app blog has it already");
+    assert_eq!(refused[0].place, "services.web.x-tidegate.ingress");
+}
+
+#[test]
+fn a_changed_volume_definition_is_refused() {
+    let world = Case::new(SHOP).settled();
+    let case = Case::new(
+        &SHOP.replace("volumes: { data: {} }", "volumes: { data: { driver_opts: { type: tmpfs } } }"),
+    );
+    let refused = case.plan(&world).unwrap_err();
+    assert_eq!(refused[0].what, "the definition of volume shop_data changed");
+}
+
+#[test]
+fn dependants_that_ask_for_it_are_replaced_with_what_they_depend_on() {
+    let compose = |image: &str| {
+        format!(
+            "services:\n  a: {{ image: {image} }}\n  b: {{ image: b, depends_on: {{ a: {{ condition: service_started, restart: true }} }} }}\n"
+        )
+    };
+    let mut world = Case::new(&compose("one")).settled();
+    world.images.insert("two".into(), ImageState::default());
+    let plan = Case::new(&compose("two")).plan(&world).unwrap();
+    assert_eq!(plan.service("b").unwrap().reason, "a, which it depends on, gets a new container");
+}

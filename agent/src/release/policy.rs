@@ -12,13 +12,21 @@
 //! rights = ["privileged", "bind:/var/log"]   # see `Right`
 //! ```
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
-use tidegate_compose::{Project, Service};
+use tidegate_compose::{Project, Service, model::Network};
 
 use super::Failure;
 use crate::apps::AppName;
+
+/// What names of ours begin with.
+const OWN: &str = "tidegate";
+/// What labels of ours begin with.
+const OWN_LABEL: &str = "tidegate.";
 
 /// The admin's policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -87,6 +95,13 @@ impl Policy {
         refused
     }
 
+    /// Networks and volumes of others that the app may use: `network:NAME`, `volume:NAME`, allowed to any service.
+    pub fn shared(&self, app: &AppName) -> BTreeSet<String> {
+        let own = self.allow.iter().filter(|allow| allow.app == *app);
+        let rights = own.flat_map(|allow| allow.rights.iter().cloned());
+        rights.filter(|right| right.starts_with("network:") || right.starts_with("volume:")).collect()
+    }
+
     fn allows(&self, app: &AppName, service: &str, right: &str) -> bool {
         let mut matching = self.allow.iter().filter(|allow| allow.app == *app && allow.service == service);
         matching.any(|allow| allow.rights.iter().any(|granted| granted == right))
@@ -104,40 +119,47 @@ fn refusal(app: &AppName, service: &str, ask: &Ask) -> Failure {
 }
 
 fn asks(project: &Project, service: &Service) -> Vec<Ask> {
-    let mut asks = Vec::new();
-    let mut ask = |attribute, right: String, why| asks.push(Ask { attribute, right, why });
-    if service.privileged {
-        ask("privileged", "privileged".into(), "a privileged container is root on the droplet");
-    }
-    for (attribute, mode) in [
+    let mut asks = namespaces(service);
+    asks.extend(rights(service));
+    asks.extend(folders(project, service));
+    asks.extend(networks(project, service));
+    asks
+}
+
+fn namespaces(service: &Service) -> Vec<Ask> {
+    let own = "a namespace of the droplet itself lets the container act on it";
+    let modes = [
         ("network_mode", &service.network_mode),
         ("pid", &service.pid),
         ("ipc", &service.ipc),
         ("uts", &service.uts),
         ("userns_mode", &service.userns_mode),
         ("cgroup", &service.cgroup),
-    ] {
-        if mode == "host" {
-            ask(
-                attribute,
-                format!("{attribute}:host"),
-                "a namespace of the droplet itself lets the container act on it",
-            );
-        }
+    ];
+    let hosts = modes.into_iter().filter(|(_, mode)| *mode == "host");
+    let mut asks: Vec<Ask> =
+        hosts.map(|(attribute, _)| Ask { attribute, right: format!("{attribute}:host"), why: own }).collect();
+    let mode = service.network_mode.as_str();
+    let is_ordinary = matches!(mode, "" | "none" | "host") || mode.starts_with("service:");
+    if !is_ordinary {
+        let why = "a network that is not the project's leads to other apps";
+        asks.push(Ask { attribute: "network_mode", right: format!("network_mode:{mode}"), why });
     }
+    asks
+}
+
+fn rights(service: &Service) -> Vec<Ask> {
+    let mut asks = Vec::new();
+    let mut ask = |attribute, right: String, why| asks.push(Ask { attribute, right, why });
+    if service.privileged {
+        ask("privileged", "privileged".into(), "a privileged container is root on the droplet");
+    }
+    let past_limits = "a device of the droplet can be read and written past all limits";
     for device in &service.devices {
-        ask(
-            "devices",
-            format!("device:{}", device.source),
-            "a device of the droplet can be read and written past all limits",
-        );
+        ask("devices", format!("device:{}", device.source), past_limits);
     }
     if !service.device_cgroup_rules.is_empty() {
-        ask(
-            "device_cgroup_rules",
-            "device_cgroup_rules".into(),
-            "devices of the droplet can be read and written past all limits",
-        );
+        ask("device_cgroup_rules", "device_cgroup_rules".into(), past_limits);
     }
     for capability in &service.cap_add {
         let name = capability.to_uppercase();
@@ -146,51 +168,67 @@ fn asks(project: &Project, service: &Service) -> Vec<Ask> {
             ask("cap_add", format!("cap:{name}"), "an added capability can lead to root on the droplet");
         }
     }
-    for option in &service.security_opt {
-        let harmless = option.starts_with("no-new-privileges") || option.starts_with("label");
-        if !harmless {
-            ask(
-                "security_opt",
-                format!("security_opt:{option}"),
-                "a weaker or foreign profile lifts the container's confinement",
-            );
-        }
+    for option in service.security_opt.iter().filter(|option| !option.starts_with("no-new-privileges")) {
+        let why = "a weaker or foreign profile lifts the container's confinement";
+        ask("security_opt", format!("security_opt:{option}"), why);
     }
     if !service.cgroup_parent.is_empty() {
-        ask(
-            "cgroup_parent",
-            "cgroup_parent".into(),
-            "another control group lifts the droplet's limits and firewall rules",
-        );
+        let why = "another control group lifts the droplet's limits and firewall rules";
+        ask("cgroup_parent", "cgroup_parent".into(), why);
     }
     if !service.runtime.is_empty() && service.runtime != "runc" {
         ask("runtime", format!("runtime:{}", service.runtime), "another runtime may confine less");
     }
+    if service.container_name.starts_with(OWN) {
+        let right = format!("container_name:{}", service.container_name);
+        ask("container_name", right, "names that begin with `tidegate` are the agent's own");
+    }
+    if service.labels.keys().any(|label| label.starts_with(OWN_LABEL)) {
+        ask("labels", "labels:tidegate".into(), "labels that begin with `tidegate.` are the agent's own");
+    }
+    asks
+}
+
+fn folders(project: &Project, service: &Service) -> Vec<Ask> {
+    let mut asks = Vec::new();
+    let mut ask = |source: &str, why| {
+        asks.push(Ask { attribute: "volumes", right: format!("bind:{source}"), why });
+    };
     for source in bind_sources(project, service) {
         if Path::new(source).file_name().is_some_and(|name| name == "docker.sock") {
-            ask("volumes", format!("bind:{source}"), "who holds the Docker socket is root on the droplet");
+            ask(source, "who holds the Docker socket is root on the droplet");
         } else if !is_below(source, &project.working_directory) {
             ask(
-                "volumes",
-                format!("bind:{source}"),
+                source,
                 "a folder outside of the app's project directory belongs to the droplet or to another app",
             );
         }
     }
-    for reference in &service.volumes {
-        let volume = project.volumes.get(&reference.source);
-        let options = volume.map(|volume| &volume.driver_opts.0);
-        let device =
-            options.and_then(|options| options.get("device")).filter(|device| device.starts_with('/'));
-        if let Some(device) = device.filter(|device| !is_below(device, &project.working_directory)) {
-            ask(
-                "volumes",
-                format!("bind:{device}"),
-                "a volume that is a folder or device of the droplet is a bind mount by another name",
-            );
-        }
+    let named = service.volumes.iter().filter_map(|mount| project.volumes.get(&mount.source));
+    let devices = named.filter_map(|volume| volume.driver_opts.0.get("device"));
+    let absolute = devices.filter(|device| device.starts_with('/'));
+    for device in absolute.filter(|device| !is_below(device, &project.working_directory)) {
+        ask(device, "a volume that is a folder or device of the droplet is a bind mount by another name");
     }
     asks
+}
+
+fn networks(project: &Project, service: &Service) -> Vec<Ask> {
+    let own = service.networks.keys().filter_map(|key| project.networks.get(key));
+    let ask = |network: &Network| {
+        let (right, why) = if network.name.starts_with(OWN) {
+            (format!("network:{}", network.name), "networks that begin with `tidegate` are the ingress's")
+        } else if network.labels.keys().any(|label| label.starts_with(OWN_LABEL)) {
+            ("labels:tidegate".to_owned(), "labels that begin with `tidegate.` are the agent's own")
+        } else if !matches!(network.driver.as_str(), "" | "bridge") {
+            let why = "a network of that driver stands on the droplet's own interfaces";
+            (format!("network_driver:{}", network.driver), why)
+        } else {
+            return None;
+        };
+        Some(Ask { attribute: "networks", right, why })
+    };
+    own.filter_map(ask).collect()
 }
 
 fn bind_sources<'p>(project: &'p Project, service: &'p Service) -> impl Iterator<Item = &'p str> {

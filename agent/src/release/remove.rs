@@ -30,10 +30,11 @@ pub(super) async fn app(inner: &Inner, app: &AppName, volumes: Volumes) -> Resul
         docker.remove(&container.id, anonymous).await.map_err(failed)?;
         removed.push(format!("container {}", container.name));
     }
-    let served = inner.ingress.routes().await.map_err(ingress)?.iter().any(|(owner, _)| owner == app);
+    let served =
+        inner.ingress.routes().await.map_err(|error| ingress(&error))?.iter().any(|(owner, _)| owner == app);
     let network = crate::ingress::network_name(app);
     if served || docker.network(&network).await.map_err(failed)?.is_some() {
-        inner.ingress.forget(app).await.map_err(ingress)?;
+        inner.ingress.forget(app).await.map_err(|error| ingress(&error))?;
         removed.push(format!("network {network}"));
     }
     let is_ours = |project: Option<&String>| project.is_some_and(|project| project == app.as_str());
@@ -66,8 +67,8 @@ pub(super) async fn app(inner: &Inner, app: &AppName, volumes: Volumes) -> Resul
     Ok(removed)
 }
 
-fn ingress(error: crate::ingress::IngressError) -> EngineError {
-    EngineError::Failed(Failure::caused_by("the app's part of the ingress could not be removed", &error))
+fn ingress(error: &crate::ingress::IngressError) -> EngineError {
+    EngineError::Failed(Failure::caused_by("the app's part of the ingress could not be removed", error))
 }
 
 /// Services before those that they depend on, as their labels tell.

@@ -224,7 +224,7 @@ fn log(id: &ReleaseId, ending: &Ending) {
             tracing::warn!(release, what = failure.what, "the release was undone; the one before serves");
         }
         Some(failure) => {
-            tracing::error!(release, what = failure.what, cause = failure.cause, "the release is stuck")
+            tracing::error!(release, what = failure.what, cause = failure.cause, "the release is stuck");
         }
     }
 }

@@ -25,7 +25,7 @@ pub fn endpoints(spec: &ContainerSpec<'_>) -> Vec<Endpoint> {
     let entry = |(index, key): (usize, &str)| {
         let network = spec.project.networks.get(key)?;
         let attached = spec.service.networks.get(key)?.as_ref();
-        let settings = settings(spec, attached, index == 0);
+        let settings = settings(spec, attached, if index == 0 { Rank::Primary } else { Rank::Further });
         Some(Endpoint { network: network.name.clone(), settings })
     };
     primary.into_iter().enumerate().filter_map(entry).collect()
@@ -49,11 +49,14 @@ pub(super) fn network_mode(spec: &ContainerSpec<'_>) -> String {
     endpoints(spec).into_iter().next().map_or_else(|| "none".to_owned(), |endpoint| endpoint.network)
 }
 
-fn settings(
-    spec: &ContainerSpec<'_>,
-    attached: Option<&ServiceNetwork>,
-    is_primary: bool,
-) -> EndpointSettings {
+/// Whether a network is the one that the container joins first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rank {
+    Primary,
+    Further,
+}
+
+fn settings(spec: &ContainerSpec<'_>, attached: Option<&ServiceNetwork>, rank: Rank) -> EndpointSettings {
     let mut aliases = vec![spec.name.to_owned()];
     let named = spec.alias == ServiceAlias::Given && matches!(spec.instance, Instance::Replica(_));
     if named {
@@ -73,7 +76,7 @@ fn settings(
         settings.gw_priority = Some(network.gw_priority).filter(|priority| *priority != 0);
         settings.mac_address = Some(network.mac_address.clone()).filter(|mac| !mac.is_empty());
     }
-    if is_primary && !spec.service.mac_address.is_empty() && settings.mac_address.is_none() {
+    if rank == Rank::Primary && !spec.service.mac_address.is_empty() && settings.mac_address.is_none() {
         settings.mac_address = Some(spec.service.mac_address.clone());
     }
     settings

@@ -52,7 +52,7 @@ fn bind_text(project: &Project, volume: &VolumeMount) -> Option<String> {
     let access = if volume.read_only { "ro" } else { "rw" };
     match volume.kind.as_str() {
         "bind" => {
-            let plain = BindOptions::default();
+            let plain = BindOptions { create_host_path: true, ..BindOptions::default() };
             let options = volume.bind.as_ref().unwrap_or(&plain);
             let short =
                 options.create_host_path && options.propagation.is_empty() && options.recursive.is_empty();

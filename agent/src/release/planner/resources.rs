@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use tidegate_compose::{hash, labels};
 
 use super::Wanted;
+use crate::apps::AppName;
 use crate::release::{
     Failure,
     plan::{ImageAction, PlannedImage, PlannedResource, ResourceAction, ResourceKind},
@@ -34,6 +35,7 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedResource>, 
     for (key, network) in &project.networks {
         let there = world.networks.iter().find(|facts| facts.name == network.name).map(|facts| Found {
             key: facts.labels.get(labels::NETWORK).cloned(),
+            project: facts.labels.get(labels::PROJECT).cloned(),
             hash: facts.labels.get(labels::CONFIG_HASH).cloned(),
         });
         let asked = Asked {
@@ -41,6 +43,8 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedResource>, 
             key,
             name: &network.name,
             is_external: network.external,
+            is_shared: wanted.shared.contains(&format!("network:{}", network.name)),
+            app: wanted.app,
             hash: hash::network(network),
         };
         one(&asked, there, (&mut planned, &mut refused));
@@ -49,6 +53,7 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedResource>, 
         let there = world.volumes.iter().find(|facts| facts.name == volume.name).map(|facts| Found {
             // docker compose uses a volume that is there, whoever made it.
             key: Some(key.clone()),
+            project: facts.labels.get(labels::PROJECT).cloned(),
             hash: facts.labels.get(labels::CONFIG_HASH).cloned(),
         });
         let asked = Asked {
@@ -56,6 +61,8 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedResource>, 
             key,
             name: &volume.name,
             is_external: volume.external,
+            is_shared: wanted.shared.contains(&format!("volume:{}", volume.name)),
+            app: wanted.app,
             hash: hash::volume(volume),
         };
         one(&asked, there, (&mut planned, &mut refused));
@@ -65,6 +72,7 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedResource>, 
 
 struct Found {
     key: Option<String>,
+    project: Option<String>,
     hash: Option<String>,
 }
 
@@ -73,6 +81,9 @@ struct Asked<'a> {
     key: &'a str,
     name: &'a str,
     is_external: bool,
+    /// Whether an admin allowed it, should it be another app's.
+    is_shared: bool,
+    app: &'a AppName,
     hash: String,
 }
 
@@ -99,6 +110,13 @@ fn one(
             return;
         }
         None => ResourceAction::Create,
+        Some(found)
+            if !asked.is_shared
+                && found.project.as_ref().is_some_and(|other| other != asked.app.as_str()) =>
+        {
+            refused.push(foreign(asked, (word, &found.project.unwrap_or_default())).at(place));
+            return;
+        }
         Some(_) if asked.is_external => ResourceAction::Keep,
         Some(found) if found.key.as_deref() != Some(asked.key) => {
             let failure = Failure::new(
@@ -129,4 +147,16 @@ fn one(
         name: name.to_owned(),
         action,
     });
+}
+
+fn foreign(asked: &Asked<'_>, (word, other): (&str, &str)) -> Failure {
+    let (name, app) = (asked.name, asked.app);
+    Failure::new(
+        format!("the {word} {name} is another app's"),
+        format!("it belongs to {other}, whose data and services {app} could reach through it"),
+    )
+    .hint(format!(
+        "give it a name of its own, or have an admin allow it on the droplet in /etc/tidegate/policy.toml: \
+         [[allow]] app = \"{app}\", service = \"...\", rights = [\"{word}:{name}\"]"
+    ))
 }

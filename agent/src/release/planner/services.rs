@@ -126,6 +126,13 @@ fn changed(context: &Context<'_>, containers: &[&Container]) -> Option<String> {
     let Some(service) = resolved(context) else {
         return Some("a service whose namespace it shares gets a new container".to_owned());
     };
+    let replaced = |name: &&String| {
+        context.planned.iter().any(|p| p.name.as_str() == **name && p.action == ServiceAction::Replace)
+    };
+    let restarts = service.depends_on.iter().filter(|(_, dependency)| dependency.restart);
+    if let Some(name) = restarts.map(|(name, _)| name).find(replaced) {
+        return Some(format!("{name}, which it depends on, gets a new container"));
+    }
     let wanted_hash = hash::service(&service, project.compatibility);
     let image = context.world.images.get(&service.image)?;
     let files = context.wanted.files.get(&service.name);

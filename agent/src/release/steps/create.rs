@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::summary;
+use super::{files, summary};
 use crate::{
     docker::{
         AnonymousVolumes, Container, ContainerState, archive,
@@ -38,6 +38,8 @@ async fn one(context: &Context, planned: &PlannedService, new: &NewContainer) ->
         docker.remove(&found.id, AnonymousVolumes::Remove).await.map_err(failed)?;
     }
     let service = context.service(planned.name.as_str()).await?;
+    let folder = context.paths.project(&context.id.app);
+    files::stays_inside(&folder, &context.project, &service)?;
     let alias = alias_until_switch(planned);
     let (body, endpoints) = context.body(&service, new, alias).await?;
     let name = new.first_name();

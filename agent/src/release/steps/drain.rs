@@ -98,7 +98,7 @@ fn gone(context: &Context, old: &OldContainer) -> PlannedService {
         old: Vec::new(),
         new: Vec::new(),
         stable: Duration::ZERO,
-        timeout: context.plan.drain.max(Duration::from_secs(60)),
+        timeout: context.plan.drain.max(Duration::from_mins(1)),
         ends: Ends::Maybe,
         ingress_port: None,
     }

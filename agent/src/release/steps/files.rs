@@ -8,6 +8,8 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use tidegate_compose::{Project, Service};
+
 use crate::{
     release::{DeployInput, Failure, SourceFile, context::Context},
     store::atomic_replace,
@@ -112,6 +114,32 @@ fn inside(folder: &Path, relative: &str) -> io::Result<PathBuf> {
     Ok(path)
 }
 
+/// A container that may write to a folder of the project can leave a symbolic link there; a later bind mount through it
+/// would lead anywhere on the droplet. The policy looked at names only, this looks at the disk.
+pub(super) fn stays_inside(folder: &Path, project: &Project, service: &Service) -> Result<(), Failure> {
+    let Ok(real_folder) = fs_err::canonicalize(folder) else { return Ok(()) };
+    let volumes = service.volumes.iter().filter(|volume| volume.kind == "bind").map(|volume| &volume.source);
+    let secrets = service.secrets.iter().filter_map(|r| project.secrets.get(&r.source)).map(|s| &s.file);
+    let configs = service.configs.iter().filter_map(|r| project.configs.get(&r.source)).map(|c| &c.file);
+    for source in
+        volumes.chain(secrets).chain(configs).map(Path::new).filter(|source| source.starts_with(folder))
+    {
+        // Of what is not there yet, the nearest folder that is there decides.
+        let real = source.ancestors().find_map(|path| fs_err::canonicalize(path).ok());
+        if real.is_some_and(|real| !real.starts_with(&real_folder)) {
+            let what = format!(
+                "service {} mounts {}, which leads out of the project directory",
+                service.name,
+                source.display()
+            );
+            return Err(Failure::new(what, "there is a symbolic link on the way")
+                .at(source.display().to_string())
+                .hint("remove the link on the droplet"));
+        }
+    }
+    Ok(())
+}
+
 fn make_folder(folder: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     // Containers run as other users and read what is mounted; the folder above keeps everybody else out.
@@ -158,6 +186,24 @@ mod tests {
         remove_empty(&project).unwrap();
         assert!(project.join("written-by-a-container").exists());
         assert!(!project.join("conf").exists());
+    }
+
+    #[test]
+    fn a_mount_through_a_link_is_refused() {
+        use tidegate_compose::model::VolumeMount;
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/etc", folder.path().join("link")).unwrap();
+        let service = |source: &str| {
+            let source = folder.path().join(source).display().to_string();
+            let mount = VolumeMount { kind: "bind".into(), source, ..VolumeMount::default() };
+            Service { volumes: vec![mount], ..Service::default() }
+        };
+        let project = Project::default();
+        for (source, fits) in
+            [("new/folder", true), ("link", false), ("link/ssl", false), ("link/none", false)]
+        {
+            assert_eq!(stays_inside(folder.path(), &project, &service(source)).is_ok(), fits, "{source}");
+        }
     }
 
     #[test]
