@@ -53,6 +53,9 @@ impl Case<'_> {
         }
         let mut args = self.entry["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap());
         while let Some(arg) = args.next() {
+            if arg == "--compatibility" {
+                continue;
+            }
             let value = args.next().unwrap().to_owned();
             match arg {
                 "-f" | "--file" => options.compose_files.push(value),
@@ -60,7 +63,6 @@ impl Case<'_> {
                 "--profile" => options.profiles.push(value),
                 "--project-directory" => options.project_directory = Some(value),
                 "-p" | "--project-name" => options.project_name = Some(value),
-                "--compatibility" => {}
                 other => panic!("unknown argument {other}"),
             }
         }
