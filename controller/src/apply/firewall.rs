@@ -83,8 +83,9 @@ impl Node<Work> for CreateFirewall {
             if let Some(id) = id {
                 firewalls::delete(&work.client, &id).await.map_err(told)?;
             }
-            for tag in &self.spec.tags {
-                tags::delete(&work.client, tag).await.map_err(told)?;
+            let bare = tags::list(&work.client).await.map_err(told)?.into_iter().filter(|tag| tag.resources.count == 0);
+            for tag in bare.filter(|tag| self.spec.tags.iter().any(|own| same_tag(own, &tag.name))) {
+                tags::delete(&work.client, &tag.name).await.map_err(told)?;
             }
             Ok(())
         })

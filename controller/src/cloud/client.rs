@@ -76,7 +76,7 @@ impl Client {
         }
         let http = builder.build().map_err(CloudError::Setup)?;
         let calls = AtomicU64::new(0);
-        Ok(Self { http, endpoint, token, clock, waits, calls, budget: Duration::from_secs(45) })
+        Ok(Self { http, endpoint, token, clock, waits, calls, budget: Duration::from_secs(75) })
     }
 
     /// Requests sent so far, repeated ones included.

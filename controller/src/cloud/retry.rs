@@ -11,8 +11,8 @@ pub struct Backoff {
     budget: Duration,
 }
 
-/// The longest single wait; beyond it the user should know instead.
-const LONGEST: Duration = Duration::from_secs(30);
+/// The longest single wait; beyond it the user should know instead. Reads of ssh keys are counted per minute.
+const LONGEST: Duration = Duration::from_secs(60);
 
 impl Backoff {
     /// With a budget for all waits together.
@@ -42,7 +42,8 @@ pub fn asked_wait(retry_after: Option<&str>, reset: Option<&str>, now_epoch: i64
     }
     let reset = reset.and_then(|text| text.trim().parse::<i64>().ok())?;
     let seconds = u64::try_from(reset.checked_sub(now_epoch)?).ok()?;
-    (seconds > 0).then(|| Duration::from_secs(seconds))
+    // The limit slides: long before the oldest request expires, others do.
+    (1..=LONGEST.as_secs()).contains(&seconds).then(|| Duration::from_secs(seconds))
 }
 
 #[cfg(test)]
@@ -63,6 +64,7 @@ mod tests {
     fn a_reset_in_the_past_means_nothing() {
         assert_eq!(asked_wait(None, Some("100"), 200), None);
         assert_eq!(asked_wait(None, Some("205"), 200), Some(Duration::from_secs(5)));
+        assert_eq!(asked_wait(None, Some("3800"), 200), None);
         assert_eq!(asked_wait(Some("2"), Some("205"), 200), Some(Duration::from_secs(2)));
         assert_eq!(asked_wait(Some("soon"), Some("later"), 200), None);
     }

@@ -1,0 +1,20 @@
+//! The controller as its users meet it: the real program against the real sandbox API (droplets without machines), so
+//! `up` is watched until its droplets are made. With DigitalOcean's OpenAPI document (`TIDEGATE_OPENAPI`) every request of
+//! every test is judged by it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test ends at the first thing that is not as expected"
+)]
+
+mod ambiguous;
+mod down;
+mod help;
+mod init;
+mod killed;
+mod refusals;
+mod sources;
+mod world;
