@@ -1,6 +1,8 @@
 //! Droplets: found by intent tag, never by name. A create counts only when the droplet is active and has an address;
 //! what was accepted and then vanished is a failure.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tidegate_saga::{Inputs, Node, NodeFailure, NodeResult, Value};
@@ -9,7 +11,7 @@ use tokio::time::Instant;
 use super::{
     lookup::{find_or_make, look_for},
     teardown::{delete_droplet, wait_gone},
-    work::{Attempt, Intent, Made, Work, failure},
+    work::{Intent, Made, Work, failure},
 };
 use crate::{
     cloud::{
@@ -31,6 +33,8 @@ pub(super) struct CreateDroplet {
     pub spec: DropletSpec,
     pub intent: Intent,
     pub replaces: Option<u64>,
+    /// The API said no in so many words, so nothing can show later.
+    pub refused: AtomicBool,
 }
 
 /// Deletes one that is ours and no longer wanted.
@@ -77,10 +81,7 @@ impl CreateDroplet {
             user_data,
             vpc_uuid: vpc.id,
         };
-        let window = match work.attempt {
-            Attempt::First => std::time::Duration::ZERO,
-            Attempt::Resumed => work.timing.look_up,
-        };
+        let window = work.first_look(&format!("droplet {}", self.name));
         let new = &new;
         let (droplet, _) = find_or_make(
             work,
@@ -142,6 +143,8 @@ impl Node<Work> for CreateDroplet {
                 Ok(droplet) => droplet,
                 Err(CreateError::Missing(failure)) => return Err(failure),
                 Err(CreateError::Cloud(error)) => {
+                    let certain = matches!(error, CloudError::Api(_) | CloudError::Unreachable { .. });
+                    self.refused.store(certain, Ordering::Relaxed);
                     return Err(failure(&format!("{} could not be made", self.name), &error));
                 }
             };
@@ -156,7 +159,8 @@ impl Node<Work> for CreateDroplet {
         Box::pin(async move {
             let told = |e| failure(&format!("{} could not be deleted", self.name), &e);
             // Longer than the lag: a create that was cut off may still show.
-            let mut window = work.timing.look_up;
+            let refused = self.refused.load(Ordering::Relaxed);
+            let mut window = if refused { std::time::Duration::ZERO } else { work.timing.look_up };
             while let Some(own) = look_for(work, window, &|| Box::pin(self.find(work))).await.map_err(told)? {
                 delete_droplet(work, own.id).await.map_err(told)?;
                 wait_gone(work, own.id).await.map_err(told)?;

@@ -5,7 +5,7 @@ use tidegate_saga::{Inputs, Node, NodeFailure, NodeResult, Value};
 
 use super::{
     lookup::{Found, find_or_make},
-    work::{Attempt, Made, Work, failure},
+    work::{Made, Work, failure},
 };
 use crate::{
     cloud::{
@@ -55,10 +55,7 @@ impl Node<Work> for CreateFirewall {
             for tag in &self.spec.tags {
                 tags::create(&work.client, tag).await.map_err(told)?;
             }
-            let window = match work.attempt {
-                Attempt::First => std::time::Duration::ZERO,
-                Attempt::Resumed => work.timing.look_up,
-            };
+            let window = work.first_look(&format!("firewall {}", self.spec.name));
             let found = find_or_make(
                 work,
                 window,

@@ -11,4 +11,4 @@ pub mod teardown;
 pub mod up;
 mod work;
 
-pub use work::{Attempt, Intent, Timing, Work};
+pub use work::{Intent, Timing, Work};

@@ -4,9 +4,10 @@ use futures::future::BoxFuture;
 use tidegate_saga::{Inputs, Node, NodeFailure, NodeResult, Value};
 
 use super::{
+    droplet::VPC,
     lookup::{Found, find_or_make},
     teardown::delete_vpc,
-    work::{Attempt, Made, Work, failure},
+    work::{Made, Work, failure},
 };
 use crate::cloud::{
     CloudError,
@@ -39,10 +40,7 @@ impl Node<Work> for VpcNode {
     fn forward<'a>(&'a self, work: &'a Work, inputs: &'a Inputs<'a>) -> BoxFuture<'a, NodeResult<Value>> {
         Box::pin(async move {
             let step = work.printer.step(format!("vpc {}", self.name));
-            let window = match work.attempt {
-                Attempt::First => std::time::Duration::ZERO,
-                Attempt::Resumed => work.timing.look_up,
-            };
+            let window = work.first_look(VPC);
             let found = find_or_make(work, window, || Box::pin(self.find(work)), || Box::pin(self.make(work)));
             let (vpc, found) = found.await.map_err(|e| failure("the private network could not be made", &e))?;
             if vpc.region != work.region {

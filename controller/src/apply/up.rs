@@ -2,12 +2,17 @@
 //! journal holds the plan and the intents, so a killed run is finished from them alone; enrolment comes after the saga,
 //! because a droplet that boots slowly is no reason to take it down.
 
-use std::{collections::BTreeMap, num::NonZeroUsize, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroUsize,
+    sync::atomic::AtomicBool,
+    time::Duration,
+};
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tidegate_saga::{
-    Cancel, Ended, Inputs, Journal, Node, NodeFailure, NodeResult, Phase, Retry, RunError, Runner, Saga, State, Value,
+    Cancel, Ended, Inputs, Journal, Node, NodeFailure, NodeResult, NodeState, Phase, Retry, RunError, Runner, Saga, State, Value,
     file::FileJournal,
 };
 
@@ -83,11 +88,14 @@ fn journal(state: &StateDir) -> FileJournal {
     FileJournal::new(state.file("up.journal"))
 }
 
+/// A run that another process began, and the steps that it may have sent.
+pub type Unfinished = (Params, BTreeSet<String>);
+
 /// What an earlier process began and did not end.
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub async fn unfinished(state: &StateDir) -> Result<Option<Params>, UpError> {
+pub async fn unfinished(state: &StateDir) -> Result<Option<Unfinished>, UpError> {
     let path = state.file("up.journal");
     if !path.exists() {
         return Ok(None);
@@ -101,7 +109,9 @@ pub async fn unfinished(state: &StateDir) -> Result<Option<Params>, UpError> {
         }
         // A finished one is taken up too: what it told may not have reached the inventory.
         Phase::Forward | Phase::Unwinding(_) | Phase::Finished(_) => {
-            serde_json::from_value(replayed.params().clone()).map(Some).map_err(UpError::Params)
+            let params = serde_json::from_value(replayed.params().clone()).map_err(UpError::Params)?;
+            let begun = replayed.nodes().filter(|(_, state)| **state != NodeState::Pending);
+            Ok(Some((params, begun.map(|(name, _)| name.as_str().to_owned()).collect())))
         }
     }
 }
@@ -234,6 +244,7 @@ fn saga_of(params: &Params, base: &str) -> Result<Saga<Work>, UpError> {
             spec: spec.clone(),
             intent: intent.clone(),
             replaces: *id,
+            refused: AtomicBool::new(false),
         };
         builder = builder.node(name, before_droplets.iter().map(String::as_str), node);
     }

@@ -1,6 +1,10 @@
 //! What every step is given.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -10,6 +14,7 @@ use tidegate_saga::{Inputs, NodeFailure};
 use crate::{
     cloud::{Client, CloudError},
     cloud_init::CloudInit,
+    environ::Environ,
     names::{IntentId, Scope},
     output::Printer,
     waits::Waits,
@@ -34,17 +39,15 @@ pub struct Work {
     pub waits: Waits,
     /// How long to wait for what.
     pub timing: Timing,
-    /// Whether an earlier process may have made things that do not show yet.
-    pub attempt: Attempt,
+    /// Steps that a process that is gone may have sent already, without the result showing yet.
+    pub begun: BTreeSet<String>,
 }
 
-/// Whether steps may have run before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attempt {
-    /// Nothing of this saga was ever sent.
-    First,
-    /// A process that is gone may have sent anything.
-    Resumed,
+impl Work {
+    /// How long a step has to look before it makes anything.
+    pub(super) fn first_look(&self, step: &str) -> Duration {
+        if self.begun.contains(step) { self.timing.look_up } else { Duration::ZERO }
+    }
 }
 
 /// How long to wait for what.
@@ -58,6 +61,16 @@ pub struct Timing {
     pub create: Duration,
     /// For what is deleted to be gone, and for those that cling to it.
     pub gone: Duration,
+}
+
+impl Timing {
+    /// As measured, unless `TIDEGATE_LOOK_UP_MS` says that this account's lists lag otherwise.
+    pub fn new(environ: &Environ) -> Self {
+        let told = environ.get("TIDEGATE_LOOK_UP_MS").and_then(|text| text.parse().ok()).map(Duration::from_millis);
+        let usual = Self::default();
+        let look_up = told.unwrap_or(usual.look_up);
+        Self { look_up, poll: usual.poll.min(look_up.max(Duration::from_millis(50))), ..usual }
+    }
 }
 
 impl Default for Timing {

@@ -5,7 +5,7 @@ use super::{
     prepare::{Prepared, read_for_down},
 };
 use crate::{
-    apply::{Attempt, Timing, Work, teardown::Ours, up},
+    apply::{Timing, Work, teardown::Ours, up},
     clock::human,
     failure::{Failure, Outcome},
     state::Inventory,
@@ -77,8 +77,8 @@ fn work(context: &Context, prepared: &Prepared) -> Work {
         enrolment_files: Default::default(),
         printer: context.printer.clone(),
         waits: context.waits.clone(),
-        timing: Timing::default(),
-        attempt: Attempt::Resumed,
+        timing: Timing::new(&context.environ),
+        begun: Default::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{context::Context, prepare::read_for_down};
 use crate::{
-    apply::{Attempt, Timing, Work, teardown::Ours},
+    apply::{Timing, Work, teardown::Ours},
     cloud::{account, droplets, sizes},
     failure::Outcome,
     output::Table,
@@ -23,8 +23,8 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<Outcome> {
         enrolment_files: Default::default(),
         printer: context.printer.clone(),
         waits: context.waits.clone(),
-        timing: Timing::default(),
-        attempt: Attempt::First,
+        timing: Timing::new(&context.environ),
+        begun: Default::default(),
     };
     let ssh_key = Some(prepared.ssh_key.as_str()).filter(|key| !key.is_empty());
     let (all, prices) = futures::try_join!(droplets::list(client), sizes::list(client))?;

@@ -3,7 +3,7 @@
 mod calls;
 mod enrolment;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use tidegate_proto::enrolment::{EnrolmentFile, EnrolmentToken};
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     apply::{
-        Attempt, Intent, Timing, Work,
+        Intent, Timing, Work,
         up::{Params, Way, carry_out, unfinished},
     },
     authority::{Authority, User, UserKeys, domain},
@@ -50,9 +50,10 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let keys = UserKeys::load(&prepared.state, &scope, &user, context.clock.now()).map_err(keys_missing)?;
     let authority = Authority::load(&prepared.state, &scope).context("this machine cannot sign certificates")?;
     let cancel = cancel_on_interrupt(context);
-    if let Some(params) = unfinished(&prepared.state).await? {
+    if let Some((params, begun)) = unfinished(&prepared.state).await? {
         context.printer.note("an earlier `up` did not end; finishing it first");
-        apply(context, &mut prepared, (&keys, &authority), &params, (Way::Resume, cancel.clone())).await?;
+        let way = (Way::Resume, begun, cancel.clone());
+        apply(context, &mut prepared, (&keys, &authority), &params, way).await?;
     }
     let plan = make_plan(context, &prepared).await?;
     for note in &plan.notes {
@@ -63,7 +64,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     }
     if !plan.is_empty() {
         let params = intend(context, &mut prepared, plan)?;
-        apply(context, &mut prepared, (&keys, &authority), &params, (Way::Start, cancel)).await?;
+        apply(context, &mut prepared, (&keys, &authority), &params, (Way::Start, BTreeSet::new(), cancel)).await?;
     }
     let up = enrolment::all(context, &prepared, &keys, &authority).await?;
     let overhead = context.clock.elapsed().saturating_sub(context.waits.total());
@@ -150,7 +151,7 @@ async fn apply(
     prepared: &mut Prepared,
     (keys, authority): (&UserKeys, &Authority),
     params: &Params,
-    (way, cancel): (Way, Cancel),
+    (way, begun, cancel): (Way, BTreeSet<String>, Cancel),
 ) -> anyhow::Result<()> {
     let scope = prepared.fleet.scope.clone();
     let mut enrolment_files = BTreeMap::new();
@@ -180,8 +181,8 @@ async fn apply(
         enrolment_files,
         printer: context.printer.clone(),
         waits: context.waits.clone(),
-        timing: Timing::default(),
-        attempt: if way == Way::Resume { Attempt::Resumed } else { Attempt::First },
+        timing: Timing::new(&context.environ),
+        begun,
     };
     let interrupted = cancel.clone();
     let done = carry_out((&work, &prepared.state, &mut prepared.inventory), params, way, cancel).await;

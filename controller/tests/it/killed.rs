@@ -26,7 +26,7 @@ async fn an_up_killed_at_any_time_is_finished_by_the_next() {
         world.up_for(Duration::from_millis(millis));
         // Each of these may be the one that was cut off; the last one runs on.
         world.up_for(Duration::from_millis(millis / 2));
-        world.up_until("shop-production-web-1  created").lines().last().unwrap();
+        world.up_until_made().await;
         assert_eq!(world.things().await, ALL, "after {millis} ms");
         let said = world.run(&["down", "--yes"]);
         assert_eq!(said.code, 0, "{}", said.err);

@@ -89,6 +89,7 @@ impl World {
             .env("DIGITALOCEAN_TOKEN", &self.token)
             .env("TIDEGATE_STATE_DIR", self.state())
             .env("TIDEGATE_CA_PASSPHRASE", "correct horse")
+            .env("TIDEGATE_LOOK_UP_MS", "1500")
             .env("USER", "jane")
             .stdin(Stdio::null());
         command
@@ -129,6 +130,25 @@ impl World {
             }
         }
         panic!("`up` did not say `{mark}`, but:\n{said}");
+    }
+
+    /// Runs `up` until its droplets are made and recorded, which an earlier, killed one may have done; then kills it.
+    pub(crate) async fn up_until_made(&self) {
+        let child = self.command(&["up"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut killer = Killer(child);
+        let until = Instant::now() + Duration::from_secs(30);
+        let recorded = || {
+            let path = self.state().join("shop/production/inventory.json");
+            let text = fs_err::read_to_string(path).unwrap_or_default();
+            let inventory: Value = serde_json::from_str(&text).unwrap_or_default();
+            inventory["droplets"]["shop-production-web-1"]["id"].is_u64()
+                && !self.state().join("shop/production/up.journal").exists()
+        };
+        while !recorded() || self.things().await.len() < 4 {
+            let ended = killer.0.try_wait().unwrap();
+            assert!(ended.is_none() && Instant::now() < until, "{ended:?} {:?}", self.things().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Runs `up`, and kills it after a time.
