@@ -33,7 +33,9 @@ pub fn start(filter: &str) -> Result<(), LoggingError> {
     let registry = tracing_subscriber::registry();
     if let Some(journal) = journal() {
         log_crate_to_journal();
-        return registry.with(journal.with_filter(targets)).try_init().map_err(|_| LoggingError::Twice);
+        // Not `try_init`: that would take the `log` crate too, which the journal's own logger has.
+        let subscriber = registry.with(journal.with_filter(targets));
+        return tracing::subscriber::set_global_default(subscriber).map_err(|_| LoggingError::Twice);
     }
     let stderr = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     registry.with(stderr.with_filter(targets)).try_init().map_err(|_| LoggingError::Twice)
