@@ -118,7 +118,10 @@ pub fn load(files: &dyn FileSource, options: &LoadOptions) -> Result<Loaded, Loa
     }
 }
 
-fn stages(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<(Project, References, BTreeMap<String, Position>)> {
+fn stages(
+    reader: &mut Reader<'_>,
+    options: &LoadOptions,
+) -> Stage<(Project, References, BTreeMap<String, Position>)> {
     let setting = Setting::find(reader, options)?;
     let scope = Scope {
         working: setting.project_directory.clone(),

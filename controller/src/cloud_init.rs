@@ -34,7 +34,9 @@ pub enum CloudInitError {
     #[error("the droplet's cloud-init must be plain ASCII: look at the values of [agent] and [ssh]")]
     NotAscii,
     /// The API takes no more.
-    #[error("the droplet's cloud-init has {0} bytes, at most {LIMIT} are possible: shorten [ssh] authorized_keys")]
+    #[error(
+        "the droplet's cloud-init has {0} bytes, at most {LIMIT} are possible: shorten [ssh] authorized_keys"
+    )]
     TooLarge(usize),
 }
 

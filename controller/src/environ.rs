@@ -122,8 +122,11 @@ mod tests {
     #[test]
     fn the_process_wins_over_the_file() {
         let directory = tempfile::tempdir().unwrap();
-        fs_err::write(directory.path().join(".env"), "# c\nexport A=\"file\"\nB='b # not a comment'\nC=c # comment\nD=\n")
-            .unwrap();
+        fs_err::write(
+            directory.path().join(".env"),
+            "# c\nexport A=\"file\"\nB='b # not a comment'\nC=c # comment\nD=\n",
+        )
+        .unwrap();
         let environ =
             Environ::new([("A".to_owned(), "process".to_owned())]).with_file_in(directory.path()).unwrap();
         assert_eq!(environ.get("A"), Some("process"));

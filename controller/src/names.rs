@@ -12,7 +12,9 @@ pub struct Name(String);
 
 /// A text that cannot be a [`Name`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a name: lower-case letters, digits and dashes, a letter first, at most 31 characters")]
+#[error(
+    "`{text}` is not a name: lower-case letters, digits and dashes, a letter first, at most 31 characters"
+)]
 pub struct NameError {
     text: String,
 }
@@ -148,7 +150,10 @@ mod tests {
         assert_eq!(scope.base(), "shop-production");
         assert_eq!(scope.tag(), "tidegate:shop:production");
         assert_eq!(scope.droplet(&"web".parse().unwrap(), 1), "shop-production-web-1");
-        assert_eq!(scope.firewall_tag(&"public".parse().unwrap()), "tidegate-firewall:shop-production-public");
+        assert_eq!(
+            scope.firewall_tag(&"public".parse().unwrap()),
+            "tidegate-firewall:shop-production-public"
+        );
         assert!(same_tag("Tidegate:Shop:Production", &scope.tag()));
     }
 }

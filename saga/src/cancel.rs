@@ -17,9 +17,7 @@ impl Default for Cancel {
 impl Cancel {
     /// A switch that is off.
     pub fn new() -> Self {
-        Self {
-            why: watch::Sender::new(None),
-        }
+        Self { why: watch::Sender::new(None) }
     }
 
     /// Turns it on. The first reason given stays.
@@ -42,11 +40,7 @@ impl Cancel {
     pub async fn cancelled(&self) -> String {
         let mut receiver = self.why.subscribe();
         // The sender lives in `self`, so the channel cannot close while this waits.
-        let reason = receiver
-            .wait_for(Option::is_some)
-            .await
-            .ok()
-            .and_then(|reason| reason.clone());
+        let reason = receiver.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
         reason.unwrap_or_default()
     }
 }

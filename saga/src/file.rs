@@ -46,14 +46,8 @@ struct Held {
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Entry {
-    Claim {
-        claim: Generation,
-    },
-    Record {
-        generation: Generation,
-        number: u64,
-        entry: Record,
-    },
+    Claim { claim: Generation },
+    Record { generation: Generation, number: u64, entry: Record },
 }
 
 #[derive(Default)]
@@ -67,10 +61,7 @@ struct Contents {
 impl FileJournal {
     /// The journal at `path`; nothing is read or written yet. Its folder should be private to the user.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            held: Mutex::new(None),
-        }
+        Self { path: path.into(), held: Mutex::new(None) }
     }
 
     /// Where it is.
@@ -79,30 +70,17 @@ impl FileJournal {
     }
 
     fn claim_now(&self) -> Result<(Generation, Vec<Record>), JournalError> {
-        let opened = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&self.path);
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&self.path);
         let mut file = opened.map_err(|e| JournalError::storage("opened", e))?;
         lock(&file)?;
         let contents = read(&mut file)?;
         let generation = Generation::new(contents.generation).next();
-        let mut text = if contents.length == 0 {
-            HEADER.to_owned()
-        } else {
-            String::new()
-        };
+        let mut text = if contents.length == 0 { HEADER.to_owned() } else { String::new() };
         text.push_str(&line(&Entry::Claim { claim: generation })?);
         let length = write_at(&mut file, contents.length, &text)?;
         sync_folder(&self.path)?;
         let records = u64::try_from(contents.records.len()).unwrap_or(u64::MAX);
-        *self.held() = Some(Held {
-            generation,
-            length,
-            records,
-        });
+        *self.held() = Some(Held { generation, length, records });
         Ok((generation, contents.records))
     }
 
@@ -115,25 +93,14 @@ impl FileJournal {
         let opened = OpenOptions::new().read(true).write(true).open(&self.path);
         let mut file = opened.map_err(|e| JournalError::storage("opened", e))?;
         lock(&file)?;
-        let length = file
-            .metadata()
-            .map_err(|e| JournalError::storage("read", e))?
-            .len();
+        let length = file.metadata().map_err(|e| JournalError::storage("read", e))?.len();
         if length != mine.length {
             return Err(superseded);
         }
         let number = mine.records.saturating_add(1);
-        let text = line(&Entry::Record {
-            generation,
-            number,
-            entry: record.clone(),
-        })?;
+        let text = line(&Entry::Record { generation, number, entry: record.clone() })?;
         let length = write_at(&mut file, mine.length, &text)?;
-        *held = Some(Held {
-            generation,
-            length,
-            records: number,
-        });
+        *held = Some(Held { generation, length, records: number });
         Ok(())
     }
 
@@ -210,20 +177,13 @@ fn sync_folder(path: &Path) -> Result<(), JournalError> {
     if cfg!(windows) {
         return Ok(());
     }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|e| JournalError::storage("written", e))
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|e| JournalError::storage("written", e))
 }
 
 fn read(file: &mut File) -> Result<Contents, JournalError> {
     let mut bytes = Vec::new();
-    let limited = file
-        .seek(SeekFrom::Start(0))
-        .and_then(|_| file.take(MAX_BYTES).read_to_end(&mut bytes));
+    let limited = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(MAX_BYTES).read_to_end(&mut bytes));
     let length = limited.map_err(|e| JournalError::storage("read", e))?;
     if u64::try_from(length).is_ok_and(|length| length == MAX_BYTES) {
         return Err(damaged(0, "it is larger than any journal"));
@@ -238,17 +198,11 @@ fn parse(bytes: &[u8]) -> Result<Contents, JournalError> {
     let Some(mut rest) = bytes.strip_prefix(HEADER.as_bytes()) else {
         return Err(damaged(1, "it does not begin as a journal of version 1"));
     };
-    let mut contents = Contents {
-        length: size(HEADER.len()),
-        ..Contents::default()
-    };
+    let mut contents = Contents { length: size(HEADER.len()), ..Contents::default() };
     let mut number = 1;
     while !rest.is_empty() {
         number += 1;
-        let end = rest
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .map_or(rest.len(), |at| at.saturating_add(1));
+        let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at.saturating_add(1));
         let (entry, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
         match parse_line(entry) {
             Ok(parsed) => accept(&mut contents, parsed, number)?,
@@ -273,13 +227,9 @@ enum Unreadable {
 }
 
 fn parse_line(line: &[u8]) -> Result<Entry, Unreadable> {
-    let line = line
-        .strip_suffix(b"\n")
-        .ok_or(Unreadable::Torn("it has no end"))?;
+    let line = line.strip_suffix(b"\n").ok_or(Unreadable::Torn("it has no end"))?;
     let line = std::str::from_utf8(line).map_err(|_| Unreadable::Torn("it is not text"))?;
-    let (sum, json) = line
-        .split_once(' ')
-        .ok_or(Unreadable::Torn("it has no checksum"))?;
+    let (sum, json) = line.split_once(' ').ok_or(Unreadable::Torn("it has no checksum"))?;
     if checksum(json) != sum {
         return Err(Unreadable::Torn("its checksum does not fit"));
     }
@@ -310,10 +260,7 @@ fn size(length: usize) -> u64 {
 }
 
 fn damaged(line: u64, reason: &str) -> JournalError {
-    JournalError::Damaged {
-        place: format!("line {line}"),
-        reason: reason.to_owned(),
-    }
+    JournalError::Damaged { place: format!("line {line}"), reason: reason.to_owned() }
 }
 
 #[cfg(test)]

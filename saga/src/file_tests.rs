@@ -11,29 +11,15 @@ fn records() -> Vec<Record> {
     vec![
         Record::SagaStarted {
             saga: "up".into(),
-            nodes: vec![NodePlan {
-                name: name("ssh key"),
-                after: vec![],
-            }],
+            nodes: vec![NodePlan { name: name("ssh key"), after: vec![] }],
             pivot: None,
             params: json!({"fleet": "shöp"}),
         },
-        Record::NodeStarted {
-            node: name("ssh key"),
-        },
-        Record::NodeFailed {
-            node: name("ssh key"),
-            failure: NodeFailure::new("no\nroute"),
-        },
-        Record::UndoStarted {
-            node: name("ssh key"),
-        },
-        Record::UndoFinished {
-            node: name("ssh key"),
-        },
-        Record::SagaFinished {
-            outcome: Outcome::Undone,
-        },
+        Record::NodeStarted { node: name("ssh key") },
+        Record::NodeFailed { node: name("ssh key"), failure: NodeFailure::new("no\nroute") },
+        Record::UndoStarted { node: name("ssh key") },
+        Record::UndoFinished { node: name("ssh key") },
+        Record::SagaFinished { outcome: Outcome::Undone },
     ]
 }
 
@@ -62,10 +48,7 @@ fn the_format_of_version_1_stays() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
     written(&path);
-    assert_eq!(
-        fs_err::read_to_string(&path).unwrap(),
-        include_str!("file_golden.txt")
-    );
+    assert_eq!(fs_err::read_to_string(&path).unwrap(), include_str!("file_golden.txt"));
 }
 
 #[test]
@@ -107,19 +90,13 @@ fn any_changed_byte_before_the_last_line_is_damage() {
     let path = folder.path().join("journal");
     written(&path);
     let bytes = fs_err::read(&path).unwrap();
-    let last_line = bytes[..bytes.len() - 1]
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .unwrap();
+    let last_line = bytes[..bytes.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
     for at in 0..last_line {
         let mut changed = bytes.clone();
         changed[at] ^= 1;
         fs_err::write(&path, &changed).unwrap();
         let read = FileJournal::new(&path).load_now();
-        assert!(
-            matches!(read, Err(JournalError::Damaged { .. })),
-            "byte {at}: {read:?}"
-        );
+        assert!(matches!(read, Err(JournalError::Damaged { .. })), "byte {at}: {read:?}");
     }
 }
 
@@ -146,10 +123,7 @@ fn who_was_superseded_writes_nothing() {
     let (second, read) = new.claim_now().unwrap();
     assert_eq!(read.len(), 1);
     let refused = old.append_now(first, &records()[1]);
-    assert!(
-        matches!(refused, Err(JournalError::Superseded { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(JournalError::Superseded { .. })), "{refused:?}");
     new.append_now(second, &records()[1]).unwrap();
     assert_eq!(new.load_now().unwrap(), records()[..2]);
 }

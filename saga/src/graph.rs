@@ -56,29 +56,20 @@ pub enum GraphError {
 
 impl<C> fmt::Debug for Saga<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Saga")
-            .field("name", &self.name)
-            .field("plans", &self.plans())
-            .finish_non_exhaustive()
+        f.debug_struct("Saga").field("name", &self.name).field("plans", &self.plans()).finish_non_exhaustive()
     }
 }
 
 impl<C> fmt::Debug for SagaBuilder<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SagaBuilder")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("SagaBuilder").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
 impl<C: Sync> Saga<C> {
     /// Begins a saga of the given kind.
     pub fn builder(name: impl Into<String>) -> SagaBuilder<C> {
-        SagaBuilder {
-            name: name.into(),
-            nodes: Vec::new(),
-            pivot: None,
-        }
+        SagaBuilder { name: name.into(), nodes: Vec::new(), pivot: None }
     }
 }
 
@@ -99,10 +90,7 @@ impl<C> Saga<C> {
     }
 
     pub(crate) fn node(&self, name: &NodeName) -> Option<&dyn Node<C>> {
-        self.entries
-            .iter()
-            .find(|entry| entry.plan.name == *name)
-            .map(|entry| entry.node.as_ref())
+        self.entries.iter().find(|entry| entry.plan.name == *name).map(|entry| entry.node.as_ref())
     }
 
     /// All nodes that come before `name`, directly or not.
@@ -122,11 +110,7 @@ impl<C: Sync> SagaBuilder<C> {
         node: impl Node<C> + 'static,
     ) -> Self {
         let after = after.into_iter().map(str::to_owned).collect();
-        self.nodes.push(Unchecked {
-            name: name.into(),
-            after,
-            node: Box::new(node),
-        });
+        self.nodes.push(Unchecked { name: name.into(), after, node: Box::new(node) });
         self
     }
 
@@ -148,38 +132,18 @@ impl<C: Sync> SagaBuilder<C> {
             if entries.iter().any(|entry| entry.plan.name == name) {
                 return Err(GraphError::Duplicate(name));
             }
-            let after: Vec<_> = after
-                .into_iter()
-                .map(NodeName::new)
-                .collect::<Result<_, _>>()
-                .map_err(GraphError::Name)?;
+            let after: Vec<_> =
+                after.into_iter().map(NodeName::new).collect::<Result<_, _>>().map_err(GraphError::Name)?;
             if let Some(missing) = after.iter().find(|a| !entries.iter().any(|e| e.plan.name == **a)) {
-                return Err(GraphError::Unknown {
-                    node: name,
-                    dependency: missing.clone(),
-                });
+                return Err(GraphError::Unknown { node: name, dependency: missing.clone() });
             }
-            entries.push(Entry {
-                plan: NodePlan { name, after },
-                node,
-            });
+            entries.push(Entry { plan: NodePlan { name, after }, node });
         }
-        let pivot = self
-            .pivot
-            .map(NodeName::new)
-            .transpose()
-            .map_err(GraphError::Name)?;
+        let pivot = self.pivot.map(NodeName::new).transpose().map_err(GraphError::Name)?;
         if let Some(pivot) = &pivot {
-            check_pivot(
-                &entries.iter().map(|entry| &entry.plan).collect::<Vec<_>>(),
-                pivot,
-            )?;
+            check_pivot(&entries.iter().map(|entry| &entry.plan).collect::<Vec<_>>(), pivot)?;
         }
-        Ok(Saga {
-            name: self.name,
-            entries,
-            pivot,
-        })
+        Ok(Saga { name: self.name, entries, pivot })
     }
 }
 
@@ -204,12 +168,7 @@ fn ancestors(plans: &[&NodePlan], name: &NodeName) -> BTreeSet<NodeName> {
     let mut open = vec![name.clone()];
     while let Some(next) = open.pop() {
         for plan in plans.iter().filter(|plan| plan.name == next) {
-            open.extend(
-                plan.after
-                    .iter()
-                    .filter(|after| found.insert((*after).clone()))
-                    .cloned(),
-            );
+            open.extend(plan.after.iter().filter(|after| found.insert((*after).clone())).cloned());
         }
     }
     found

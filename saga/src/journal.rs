@@ -82,9 +82,6 @@ pub enum JournalError {
 impl JournalError {
     /// A failure of the storage.
     pub fn storage(doing: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Storage {
-            doing,
-            source: source.into(),
-        }
+        Self::Storage { doing, source: source.into() }
     }
 }

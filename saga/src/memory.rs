@@ -24,12 +24,7 @@ impl MemoryJournal {
 
     /// One that already holds records.
     pub fn with_records(records: Vec<Record>) -> Self {
-        Self {
-            inner: Arc::new(Mutex::new(Inner {
-                generation: 0,
-                records,
-            })),
-        }
+        Self { inner: Arc::new(Mutex::new(Inner { generation: 0, records })) }
     }
 
     /// A copy of what it holds.

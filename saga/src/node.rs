@@ -50,10 +50,7 @@ impl Inputs<'_> {
 
     /// The output of an earlier node that this one depends on, directly or not.
     pub fn output(&self, node: &str) -> Option<&Value> {
-        self.outputs
-            .iter()
-            .find(|(name, _)| name.as_str() == node)
-            .map(|(_, value)| value)
+        self.outputs.iter().find(|(name, _)| name.as_str() == node).map(|(_, value)| value)
     }
 
     /// The node's own output, where an earlier `forward` told one.
@@ -81,10 +78,7 @@ pub struct NodeFailure {
 impl NodeFailure {
     /// A failure that is one sentence.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            detail: Value::Null,
-        }
+        Self { message: message.into(), detail: Value::Null }
     }
 
     /// The same with more for its reader.

@@ -30,12 +30,7 @@ impl Retry {
         longest: Duration,
         jitter: impl Fn() -> f64 + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            attempts: attempts.max(1),
-            first,
-            longest,
-            jitter: Arc::new(jitter),
-        }
+        Self { attempts: attempts.max(1), first, longest, jitter: Arc::new(jitter) }
     }
 
     /// The pause after the `attempt`-th failed attempt (from 1), or `None` when the budget is spent.
@@ -57,9 +52,7 @@ mod tests {
     #[test]
     fn pauses_double_up_to_the_longest_and_end() {
         let retry = Retry::new(5, Duration::from_secs(1), Duration::from_secs(3), || 1.0);
-        let pauses: Vec<_> = (1..=5)
-            .map(|attempt| retry.pause_after(attempt).map(|p| p.as_secs()))
-            .collect();
+        let pauses: Vec<_> = (1..=5).map(|attempt| retry.pause_after(attempt).map(|p| p.as_secs())).collect();
         assert_eq!(pauses, [Some(1), Some(2), Some(3), Some(3), None]);
     }
 

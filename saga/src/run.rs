@@ -157,26 +157,19 @@ impl<'a, C: Sync> Runner<'a, C> {
 
 fn ended(outcome: Outcome, state: &State, records: &[Record]) -> Ended {
     match outcome {
-        Outcome::Done => Ended::Done {
-            outputs: outputs(state),
-        },
+        Outcome::Done => Ended::Done { outputs: outputs(state) },
         Outcome::Undone => {
             let first = records.iter().find_map(|record| match record {
                 Record::NodeFailed { failure, .. } | Record::Cancelled { failure } => Some(failure.clone()),
                 _ => None,
             });
-            Ended::Undone {
-                failure: first.unwrap_or_else(|| NodeFailure::new("it was taken back")),
-            }
+            Ended::Undone { failure: first.unwrap_or_else(|| NodeFailure::new("it was taken back")) }
         }
     }
 }
 
 fn outputs(state: &State) -> BTreeMap<NodeName, Value> {
-    state
-        .nodes()
-        .filter_map(|(name, _)| Some((name.clone(), state.output(name)?.clone())))
-        .collect()
+    state.nodes().filter_map(|(name, _)| Some((name.clone(), state.output(name)?.clone()))).collect()
 }
 
 #[cfg(test)]

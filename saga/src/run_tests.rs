@@ -19,10 +19,7 @@ struct World {
 
 impl World {
     fn failing(calls: &[&str]) -> Self {
-        Self {
-            failing: Mutex::new(calls.iter().map(|c| (*c).to_owned()).collect()),
-            ..Self::default()
-        }
+        Self { failing: Mutex::new(calls.iter().map(|c| (*c).to_owned()).collect()), ..Self::default() }
     }
 
     fn made(&self) -> Vec<String> {
@@ -40,11 +37,7 @@ impl World {
             failing.remove(at);
         }
         self.calls.lock().unwrap().push(what.to_owned());
-        if fails.is_some() {
-            Err(NodeFailure::new(format!("{what} failed")))
-        } else {
-            Ok(())
-        }
+        if fails.is_some() { Err(NodeFailure::new(format!("{what} failed"))) } else { Ok(()) }
     }
 }
 
@@ -92,10 +85,7 @@ impl Node<World> for Wait {
 }
 
 fn chain() -> SagaBuilder<World> {
-    Saga::builder("test")
-        .node("a", [], Make("a"))
-        .node("b", ["a"], Make("b"))
-        .node("c", ["b"], Make("c"))
+    Saga::builder("test").node("a", [], Make("a")).node("b", ["a"], Make("b")).node("c", ["b"], Make("c"))
 }
 
 fn saga() -> Saga<World> {
@@ -109,17 +99,9 @@ fn patient(attempts: u32) -> Retry {
 #[tokio::test]
 async fn forward_passes_outputs_on() {
     let (saga, world, journal) = (saga(), World::default(), MemoryJournal::new());
-    let ended = Runner::new(&saga, &world, &journal)
-        .start(json!({}))
-        .await
-        .unwrap();
-    let Ended::Done { outputs } = ended else {
-        panic!("{ended:?}")
-    };
-    assert_eq!(
-        outputs.get(&NodeName::new("c").unwrap()),
-        Some(&json!({"made": "c", "seen": 2}))
-    );
+    let ended = Runner::new(&saga, &world, &journal).start(json!({})).await.unwrap();
+    let Ended::Done { outputs } = ended else { panic!("{ended:?}") };
+    assert_eq!(outputs.get(&NodeName::new("c").unwrap()), Some(&json!({"made": "c", "seen": 2})));
     assert_eq!(world.made(), ["a", "b", "c"]);
     let again = Runner::new(&saga, &world, &journal).resume().await.unwrap();
     assert!(matches!(again, Ended::Done { .. }));
@@ -130,13 +112,8 @@ async fn forward_passes_outputs_on() {
 async fn every_node_that_fails_takes_all_back() {
     for failing in ["forward a", "forward b", "forward c"] {
         let (saga, world, journal) = (saga(), World::failing(&[failing]), MemoryJournal::new());
-        let ended = Runner::new(&saga, &world, &journal)
-            .start(json!({}))
-            .await
-            .unwrap();
-        let Ended::Undone { failure } = ended else {
-            panic!("{ended:?}")
-        };
+        let ended = Runner::new(&saga, &world, &journal).start(json!({})).await.unwrap();
+        let Ended::Undone { failure } = ended else { panic!("{ended:?}") };
         assert_eq!(failure.message, format!("{failing} failed"));
         assert_eq!(world.made(), [""; 0]);
     }
@@ -145,32 +122,20 @@ async fn every_node_that_fails_takes_all_back() {
 #[tokio::test(start_paused = true)]
 async fn an_undo_is_repeated_within_its_budget() {
     for (attempts, gets_there) in [(2, true), (1, false)] {
-        let (saga, world, journal) = (
-            saga(),
-            World::failing(&["forward c", "undo b"]),
-            MemoryJournal::new(),
-        );
-        let ended = Runner::new(&saga, &world, &journal)
-            .retry(patient(attempts))
-            .start(json!({}))
-            .await
-            .unwrap();
+        let (saga, world, journal) = (saga(), World::failing(&["forward c", "undo b"]), MemoryJournal::new());
+        let ended =
+            Runner::new(&saga, &world, &journal).retry(patient(attempts)).start(json!({})).await.unwrap();
         if gets_there {
             assert!(matches!(ended, Ended::Undone { .. }), "{ended:?}");
             assert_eq!(world.made(), [""; 0]);
             continue;
         }
-        let Ended::Stuck { node, failure, state } = ended else {
-            panic!("{ended:?}")
-        };
+        let Ended::Stuck { node, failure, state } = ended else { panic!("{ended:?}") };
         assert_eq!((node.as_str(), failure.message.as_str()), ("b", "undo b failed"));
         assert!(matches!(state.phase(), Phase::Unwinding(first) if first.message == "forward c failed"));
         assert_eq!(world.made(), ["a", "b"]);
         let ended = Runner::new(&saga, &world, &journal).resume().await.unwrap();
-        assert!(
-            matches!(ended, Ended::Undone { .. }),
-            "a later resume tries again"
-        );
+        assert!(matches!(ended, Ended::Undone { .. }), "a later resume tries again");
         assert_eq!(world.made(), [""; 0]);
     }
 }
@@ -181,9 +146,7 @@ async fn crashed_at_every_record_it_still_ends() {
         let mut records = 0;
         loop {
             let world = World::failing(failing);
-            let (ended, cut) = crash_and_resume(&saga(), &world, json!({}), records)
-                .await
-                .unwrap();
+            let (ended, cut) = crash_and_resume(&saga(), &world, json!({}), records).await.unwrap();
             match ended {
                 Some(Ended::Done { .. }) => assert_eq!(world.made(), ["a", "b", "c"]),
                 Some(Ended::Undone { .. }) | None => assert_eq!(world.made(), [""; 0]),
@@ -202,29 +165,19 @@ async fn crashed_at_every_record_it_still_ends() {
 async fn what_the_world_lost_is_made_again() {
     let (saga, world, journal) = (saga(), World::default(), MemoryJournal::new());
     let crashing = CrashingJournal::after(journal.clone(), 5);
-    Runner::new(&saga, &world, &crashing)
-        .start(json!({}))
-        .await
-        .unwrap_err();
+    Runner::new(&saga, &world, &crashing).start(json!({})).await.unwrap_err();
     world.made.lock().unwrap().remove("a");
     let ended = Runner::new(&saga, &world, &journal).resume().await.unwrap();
     assert!(matches!(ended, Ended::Done { .. }));
     assert_eq!(world.made(), ["a", "b", "c"]);
-    assert_eq!(
-        world.calls(),
-        ["forward a", "forward b", "forward a", "forward c"]
-    );
+    assert_eq!(world.calls(), ["forward a", "forward b", "forward a", "forward c"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_the_pivot_only_forward() {
     let saga = chain().pivot("b").build().unwrap();
     let (world, journal) = (World::failing(&["forward c", "forward c"]), MemoryJournal::new());
-    let ended = Runner::new(&saga, &world, &journal)
-        .retry(patient(2))
-        .start(json!({}))
-        .await
-        .unwrap();
+    let ended = Runner::new(&saga, &world, &journal).retry(patient(2)).start(json!({})).await.unwrap();
     assert!(matches!(ended, Ended::Stuck { .. }), "{ended:?}");
     let ended = Runner::new(&saga, &world, &journal).resume().await.unwrap();
     assert!(matches!(ended, Ended::Done { .. }), "{ended:?}");
@@ -242,9 +195,7 @@ async fn a_wish_to_cancel_takes_all_back() {
         }
         cancel.cancel("interrupted");
     });
-    let Ended::Undone { failure } = ended.unwrap() else {
-        panic!()
-    };
+    let Ended::Undone { failure } = ended.unwrap() else { panic!() };
     assert_eq!(failure.message, "interrupted");
     assert_eq!(world.made(), [""; 0]);
     assert!(world.calls().contains(&"undo wait".to_owned()));
@@ -254,10 +205,7 @@ async fn a_wish_to_cancel_takes_all_back() {
 async fn a_stale_process_writes_nothing() {
     let (saga, world, journal) = (saga(), World::default(), MemoryJournal::new());
     let (old, _) = journal.claim().await.unwrap();
-    Runner::new(&saga, &world, &journal)
-        .start(json!({}))
-        .await
-        .unwrap();
+    Runner::new(&saga, &world, &journal).start(json!({})).await.unwrap();
     let refused = journal.append(old, &Record::SagaResumed).await;
     assert!(matches!(refused, Err(JournalError::Superseded { .. })));
 }
@@ -266,10 +214,7 @@ async fn a_stale_process_writes_nothing() {
 async fn another_shape_is_refused() {
     let (world, journal) = (World::default(), MemoryJournal::new());
     let crashing = CrashingJournal::after(journal.clone(), 3);
-    Runner::new(&saga(), &world, &crashing)
-        .start(json!({}))
-        .await
-        .unwrap_err();
+    Runner::new(&saga(), &world, &crashing).start(json!({})).await.unwrap_err();
     let other = chain().node("d", ["c"], Make("d")).build().unwrap();
     let refused = Runner::new(&other, &world, &journal).resume().await;
     assert!(matches!(refused, Err(RunError::OtherShape)), "{refused:?}");
@@ -283,11 +228,8 @@ const NAMES: [&str; 6] = ["n0", "n1", "n2", "n3", "n4", "n5"];
 fn graph(masks: &[u8]) -> Saga<World> {
     let mut builder = Saga::builder("random");
     for (index, mask) in masks.iter().enumerate() {
-        let after = NAMES[..index]
-            .iter()
-            .enumerate()
-            .filter(|(bit, _)| mask & (1 << bit) != 0)
-            .map(|(_, n)| *n);
+        let after =
+            NAMES[..index].iter().enumerate().filter(|(bit, _)| mask & (1 << bit) != 0).map(|(_, n)| *n);
         builder = builder.node(NAMES[index], after, Make(NAMES[index]));
     }
     builder.build().unwrap()

@@ -138,9 +138,8 @@ impl State {
 
     /// Whether everything that came after `name` is out of the way, so that it can be undone.
     pub(crate) fn undo_is_due(&self, name: &NodeName) -> bool {
-        let begun = self
-            .node(name)
-            .is_some_and(|state| !matches!(state, NodeState::Pending | NodeState::Undone));
+        let begun =
+            self.node(name).is_some_and(|state| !matches!(state, NodeState::Pending | NodeState::Undone));
         let mut dependents = self.nodes.iter().filter(|node| node.plan.after.contains(name));
         begun && dependents.all(|node| matches!(node.state, NodeState::Pending | NodeState::Undone))
     }
@@ -161,12 +160,9 @@ impl State {
     /// When it cannot follow those before it; the state is then unchanged.
     pub fn apply(&mut self, record: &Record) -> Result<(), IllegalRecord> {
         let result = match record {
-            Record::SagaStarted {
-                saga,
-                nodes,
-                pivot,
-                params,
-            } => self.start(saga, nodes, pivot.as_ref(), params),
+            Record::SagaStarted { saga, nodes, pivot, params } => {
+                self.start(saga, nodes, pivot.as_ref(), params)
+            }
             Record::SagaResumed => self.resume(),
             Record::NodeStarted { node } => self.node_started(node),
             Record::NodeSucceeded { node, output } => self.node_succeeded(node, output),
@@ -179,10 +175,7 @@ impl State {
             }
             Record::SagaFinished { outcome } => self.finish(*outcome),
         };
-        result.map_err(|reason| IllegalRecord {
-            record: describe(record),
-            reason,
-        })
+        result.map_err(|reason| IllegalRecord { record: describe(record), reason })
     }
 
     fn get(&self, name: &NodeName) -> Option<&NodeStatus> {
@@ -190,10 +183,7 @@ impl State {
     }
 
     fn get_mut(&mut self, name: &NodeName) -> Result<&mut NodeStatus, &'static str> {
-        self.nodes
-            .iter_mut()
-            .find(|node| node.plan.name == *name)
-            .ok_or("the saga has no such node")
+        self.nodes.iter_mut().find(|node| node.plan.name == *name).ok_or("the saga has no such node")
     }
 
     fn start(
@@ -252,12 +242,10 @@ impl State {
         if self.phase != Phase::Forward {
             return Err("the saga is not going forward");
         }
-        let ready = self.after(name).iter().all(|after| {
-            matches!(
-                self.node(after),
-                Some(NodeState::Succeeded | NodeState::Unconfirmed)
-            )
-        });
+        let ready = self
+            .after(name)
+            .iter()
+            .all(|after| matches!(self.node(after), Some(NodeState::Succeeded | NodeState::Unconfirmed)));
         if !ready {
             return Err("a node before it has not succeeded");
         }

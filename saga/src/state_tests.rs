@@ -6,25 +6,13 @@ fn name(text: &str) -> NodeName {
 }
 
 fn plan(text: &str, after: &[&str]) -> NodePlan {
-    NodePlan {
-        name: name(text),
-        after: after.iter().map(|a| name(a)).collect(),
-    }
+    NodePlan { name: name(text), after: after.iter().map(|a| name(a)).collect() }
 }
 
 fn begun() -> State {
-    let nodes = vec![
-        plan("a", &[]),
-        plan("b", &["a"]),
-        plan("pivot", &["b"]),
-        plan("tail", &["pivot"]),
-    ];
-    let started = Record::SagaStarted {
-        saga: "s".into(),
-        nodes,
-        pivot: Some(name("pivot")),
-        params: json!({"n": 1}),
-    };
+    let nodes = vec![plan("a", &[]), plan("b", &["a"]), plan("pivot", &["b"]), plan("tail", &["pivot"])];
+    let started =
+        Record::SagaStarted { saga: "s".into(), nodes, pivot: Some(name("pivot")), params: json!({"n": 1}) };
     State::replay([&started]).unwrap()
 }
 
@@ -33,24 +21,15 @@ fn started(node: &str) -> Record {
 }
 
 fn succeeded(node: &str) -> Record {
-    Record::NodeSucceeded {
-        node: name(node),
-        output: json!(node),
-    }
+    Record::NodeSucceeded { node: name(node), output: json!(node) }
 }
 
 fn failed(node: &str) -> Record {
-    Record::NodeFailed {
-        node: name(node),
-        failure: NodeFailure::new("no"),
-    }
+    Record::NodeFailed { node: name(node), failure: NodeFailure::new("no") }
 }
 
 fn undo(node: &str) -> [Record; 2] {
-    [
-        Record::UndoStarted { node: name(node) },
-        Record::UndoFinished { node: name(node) },
-    ]
+    [Record::UndoStarted { node: name(node) }, Record::UndoFinished { node: name(node) }]
 }
 
 fn apply(state: &mut State, records: impl IntoIterator<Item = Record>) -> Result<(), IllegalRecord> {
@@ -75,18 +54,10 @@ fn undo_goes_backwards_and_covers_what_failed() {
     state.apply(&failed("b")).unwrap();
     assert!(apply(&mut state.clone(), undo("a")).is_err(), "b comes first");
     assert!(apply(&mut state.clone(), undo("pivot")).is_err(), "never begun");
-    let finished = Record::SagaFinished {
-        outcome: Outcome::Undone,
-    };
+    let finished = Record::SagaFinished { outcome: Outcome::Undone };
     assert!(state.apply(&finished).is_err());
     apply(&mut state, undo("b").into_iter().chain(undo("a"))).unwrap();
-    assert!(
-        state
-            .apply(&Record::SagaFinished {
-                outcome: Outcome::Done
-            })
-            .is_err()
-    );
+    assert!(state.apply(&Record::SagaFinished { outcome: Outcome::Done }).is_err());
     state.apply(&finished).unwrap();
     assert!(state.apply(&Record::SagaResumed).is_err());
 }
@@ -94,14 +65,8 @@ fn undo_goes_backwards_and_covers_what_failed() {
 #[test]
 fn after_the_pivot_there_is_no_way_back() {
     let mut state = begun();
-    let cancelled = Record::Cancelled {
-        failure: NodeFailure::new("asked"),
-    };
-    apply(
-        &mut state,
-        [started("a"), succeeded("a"), started("b"), succeeded("b")],
-    )
-    .unwrap();
+    let cancelled = Record::Cancelled { failure: NodeFailure::new("asked") };
+    apply(&mut state, [started("a"), succeeded("a"), started("b"), succeeded("b")]).unwrap();
     assert!(state.clone().apply(&cancelled).is_ok());
     state.apply(&started("pivot")).unwrap();
     assert!(state.clone().apply(&cancelled).is_err(), "its end is awaited");
@@ -109,29 +74,17 @@ fn after_the_pivot_there_is_no_way_back() {
     assert_eq!(*state.phase(), Phase::Forward);
     assert!(state.apply(&cancelled).is_err());
     apply(&mut state, [started("tail"), succeeded("tail")]).unwrap();
-    state
-        .apply(&Record::SagaFinished {
-            outcome: Outcome::Done,
-        })
-        .unwrap();
+    state.apply(&Record::SagaFinished { outcome: Outcome::Done }).unwrap();
 }
 
 #[test]
 fn a_resume_turns_results_into_hints() {
     let mut state = begun();
-    apply(
-        &mut state,
-        [started("a"), succeeded("a"), started("b"), Record::SagaResumed],
-    )
-    .unwrap();
+    apply(&mut state, [started("a"), succeeded("a"), started("b"), Record::SagaResumed]).unwrap();
     assert_eq!(state.node(&name("a")), Some(&NodeState::Unconfirmed));
     assert_eq!(state.node(&name("b")), Some(&NodeState::Interrupted));
     assert_eq!(state.output(&name("a")), Some(&json!("a")));
-    apply(
-        &mut state,
-        [started("a"), succeeded("a"), started("b"), succeeded("b")],
-    )
-    .unwrap();
+    apply(&mut state, [started("a"), succeeded("a"), started("b"), succeeded("b")]).unwrap();
 }
 
 #[test]

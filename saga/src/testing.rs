@@ -15,10 +15,7 @@ pub struct CrashingJournal<J> {
 impl<J: Journal> CrashingJournal<J> {
     /// Lets `records` records through.
     pub fn after(inner: J, records: usize) -> Self {
-        Self {
-            inner,
-            left: AtomicUsize::new(records),
-        }
+        Self { inner, left: AtomicUsize::new(records) }
     }
 }
 
@@ -37,10 +34,7 @@ impl<J: Journal> Journal for CrashingJournal<J> {
         record: &'a Record,
     ) -> BoxFuture<'a, Result<(), JournalError>> {
         let let_through = |left: usize| left.checked_sub(1);
-        match self
-            .left
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, let_through)
-        {
+        match self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, let_through) {
             Ok(_) => self.inner.append(generation, record),
             Err(_) => Box::pin(async { Err(JournalError::storage("written", "crashed on purpose")) }),
         }

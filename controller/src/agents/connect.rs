@@ -78,7 +78,8 @@ impl Caller {
         let dialer =
             Dialer::agent(&self.keys.credentials, trust, self.proto_clock()).map_err(AgentError::Tls)?;
         let connection = dialer.connect(SocketAddr::from((address, AGENT_PORT))).await;
-        let connection = connection.map_err(|source| AgentError::Connect { droplet: name.to_owned(), source })?;
+        let connection =
+            connection.map_err(|source| AgentError::Connect { droplet: name.to_owned(), source })?;
         Ok(Agent { name: name.to_owned(), connection })
     }
 }

@@ -105,7 +105,9 @@ impl EnrolError {
                  the next `tidegate up` replaces the droplet"
                     .to_owned(),
             ),
-            Self::Proof { .. } => Some("nothing was handed over; the next `tidegate up` tries again".to_owned()),
+            Self::Proof { .. } => {
+                Some("nothing was handed over; the next `tidegate up` tries again".to_owned())
+            }
             Self::Agent(error) => error.hint(),
             Self::Authority(_) | Self::Record { .. } => None,
         }
@@ -156,7 +158,10 @@ fn passes(error: &AgentError) -> bool {
         AgentError::Connect { .. } => true,
         AgentError::Call(call) => matches!(
             call.code(),
-            tonic::Code::Unavailable | tonic::Code::Unknown | tonic::Code::DeadlineExceeded | tonic::Code::Unimplemented
+            tonic::Code::Unavailable
+                | tonic::Code::Unknown
+                | tonic::Code::DeadlineExceeded
+                | tonic::Code::Unimplemented
         ),
         AgentError::Tls(_) | AgentError::Refused { .. } | AgentError::Contract { .. } => false,
     }
@@ -168,7 +173,8 @@ async fn attempt(
     one: &Enrolment,
     record: &impl Fn(Enrolled) -> Result<(), crate::state::StateError>,
 ) -> Result<(), EnrolError> {
-    let dialer = Dialer::unenrolled(&caller.keys.credentials, caller.proto_clock()).map_err(AgentError::Tls)?;
+    let dialer =
+        Dialer::unenrolled(&caller.keys.credentials, caller.proto_clock()).map_err(AgentError::Tls)?;
     let connection = dialer.connect(SocketAddr::from((one.address, AGENT_PORT))).await;
     let connection =
         connection.map_err(|source| AgentError::Connect { droplet: one.name.clone(), source })?;
@@ -176,7 +182,10 @@ async fn attempt(
     let controller_nonce = Nonce::random(&mut rand::rng());
     let begin = client.begin(BeginEnrolmentRequest { controller_nonce: controller_nonce.to_vec() });
     let begun = call(one, &connection, begin).await?;
-    let proof = |source: Box<dyn std::error::Error + Send + Sync>| EnrolError::Proof { name: one.name.clone(), source };
+    let proof = |source: Box<dyn std::error::Error + Send + Sync>| EnrolError::Proof {
+        name: one.name.clone(),
+        source,
+    };
     if begun.droplet_id != one.droplet.get() {
         let told = format!("it says that it is droplet {}, and {} was made", begun.droplet_id, one.droplet);
         return Err(proof(told.into()));

@@ -67,7 +67,11 @@ impl CallError {
     /// From a failure inside a stream of events.
     pub fn of_failure(droplet: &str, failure: v1::Failure) -> Self {
         let v1::Failure { what, place, cause, hint, details } = failure;
-        let rich = RichError::new(Code::Aborted, "failed", what).at(place).because(cause).hint(hint).details(details);
+        let rich = RichError::new(Code::Aborted, "failed", what)
+            .at(place)
+            .because(cause)
+            .hint(hint)
+            .details(details);
         Self::rich(droplet, rich)
     }
 
@@ -112,8 +116,11 @@ impl AgentError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Call(call) => call.hint().map(str::to_owned),
-            Self::Connect { .. } => Some("`tidegate info` tells whether the droplet is there; \
-                 [addresses] in tidegate.toml has to hold your own address for port 7443".to_owned()),
+            Self::Connect { .. } => Some(
+                "`tidegate info` tells whether the droplet is there; \
+                 [addresses] in tidegate.toml has to hold your own address for port 7443"
+                    .to_owned(),
+            ),
             Self::Contract { .. } => {
                 Some("agent and controller may be of different versions: `tidegate status` tells".to_owned())
             }

@@ -41,7 +41,9 @@ pub async fn renew(
     now: Timestamp,
 ) -> Result<(SpkiDigest, Option<Timestamp>), RenewError> {
     let work = exchange(agent, authority, droplet, now);
-    tokio::time::timeout(TIMEOUT, work).await.unwrap_or_else(|_| Err(broken(agent, "no end of the renewal in time").into()))
+    tokio::time::timeout(TIMEOUT, work)
+        .await
+        .unwrap_or_else(|_| Err(broken(agent, "no end of the renewal in time").into()))
 }
 
 async fn exchange(
@@ -60,8 +62,8 @@ async fn exchange(
     let Some(Response::CertificateRequest(der)) = first.and_then(|answer| answer.response) else {
         return Err(broken(agent, "no certificate request").into());
     };
-    let request =
-        CertificateRequest::from_der(&der).map_err(|error| broken(agent, &format!("a bad request: {error}")))?;
+    let request = CertificateRequest::from_der(&der)
+        .map_err(|error| broken(agent, &format!("a bad request: {error}")))?;
     let chain = authority.sign_agent(&request, droplet, now)?;
     let certificate = v1::RenewCertificate { certificate_chain: chain.to_ders() };
     send.send(say(Request::Certificate(certificate))).await.map_err(closed)?;

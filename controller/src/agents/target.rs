@@ -67,10 +67,7 @@ impl TargetError {
                 "`tidegate up` makes and enrols droplets; state of another machine is found with --state-dir"
                     .to_owned()
             }
-            Self::Unknown {
-                nearest: Some(nearest),
-                ..
-            } => format!("did you mean `{nearest}`?"),
+            Self::Unknown { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             Self::Unknown { .. } => "`tidegate info` lists droplets".to_owned(),
         }
     }
@@ -112,20 +109,14 @@ pub fn of_app(
     let targets: Vec<Target> = all.into_iter().filter(is_of).collect();
     if targets.is_empty() {
         let roles: Vec<&str> = roles.iter().map(Name::as_str).collect();
-        return Err(TargetError::NoneOfApp {
-            app: name.clone(),
-            roles: roles.join(", "),
-        });
+        return Err(TargetError::NoneOfApp { app: name.clone(), roles: roles.join(", ") });
     }
     narrow(targets, selection)
 }
 
 fn enrolled(fleet: &Fleet, inventory: &Inventory) -> Vec<Target> {
     let prefix = format!("{}-", fleet.scope.base());
-    let known = inventory
-        .droplets
-        .iter()
-        .filter(|(_, record)| record.enrolled);
+    let known = inventory.droplets.iter().filter(|(_, record)| record.enrolled);
     let mut targets: Vec<Target> = known
         .filter_map(|(name, record)| {
             Some(Target {
@@ -146,17 +137,11 @@ fn narrow(targets: Vec<Target>, selection: Selection<'_>) -> Result<Vec<Target>,
         return Ok(targets);
     };
     let shorts: Vec<String> = targets.iter().map(|target| target.short.clone()).collect();
-    let chosen: Vec<Target> = targets
-        .into_iter()
-        .filter(|target| target.short == name || target.name == name)
-        .collect();
+    let chosen: Vec<Target> =
+        targets.into_iter().filter(|target| target.short == name || target.name == name).collect();
     if chosen.is_empty() {
         let nearest = suggest::nearest(name, shorts.iter().map(String::as_str)).map(str::to_owned);
-        return Err(TargetError::Unknown {
-            name: name.to_owned(),
-            known: shorts.join(", "),
-            nearest,
-        });
+        return Err(TargetError::Unknown { name: name.to_owned(), known: shorts.join(", "), nearest });
     }
     Ok(chosen)
 }

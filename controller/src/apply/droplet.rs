@@ -61,7 +61,8 @@ impl CreateDroplet {
     }
 
     async fn make(&self, work: &Work, inputs: &Inputs<'_>) -> Result<Droplet, CreateError> {
-        let missing = |what: &str| CreateError::Missing(NodeFailure::new(format!("{what} is not known to this step")));
+        let missing =
+            |what: &str| CreateError::Missing(NodeFailure::new(format!("{what} is not known to this step")));
         let vpc = Made::<String>::of(inputs, VPC).ok_or_else(|| missing("the private network"))?;
         let ssh_key = Made::<u64>::of(inputs, SSH_KEY).ok_or_else(|| missing("the ssh key"))?;
         let token = work.enrolment_files.get(&self.intent.id).ok_or_else(|| missing("the one-time token"))?;
@@ -192,7 +193,8 @@ async fn delete_ours(work: &Work, id: u64, name: &str) -> NodeResult<()> {
     let told = |e| failure(&format!("{name} (droplet {id}) could not be deleted"), &e);
     let Some(found) = droplets::get(&work.client, id).await.map_err(told)? else { return Ok(()) };
     if !found.tags.iter().any(|tag| same_tag(tag, &work.scope.tag())) {
-        let message = format!("droplet {id} no longer carries the tag {}: it is left alone", work.scope.tag());
+        let message =
+            format!("droplet {id} no longer carries the tag {}: it is left alone", work.scope.tag());
         return Err(NodeFailure::new(message));
     }
     delete_droplet(work, id).await.map_err(told)?;

@@ -80,7 +80,11 @@ impl Node<Work> for CreateFirewall {
             if let Some(id) = id {
                 firewalls::delete(&work.client, &id).await.map_err(told)?;
             }
-            let bare = tags::list(&work.client).await.map_err(told)?.into_iter().filter(|tag| tag.resources.count == 0);
+            let bare = tags::list(&work.client)
+                .await
+                .map_err(told)?
+                .into_iter()
+                .filter(|tag| tag.resources.count == 0);
             for tag in bare.filter(|tag| self.spec.tags.iter().any(|own| same_tag(own, &tag.name))) {
                 tags::delete(&work.client, &tag.name).await.map_err(told)?;
             }
@@ -102,9 +106,12 @@ impl Node<Work> for ChangeFirewall {
 
     fn undo<'a>(&'a self, work: &'a Work, _: &'a Inputs<'a>) -> BoxFuture<'a, NodeResult<()>> {
         Box::pin(async move {
-            let before = self.before.as_ref().ok_or_else(|| NodeFailure::new("what it was before is not known"))?;
+            let before =
+                self.before.as_ref().ok_or_else(|| NodeFailure::new("what it was before is not known"))?;
             let done = firewalls::replace(&work.client, &self.id, before).await;
-            done.map_err(|e| failure(&format!("the firewall {} could not be changed back", self.spec.name), &e))
+            done.map_err(|e| {
+                failure(&format!("the firewall {} could not be changed back", self.spec.name), &e)
+            })
         })
     }
 }

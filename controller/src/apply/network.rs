@@ -41,8 +41,10 @@ impl Node<Work> for VpcNode {
         Box::pin(async move {
             let step = work.printer.step(format!("vpc {}", self.name));
             let window = work.first_look(VPC);
-            let found = find_or_make(work, window, || Box::pin(self.find(work)), || Box::pin(self.make(work)));
-            let (vpc, found) = found.await.map_err(|e| failure("the private network could not be made", &e))?;
+            let found =
+                find_or_make(work, window, || Box::pin(self.find(work)), || Box::pin(self.make(work)));
+            let (vpc, found) =
+                found.await.map_err(|e| failure("the private network could not be made", &e))?;
             if vpc.region != work.region {
                 return Err(NodeFailure::new(format!(
                     "the private network {} is in {}, the file says {}: take the fleet down to move it",

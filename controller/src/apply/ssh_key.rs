@@ -47,7 +47,9 @@ impl Node<Work> for SshKeyNode {
             let id = match Made::<u64>::own(inputs) {
                 Some(made) if !made.by_us => return Ok(()),
                 Some(made) => Some(made.id),
-                None => self.find(work).await.map_err(told)?.filter(|key| key.name == self.name).map(|key| key.id),
+                None => {
+                    self.find(work).await.map_err(told)?.filter(|key| key.name == self.name).map(|key| key.id)
+                }
             };
             if let Some(id) = id {
                 ssh_keys::delete(&work.client, id).await.map_err(told)?;

@@ -72,19 +72,29 @@ impl Ours {
         let our_firewall_tag = |name: &str| {
             let full = name.get(prefix.len()..).map(|rest| format!("{base}-{rest}"));
             let folded = name.to_lowercase().starts_with(&prefix);
-            folded && (carried(name) || firewalls.iter().filter(our_firewall).any(|own| Some(&own.spec.name) == full.as_ref()))
+            folded
+                && (carried(name)
+                    || firewalls.iter().filter(our_firewall).any(|own| Some(&own.spec.name) == full.as_ref()))
         };
         let our_tag = |name: &str| {
             same_tag(name, &scope_tag)
-                || (name.starts_with(INTENT_TAG) && (carried(name) || intents.iter().any(|own| same_tag(own, name))))
+                || (name.starts_with(INTENT_TAG)
+                    && (carried(name) || intents.iter().any(|own| same_tag(own, name))))
                 || our_firewall_tag(name)
         };
-        let mut shared: Vec<String> =
-            droplets.iter().flat_map(|own| own.tags.clone()).filter(|tag| tag.starts_with("tidegate-role:")).collect();
+        let mut shared: Vec<String> = droplets
+            .iter()
+            .flat_map(|own| own.tags.clone())
+            .filter(|tag| tag.starts_with("tidegate-role:"))
+            .collect();
         shared.sort();
         shared.dedup();
         Ok(Self {
-            firewalls: firewalls.iter().filter(our_firewall).map(|own| (own.id.clone(), own.spec.name.clone())).collect(),
+            firewalls: firewalls
+                .iter()
+                .filter(our_firewall)
+                .map(|own| (own.id.clone(), own.spec.name.clone()))
+                .collect(),
             ssh_keys: keys.iter().filter(our_key).map(|key| (key.id, key.name.clone())).collect(),
             vpcs: vpcs
                 .iter()
@@ -146,7 +156,9 @@ pub(super) async fn delete_droplet(work: &Work, id: u64) -> Result<Deleted, Clou
     let until = Instant::now() + work.timing.gone;
     loop {
         match droplets::delete(&work.client, id).await {
-            Err(error) if error.is_busy() && Instant::now() < until => work.waits.sleep(work.timing.poll).await,
+            Err(error) if error.is_busy() && Instant::now() < until => {
+                work.waits.sleep(work.timing.poll).await
+            }
             other => return other,
         }
     }
@@ -166,9 +178,10 @@ pub(super) async fn delete_vpc(work: &Work, id: &str) -> Result<Deleted, CloudEr
     let until = Instant::now() + work.timing.gone;
     loop {
         match vpcs::delete(&work.client, id).await {
-            Err(error) if error.is_busy() && Instant::now() < until => work.waits.sleep(work.timing.poll).await,
+            Err(error) if error.is_busy() && Instant::now() < until => {
+                work.waits.sleep(work.timing.poll).await
+            }
             other => return other,
         }
     }
 }
-

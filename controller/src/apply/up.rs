@@ -12,8 +12,8 @@ use std::{
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tidegate_saga::{
-    Cancel, Ended, Inputs, Journal, Node, NodeFailure, NodeResult, NodeState, Phase, Retry, RunError, Runner, Saga, State, Value,
-    file::FileJournal,
+    Cancel, Ended, Inputs, Journal, Node, NodeFailure, NodeResult, NodeState, Phase, Retry, RunError, Runner,
+    Saga, State, Value, file::FileJournal,
 };
 
 use super::{
@@ -100,7 +100,8 @@ pub async fn unfinished(state: &StateDir) -> Result<Option<Unfinished>, UpError>
     if !path.exists() {
         return Ok(None);
     }
-    let (_, records) = journal(state).claim().await.map_err(|e| UpError::Run(Box::new(RunError::Journal(e))))?;
+    let (_, records) =
+        journal(state).claim().await.map_err(|e| UpError::Run(Box::new(RunError::Journal(e))))?;
     let replayed = State::replay(&records).map_err(|e| UpError::Run(Box::new(RunError::Illegal(e))))?;
     match replayed.phase() {
         Phase::Empty => {
@@ -208,7 +209,9 @@ fn node_name(change: &Change) -> String {
     match change.resource {
         Resource::SshKey { .. } => SSH_KEY.to_owned(),
         Resource::Vpc => VPC.to_owned(),
-        Resource::Firewall { .. } | Resource::Droplet { .. } => format!("{} {}", change.resource.kind(), change.name),
+        Resource::Firewall { .. } | Resource::Droplet { .. } => {
+            format!("{} {}", change.resource.kind(), change.name)
+        }
     }
 }
 

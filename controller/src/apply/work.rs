@@ -66,7 +66,8 @@ pub struct Timing {
 impl Timing {
     /// As measured, unless `TIDEGATE_LOOK_UP_MS` says that this account's lists lag otherwise.
     pub fn new(environ: &Environ) -> Self {
-        let told = environ.get("TIDEGATE_LOOK_UP_MS").and_then(|text| text.parse().ok()).map(Duration::from_millis);
+        let told =
+            environ.get("TIDEGATE_LOOK_UP_MS").and_then(|text| text.parse().ok()).map(Duration::from_millis);
         let usual = Self::default();
         let look_up = told.unwrap_or(usual.look_up);
         Self { look_up, poll: usual.poll.min(look_up.max(Duration::from_millis(50))), ..usual }

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use tidegate_proto::{
     certificates::{
-        CertificateRequest, Chain, Issuer, PeerCertificate, PrivateKey, RootBundle, Subject, certificate_from_pem,
-        certificates_from_pem,
+        CertificateRequest, Chain, Issuer, PeerCertificate, PrivateKey, RootBundle, Subject,
+        certificate_from_pem, certificates_from_pem,
     },
     enrolment::EnrolmentSecret,
     identity::TrustDomain,
@@ -54,7 +54,8 @@ impl User {
     pub fn local(environ: &Environ) -> Result<Self, AuthorityError> {
         let names = ["TIDEGATE_USER", "USER", "USERNAME", "LOGNAME"];
         let given = names.iter().find_map(|name| environ.get(name)).unwrap_or("admin").to_lowercase();
-        let plain: String = given.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).take(63).collect();
+        let plain: String =
+            given.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).take(63).collect();
         let fits = plain.trim_start_matches(['.', '_', '-']).parse().or_else(|_| "admin".parse());
         fits.map(Self).map_err(AuthorityError::Name)
     }
@@ -65,7 +66,12 @@ impl UserKeys {
     ///
     /// # Errors
     /// When `init` was not run here, or a file is damaged.
-    pub fn load(state: &StateDir, scope: &Scope, user: &User, now: Timestamp) -> Result<Self, AuthorityError> {
+    pub fn load(
+        state: &StateDir,
+        scope: &Scope,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<Self, AuthorityError> {
         let root_pem = state.read(&state.fleet_file("root.pem"), scope)?;
         let roots = certificates_from_pem(&root_pem).map_err(AuthorityError::Pem)?;
         let roots = RootBundle::new(1, roots).map_err(AuthorityError::Roots)?;
@@ -100,7 +106,11 @@ fn choose(state: &StateDir, user: &User) -> Result<UserName, AuthorityError> {
     }
 }
 
-fn read_credentials(state: &StateDir, scope: &Scope, user: &UserName) -> Result<ClientCredentials, AuthorityError> {
+fn read_credentials(
+    state: &StateDir,
+    scope: &Scope,
+    user: &UserName,
+) -> Result<ClientCredentials, AuthorityError> {
     let users = state.file("users");
     let chain = Chain::from_pem(&state.read(&users.join(format!("{user}.pem")), scope)?);
     let key = state.read(&users.join(format!("{user}.key")), scope)?;
@@ -119,8 +129,10 @@ impl Authority {
         let key = SecretString::from(state.read(&state.file("issuer.key"), scope)?);
         let key = PrivateKey::from_pem(&key).map_err(AuthorityError::Key)?;
         let certificate = certificate_from_pem(&state.read(&state.file("issuer.pem"), scope)?);
-        let issuer = Issuer::new(certificate.map_err(AuthorityError::Pem)?, key).map_err(AuthorityError::Issue)?;
-        let secret = EnrolmentSecret::from_text(&state.enrolment_secret(scope)?).map_err(AuthorityError::Secret)?;
+        let issuer =
+            Issuer::new(certificate.map_err(AuthorityError::Pem)?, key).map_err(AuthorityError::Issue)?;
+        let secret =
+            EnrolmentSecret::from_text(&state.enrolment_secret(scope)?).map_err(AuthorityError::Secret)?;
         Ok(Self { issuer, enrolment_secret: secret })
     }
 
@@ -144,7 +156,9 @@ mod tests {
 
     #[test]
     fn the_local_user_is_made_fit_for_a_certificate() {
-        let user = |name: &str| User::local(&Environ::new([("USER".to_owned(), name.to_owned())])).unwrap().0.to_string();
+        let user = |name: &str| {
+            User::local(&Environ::new([("USER".to_owned(), name.to_owned())])).unwrap().0.to_string()
+        };
         assert_eq!(user("Jane Doe"), "janedoe");
         assert_eq!(user("_apt"), "apt");
         assert_eq!(user("ж"), "admin");

@@ -79,7 +79,12 @@ pub fn new_environment(new: &NewEnvironment<'_>) -> Result<(), AuthorityError> {
 }
 
 /// Writes `<user>.key` and `<user>.pem` with all rights in the issuer's environment.
-pub(super) fn admin(users: &Path, issuer: &Issuer, user: &UserName, now: Timestamp) -> Result<(), AuthorityError> {
+pub(super) fn admin(
+    users: &Path,
+    issuer: &Issuer,
+    user: &UserName,
+    now: Timestamp,
+) -> Result<(), AuthorityError> {
     let key = PrivateKey::generate().map_err(AuthorityError::Key)?;
     let request = CertificateRequest::new(&key).map_err(AuthorityError::Request)?;
     let grant =

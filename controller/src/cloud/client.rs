@@ -93,7 +93,11 @@ impl Client {
     ///
     /// # Errors
     /// When the call does not succeed within its budget.
-    pub async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, CloudError> {
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<T, CloudError> {
         let answer = self.send(Method::GET, path, query, None).await?;
         serde_json::from_slice(&answer.body)
             .map_err(|source| CloudError::Malformed { call: answer.call, source })
@@ -103,7 +107,11 @@ impl Client {
     ///
     /// # Errors
     /// `Ambiguous` when it may have taken effect; otherwise as the API says.
-    pub async fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, CloudError> {
+    pub async fn post<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, CloudError> {
         let answer = self.send(Method::POST, path, &[], Some(to_json(path, body)?)).await?;
         serde_json::from_slice(&answer.body).map_err(|source| {
             let call = answer.call;
@@ -145,11 +153,7 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
-            let wait = if may_repeat(&method, &error) {
-                backoff.next(asked, rand::random())
-            } else {
-                None
-            };
+            let wait = if may_repeat(&method, &error) { backoff.next(asked, rand::random()) } else { None };
             match wait {
                 Some(wait) => {
                     tracing::debug!(%method, path, ?wait, %error, "repeating");
@@ -258,9 +262,9 @@ async fn read_body(mut response: Response, call: &str) -> Result<Vec<u8>, CloudE
 fn api_error(call: String, status: StatusCode, body: &[u8], request_id: Option<String>) -> ApiError {
     let value: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-    let message = text("message").or_else(|| text("error")).or_else(|| {
-        value.get("messages").and_then(|m| m.get(0)).and_then(Value::as_str).map(str::to_owned)
-    });
+    let message = text("message")
+        .or_else(|| text("error"))
+        .or_else(|| value.get("messages").and_then(|m| m.get(0)).and_then(Value::as_str).map(str::to_owned));
     ApiError {
         call,
         status: status.as_u16(),

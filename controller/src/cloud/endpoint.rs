@@ -21,7 +21,9 @@ pub enum EndpointError {
         source: url::ParseError,
     },
     /// The token would cross the network readable.
-    #[error("`{0}` is refused: without https the token could be read on the way; http is for this machine (127.0.0.1) only")]
+    #[error(
+        "`{0}` is refused: without https the token could be read on the way; http is for this machine (127.0.0.1) only"
+    )]
     ClearText(Url),
 }
 
@@ -79,17 +81,31 @@ mod tests {
 
     #[test]
     fn clear_text_is_for_this_machine_only() {
-        for good in ["https://api.example.com", "http://127.0.0.1:8765", "http://127.9.9.9", "http://[::1]:1/", "http://localhost:1"] {
+        for good in [
+            "https://api.example.com",
+            "http://127.0.0.1:8765",
+            "http://127.9.9.9",
+            "http://[::1]:1/",
+            "http://localhost:1",
+        ] {
             good.parse::<Endpoint>().unwrap();
         }
-        for bad in ["http://api.digitalocean.com", "http://127.0.0.1.example.com", "http://localhost.example.com", "ftp://127.0.0.1", "api"] {
+        for bad in [
+            "http://api.digitalocean.com",
+            "http://127.0.0.1.example.com",
+            "http://localhost.example.com",
+            "ftp://127.0.0.1",
+            "api",
+        ] {
             bad.parse::<Endpoint>().unwrap_err();
         }
     }
 
     #[test]
     fn paths_are_joined_with_or_without_v2() {
-        for base in ["http://127.0.0.1:1", "http://127.0.0.1:1/", "http://127.0.0.1:1/v2", "http://127.0.0.1:1/v2/"] {
+        for base in
+            ["http://127.0.0.1:1", "http://127.0.0.1:1/", "http://127.0.0.1:1/v2", "http://127.0.0.1:1/v2/"]
+        {
             let endpoint = base.parse::<Endpoint>().unwrap();
             assert_eq!(endpoint.join("/v2/account").as_str(), "http://127.0.0.1:1/v2/account");
         }

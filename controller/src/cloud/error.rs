@@ -131,7 +131,9 @@ impl CloudError {
                 error.status == 409
                     || error.status == 412
                     || (matches!(error.status, 403 | 422)
-                        && ["member", "pending", "process", "in use", "busy"].iter().any(|w| text.contains(w)))
+                        && ["member", "pending", "process", "in use", "busy"]
+                            .iter()
+                            .any(|w| text.contains(w)))
             }
             _ => false,
         }
@@ -159,15 +161,21 @@ impl CloudError {
 fn api_hint(error: &ApiError) -> Option<&'static str> {
     let text = error.message.to_lowercase();
     match error.status {
-        401 => Some("the token is wrong, expired or revoked: make one under API > Tokens and put it into DIGITALOCEAN_TOKEN"),
-        403 if text.contains("author") || text.contains("access") => {
-            Some("the token lacks a right: `tidegate up` needs read and write (scopes droplet, vpc, firewall, ssh_key, tag: create, read, update, delete; account, regions, sizes, image: read)")
+        401 => Some(
+            "the token is wrong, expired or revoked: make one under API > Tokens and put it into DIGITALOCEAN_TOKEN",
+        ),
+        403 if text.contains("author") || text.contains("access") => Some(
+            "the token lacks a right: `tidegate up` needs read and write (scopes droplet, vpc, firewall, ssh_key, tag: create, read, update, delete; account, regions, sizes, image: read)",
+        ),
+        422 if text.contains("droplet limit") => Some(
+            "ask for a higher droplet limit in DigitalOcean's control panel, or delete droplets you no longer need",
+        ),
+        429 => Some(
+            "the account's rate limit is used up, perhaps by other tools with the same token: try again in some minutes",
+        ),
+        500..=599 => {
+            Some("https://status.digitalocean.com tells about outages; run the same command again later")
         }
-        422 if text.contains("droplet limit") => {
-            Some("ask for a higher droplet limit in DigitalOcean's control panel, or delete droplets you no longer need")
-        }
-        429 => Some("the account's rate limit is used up, perhaps by other tools with the same token: try again in some minutes"),
-        500..=599 => Some("https://status.digitalocean.com tells about outages; run the same command again later"),
         _ => None,
     }
 }

@@ -36,8 +36,7 @@ impl Client {
             let values = body.get_mut(key).map(Value::take);
             for value in values.as_ref().and_then(Value::as_array).into_iter().flatten() {
                 if seen.insert(identity(value)) {
-                    let malformed =
-                        |source| CloudError::Malformed { call: format!("GET {path}"), source };
+                    let malformed = |source| CloudError::Malformed { call: format!("GET {path}"), source };
                     items.push(T::deserialize(value).map_err(malformed)?);
                 }
             }

@@ -95,11 +95,8 @@ fn view(target: &Target, entry: AuditEntry) -> Entry {
 fn text(entries: &[Entry]) -> String {
     let mut table = Table::new(["DROPLET", "NO", "AT", "WHO", "ACTION", "SUBJECT", "OUTCOME", ""]);
     for entry in entries {
-        let fields: Vec<String> = entry
-            .fields
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let fields: Vec<String> =
+            entry.fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
         table.row([
             entry.droplet.clone(),
             entry.number.to_string(),

@@ -24,7 +24,14 @@ pub struct Global {
     #[arg(long, global = true, value_name = "FILE", default_value = fleet::FILE_NAME, help_heading = "Global options")]
     pub file: PathBuf,
     /// Environment of the fleet file; `production` is its base
-    #[arg(short, long, global = true, value_name = "NAME", default_value = "production", help_heading = "Global options")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "NAME",
+        default_value = "production",
+        help_heading = "Global options"
+    )]
     pub environment: Name,
     /// Where certificates and journals are kept [env: TIDEGATE_STATE_DIR]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
@@ -82,9 +89,10 @@ impl Context {
             endpoint.parse().map_err(|e| Failure::input("DIGITALOCEAN_API_URL cannot be used").because(e))?;
         let token = environ.get("DIGITALOCEAN_TOKEN").or(environ.get("DIGITALOCEAN_ACCESS_TOKEN"));
         let token = token.ok_or_else(|| {
-            Failure::input("there is no API token")
-                .hint("set DIGITALOCEAN_TOKEN, or write it into .env beside tidegate.toml; \
-                       tokens are made in DigitalOcean's control panel under API > Tokens")
+            Failure::input("there is no API token").hint(
+                "set DIGITALOCEAN_TOKEN, or write it into .env beside tidegate.toml; \
+                       tokens are made in DigitalOcean's control panel under API > Tokens",
+            )
         })?;
         Ok(Client::new(endpoint, Token::new(token), self.clock.clone(), self.waits.clone())?)
     }
@@ -94,7 +102,8 @@ impl Context {
     /// # Errors
     /// When nothing says where state is.
     pub fn state(&self, scope: &Scope) -> anyhow::Result<StateDir> {
-        let root = state::root(self.global.state_dir.as_deref(), &self.environ).context("there is no state")?;
+        let root =
+            state::root(self.global.state_dir.as_deref(), &self.environ).context("there is no state")?;
         Ok(StateDir::new(&root, scope))
     }
 }

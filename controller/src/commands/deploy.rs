@@ -1,7 +1,5 @@
 //! `tidegate deploy`: releases an app on its droplets, one after the other, and follows.
 
-
-
 use serde::Serialize;
 use tidegate_proto::v1::{ChangeKind, PlanDeployResponse};
 
@@ -54,9 +52,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     }
     let shorts: Vec<&str> = targets.iter().map(|target| target.short.as_str()).collect();
     let what = format!("{name} {}", revision.describe());
-    context
-        .printer
-        .note(format!("{} -> {}", what.trim_end(), shorts.join(", ")));
+    context.printer.note(format!("{} -> {}", what.trim_end(), shorts.join(", ")));
     all(context, &reach, &name, &targets, Some(&bundle)).await
 }
 
@@ -111,22 +107,16 @@ fn print(printer: &Printer, released: &[Ended]) {
 }
 
 fn detached(target: &Target) -> anyhow::Error {
-    Failure::interrupted(format!(
-        "the release goes on on {} without this terminal",
-        target.short
-    ))
-    .hint("`tidegate deploy --attach` follows it again")
-    .into()
+    Failure::interrupted(format!("the release goes on on {} without this terminal", target.short))
+        .hint("`tidegate deploy --attach` follows it again")
+        .into()
 }
 
 fn failure(ended: &Ended) -> Option<anyhow::Error> {
     let (what, stuck) = match ended.state {
         "released" | "superseded" => return None,
         "stuck" => (format!("r{} is stuck on {}", ended.release, ended.droplet), true),
-        _ => (
-            format!("r{} was not released on {}", ended.release, ended.droplet),
-            false,
-        ),
+        _ => (format!("r{} was not released on {}", ended.release, ended.droplet), false),
     };
     let Some(told) = &ended.failure else {
         return Some(Failure::failed(what).into());
@@ -139,11 +129,7 @@ fn failure(ended: &Ended) -> Option<anyhow::Error> {
         text.push_str("\n    | ");
         text.push_str(line);
     }
-    let mut failure = if stuck {
-        Failure::in_doubt(text)
-    } else {
-        Failure::failed(text)
-    };
+    let mut failure = if stuck { Failure::in_doubt(text) } else { Failure::failed(text) };
     if !told.cause.is_empty() {
         failure = failure.because(told.cause.clone());
     }
@@ -201,11 +187,7 @@ fn planned_view(target: &Target, planned: PlanDeployResponse) -> Planned {
         reason: change.reason,
         strategy: change.strategy,
     });
-    Planned {
-        droplet: target.short.clone(),
-        changes: changes.collect(),
-        notes: planned.notes,
-    }
+    Planned { droplet: target.short.clone(), changes: changes.collect(), notes: planned.notes }
 }
 
 fn text(plans: &[Planned]) -> String {
@@ -220,15 +202,9 @@ fn text(plans: &[Planned]) -> String {
                 "keep" => " ",
                 _ => ">",
             };
-            let strategy = if change.strategy.is_empty() {
-                String::new()
-            } else {
-                format!("{}: ", change.strategy)
-            };
-            let line = format!(
-                "{mark} {:<9} {:<28} {strategy}{}",
-                change.kind, change.object, change.reason
-            );
+            let strategy =
+                if change.strategy.is_empty() { String::new() } else { format!("{}: ", change.strategy) };
+            let line = format!("{mark} {:<9} {:<28} {strategy}{}", change.kind, change.object, change.reason);
             text.push_str(&format!("{}\n", line.trim_end()));
         }
         for note in &plan.notes {

@@ -90,11 +90,26 @@ fn clean_state(prepared: &Prepared) -> anyhow::Result<()> {
 
 fn describe(ours: &Ours) -> String {
     let mut lines = Vec::new();
-    lines.extend(ours.droplets.iter().map(|(id, name)| format!("- delete  droplet   {name}  (DELETE /v2/droplets/{id})")));
-    lines.extend(ours.firewalls.iter().map(|(id, name)| format!("- delete  firewall  {name}  (DELETE /v2/firewalls/{id})")));
-    lines.extend(ours.ssh_keys.iter().map(|(id, name)| format!("- delete  ssh key   {name}  (DELETE /v2/account/keys/{id})")));
-    lines.extend(ours.vpcs.iter().map(|(id, name)| format!("- delete  vpc       {name}  (DELETE /v2/vpcs/{id})")));
-    lines.extend(ours.tags.iter().map(|name| format!("- delete  tag       {name}  (DELETE /v2/tags/{name})")));
+    lines.extend(
+        ours.droplets
+            .iter()
+            .map(|(id, name)| format!("- delete  droplet   {name}  (DELETE /v2/droplets/{id})")),
+    );
+    lines.extend(
+        ours.firewalls
+            .iter()
+            .map(|(id, name)| format!("- delete  firewall  {name}  (DELETE /v2/firewalls/{id})")),
+    );
+    lines.extend(
+        ours.ssh_keys
+            .iter()
+            .map(|(id, name)| format!("- delete  ssh key   {name}  (DELETE /v2/account/keys/{id})")),
+    );
+    lines.extend(
+        ours.vpcs.iter().map(|(id, name)| format!("- delete  vpc       {name}  (DELETE /v2/vpcs/{id})")),
+    );
+    lines
+        .extend(ours.tags.iter().map(|name| format!("- delete  tag       {name}  (DELETE /v2/tags/{name})")));
     lines.join("\n")
 }
 

@@ -76,14 +76,7 @@ impl How {
             working_directory: self.workdir.clone(),
             ..ExecStart::default()
         };
-        (
-            start,
-            if self.no_stdin {
-                Input::None
-            } else {
-                Input::Forward
-            },
-        )
+        (start, if self.no_stdin { Input::None } else { Input::Forward })
     }
 }
 
@@ -103,24 +96,10 @@ fn command(words: &[String]) -> Vec<String> {
 pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let (start, input) = args.how.start();
     let (place, start) = if args.host {
-        (
-            Where::Host,
-            ExecStart {
-                command: command(&args.words),
-                ..start
-            },
-        )
+        (Where::Host, ExecStart { command: command(&args.words), ..start })
     } else {
         let (service, command) = service_and_command(&args.words).unwrap_or_default();
-        (
-            Where::Container,
-            ExecStart {
-                service: service.to_owned(),
-                command,
-                index: args.index,
-                ..start
-            },
-        )
+        (Where::Container, ExecStart { service: service.to_owned(), command, index: args.index, ..start })
     };
     if start.command.is_empty() {
         let hint = "tidegate exec web -- ls /   or   tidegate exec --host -- uptime";
@@ -131,10 +110,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
         (String::new(), host(&reach, args.which.selection())?)
     } else {
         let (name, app) = reach.app(args.which.app.as_ref())?;
-        (
-            name.to_string(),
-            first(reach.targets((&name, &app), args.which.selection())?)?,
-        )
+        (name.to_string(), first(reach.targets((&name, &app), args.which.selection())?)?)
     };
     let agent = reach.connect(&target).await?;
     let code = session::run(&agent, place, ExecStart { app, ..start }, input, &context.printer).await?;
@@ -154,11 +130,7 @@ fn host(reach: &Reach, selection: Selection<'_>) -> anyhow::Result<Target> {
 
 pub(super) fn first(targets: Vec<Target>) -> anyhow::Result<Target> {
     let target = targets.into_iter().next();
-    target.ok_or_else(|| {
-        Failure::input("no droplet is meant")
-            .hint("`tidegate info` lists droplets")
-            .into()
-    })
+    target.ok_or_else(|| Failure::input("no droplet is meant").hint("`tidegate info` lists droplets").into())
 }
 
 #[cfg(test)]

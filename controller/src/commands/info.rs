@@ -30,7 +30,8 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<Outcome> {
     let (all, prices) = futures::try_join!(droplets::list(client), sizes::list(client))?;
     let ours = Ours::find(&work, &prepared.inventory, ssh_key).await?;
     let own: Vec<&droplets::Droplet> = all.iter().filter(|droplet| droplet.has_tag(&scope.tag())).collect();
-    let price = |slug: &str| prices.iter().find(|size| size.slug == slug).map_or(0.0, |size| size.price_monthly);
+    let price =
+        |slug: &str| prices.iter().find(|size| size.slug == slug).map_or(0.0, |size| size.price_monthly);
     let monthly = own.iter().fold(0.0, |sum, droplet| sum + price(&droplet.size_slug));
     let mut text = format!(
         "account {} ({}), {} of {} droplets used, at {}\n{scope}: {monthly:.2} USD/month\n\n",
@@ -44,7 +45,13 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<Outcome> {
     for droplet in &own {
         let address = droplet.public_address().map(|address| address.to_string()).unwrap_or_default();
         let detail = format!("{address} {} {}", droplet.size_slug, droplet.region.slug);
-        table.row(["droplet".to_owned(), droplet.name.clone(), droplet.id.to_string(), droplet.status.clone(), detail]);
+        table.row([
+            "droplet".to_owned(),
+            droplet.name.clone(),
+            droplet.id.to_string(),
+            droplet.status.clone(),
+            detail,
+        ]);
     }
     let mut plain = |kind: &str, name: &String, id: String| {
         table.row([kind.to_owned(), name.clone(), id, String::new(), String::new()]);

@@ -76,15 +76,22 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let (scope, text) = match &existing {
         Some(fleet) => {
             if args.fleet.as_ref().is_some_and(|name| *name != fleet.scope.fleet) {
-                return Err(Failure::input(format!("{} is there and is of fleet {}", file.display(), fleet.scope.fleet))
-                    .hint("nothing is overwritten: leave --fleet out to keep the file, or remove the file")
-                    .into());
+                return Err(Failure::input(format!(
+                    "{} is there and is of fleet {}",
+                    file.display(),
+                    fleet.scope.fleet
+                ))
+                .hint("nothing is overwritten: leave --fleet out to keep the file, or remove the file")
+                .into());
             }
             (fleet.scope.clone(), None)
         }
         None => {
             let new = fleet_file(context, args)?;
-            (Scope { fleet: new.fleet.clone(), environment: context.global.environment.clone() }, Some(new.render()))
+            (
+                Scope { fleet: new.fleet.clone(), environment: context.global.environment.clone() },
+                Some(new.render()),
+            )
         }
     };
     let state = context.state(&scope)?;
@@ -118,7 +125,8 @@ fn fleet_file(context: &Context, args: &Args) -> anyhow::Result<FleetFile> {
     let fleet = match &args.fleet {
         Some(name) => name.clone(),
         None => fleet_name_of(&context.global.file).ok_or_else(|| {
-            Failure::input("the directory's name cannot name a fleet").hint("give --fleet, for example --fleet shop")
+            Failure::input("the directory's name cannot name a fleet")
+                .hint("give --fleet, for example --fleet shop")
         })?,
     };
     let mut admins = args.admin_addresses.clone();
@@ -147,7 +155,8 @@ fn fleet_file(context: &Context, args: &Args) -> anyhow::Result<FleetFile> {
 /// `--passphrase-file`, the environment, or the terminal.
 fn passphrase(context: &Context, args: &Args, state: &StateDir) -> anyhow::Result<SecretString> {
     if let Some(path) = &args.passphrase_file {
-        let text = fs_err::read_to_string(path).map_err(|e| Failure::input("the passphrase cannot be read").because(e))?;
+        let text = fs_err::read_to_string(path)
+            .map_err(|e| Failure::input("the passphrase cannot be read").because(e))?;
         return Ok(SecretString::from(text.lines().next().unwrap_or_default().to_owned()));
     }
     if let Some(text) = context.environ.get("TIDEGATE_CA_PASSPHRASE") {
@@ -155,7 +164,11 @@ fn passphrase(context: &Context, args: &Args, state: &StateDir) -> anyhow::Resul
     }
     if context.printer.can_ask() {
         let new = !state.fleet_file("root.age").exists();
-        let question = if new { "A passphrase for the fleet's root key" } else { "The passphrase of the fleet's root key" };
+        let question = if new {
+            "A passphrase for the fleet's root key"
+        } else {
+            "The passphrase of the fleet's root key"
+        };
         return Ok(context.printer.ask_passphrase(question)?);
     }
     Err(Failure::input("there is no passphrase for the fleet's root key")
@@ -169,9 +182,8 @@ fn write_fleet_file(file: &Path, text: Option<&str>, environment: &Name) -> anyh
     let directory = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let trial = tempfile::Builder::new().prefix(".tidegate-").suffix(".toml").tempfile_in(directory)?;
     fs_err::write(trial.path(), text)?;
-    fleet::load(trial.path(), environment).map_err(|error| {
-        Failure::input("what was given does not make a fleet file").because(error)
-    })?;
+    fleet::load(trial.path(), environment)
+        .map_err(|error| Failure::input("what was given does not make a fleet file").because(error))?;
     // Not private like state: it belongs into the repository. `create_new` overwrites nothing.
     let mut new = fs_err::OpenOptions::new().write(true).create_new(true).open(file)?;
     new.write_all(text.as_bytes())?;
@@ -200,7 +212,13 @@ fn make_keys(
         new_fleet(&NewFleet { directory: holder.path(), scope, passphrase, now })?
     };
     let environment = private_directory(holder.path())?;
-    new_environment(&NewEnvironment { directory: environment.path(), scope, user: &user.0, root: &root, now })?;
+    new_environment(&NewEnvironment {
+        directory: environment.path(),
+        scope,
+        user: &user.0,
+        root: &root,
+        now,
+    })?;
     if fleet_there {
         fs_err::rename(environment.keep(), state.environment_dir())?;
     } else {
@@ -213,7 +231,8 @@ fn make_keys(
 
 fn open_root(state: &StateDir, scope: &Scope, passphrase: &SecretString) -> anyhow::Result<Root> {
     let encrypted = fs_err::read(state.fleet_file("root.age"))?;
-    let key = decrypt_root(&encrypted, passphrase).map_err(|e| Failure::input("the fleet's root cannot be opened").because(e))?;
+    let key = decrypt_root(&encrypted, passphrase)
+        .map_err(|e| Failure::input("the fleet's root cannot be opened").because(e))?;
     let certificate = certificate_from_pem(&state.read(&state.fleet_file("root.pem"), scope)?)?;
     Ok(Root::new(certificate, PrivateKey::from_pem(&key)?)?)
 }
@@ -221,7 +240,9 @@ fn open_root(state: &StateDir, scope: &Scope, passphrase: &SecretString) -> anyh
 fn report(context: &Context, scope: &Scope, state: &StateDir, (file, env): (Option<&Path>, Option<&Path>)) {
     let mut lines = Vec::new();
     lines.extend(file.map(|path| format!("wrote {}", path.display())));
-    lines.extend(env.map(|path| format!("wrote {}: put your DIGITALOCEAN_TOKEN there, and keep it out of git", path.display())));
+    lines.extend(env.map(|path| {
+        format!("wrote {}: put your DIGITALOCEAN_TOKEN there, and keep it out of git", path.display())
+    }));
     lines.push(format!("made the keys of {scope} in {}", state.fleet_dir().display()));
     lines.push("keep a copy of that directory: its keys cannot be made again".to_owned());
     lines.push("`tidegate plan` shows what comes next.".to_owned());

@@ -70,11 +70,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let mut streams = Vec::new();
     for target in &targets {
         let agent = reach.connect(target).await?;
-        let entries = agent
-            .client()
-            .logs(request.clone())
-            .await
-            .map_err(|status| agent.error(&status))?;
+        let entries = agent.client().logs(request.clone()).await.map_err(|status| agent.error(&status))?;
         let droplet = target.short.clone();
         streams.push(entries.into_inner().map(move |entry| match entry {
             Ok(entry) => Ok((droplet.clone(), entry)),
@@ -102,11 +98,7 @@ fn show(printer: &Printer, args: &Args, from: (&str, usize), entry: &LogEntry) {
     let at = entry.at.as_ref().and_then(timestamp);
     let line = String::from_utf8_lossy(&entry.line);
     if printer.format() == Format::Json {
-        let stream = if entry.stream() == StreamKind::Stderr {
-            "stderr"
-        } else {
-            "stdout"
-        };
+        let stream = if entry.stream() == StreamKind::Stderr { "stderr" } else { "stdout" };
         let line = line.into_owned();
         printer.json(&Line {
             droplet,
@@ -118,16 +110,8 @@ fn show(printer: &Printer, args: &Args, from: (&str, usize), entry: &LogEntry) {
         });
         return;
     }
-    let whose = if droplets > 1 {
-        format!("{droplet}/{}", entry.container)
-    } else {
-        entry.container.clone()
-    };
-    let at = if args.timestamps {
-        at.map(|at| format!("{at} ")).unwrap_or_default()
-    } else {
-        String::new()
-    };
+    let whose = if droplets > 1 { format!("{droplet}/{}", entry.container) } else { entry.container.clone() };
+    let at = if args.timestamps { at.map(|at| format!("{at} ")).unwrap_or_default() } else { String::new() };
     printer.bytes(Stream::Out, format!("{whose} | {at}{line}\n").as_bytes());
 }
 
@@ -145,8 +129,7 @@ fn moment(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
         .total((Unit::Second, jiff::SpanRelativeTo::days_are_24_hours()))
         .map_err(|error| refused().because(error))?;
     let back = std::time::Duration::try_from_secs_f64(seconds).map_err(|error| refused().because(error))?;
-    now.checked_sub(back)
-        .map_err(|error| refused().because(error).into())
+    now.checked_sub(back).map_err(|error| refused().because(error).into())
 }
 
 #[cfg(test)]
@@ -158,10 +141,7 @@ mod tests {
         let now: Timestamp = "2026-11-21T10:15:00Z".parse().unwrap();
         assert_eq!(moment("10m", now).unwrap().to_string(), "2026-11-21T10:05:00Z");
         assert_eq!(moment("1d", now).unwrap().to_string(), "2026-11-20T10:15:00Z");
-        assert_eq!(
-            moment("2026-11-21T00:00:00Z", now).unwrap().to_string(),
-            "2026-11-21T00:00:00Z"
-        );
+        assert_eq!(moment("2026-11-21T00:00:00Z", now).unwrap().to_string(), "2026-11-21T00:00:00Z");
         assert!(moment("yesterday-ish", now).is_err());
     }
 }

@@ -45,7 +45,8 @@ pub(super) fn read_for_down(context: &Context) -> anyhow::Result<Prepared> {
 pub(super) fn not_initialised(error: crate::state::StateError) -> anyhow::Error {
     let missing = matches!(error, crate::state::StateError::Missing { .. });
     if missing {
-        let hint = "`tidegate init` makes it; if another machine has it, copy its state directory (it holds keys)";
+        let hint =
+            "`tidegate init` makes it; if another machine has it, copy its state directory (it holds keys)";
         Failure::input("this machine has no keys of this fleet").because(error).hint(hint).into()
     } else {
         error.into()

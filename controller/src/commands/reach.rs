@@ -61,10 +61,8 @@ impl Reach {
         let found = match named {
             Some(name) => apps.get_key_value(name).ok_or_else(|| {
                 let nearest = suggest::nearest(name.as_str(), apps.keys().map(Name::as_str));
-                let hint = nearest.map_or_else(
-                    || format!("there is {}", known()),
-                    |n| format!("did you mean `{n}`?"),
-                );
+                let hint = nearest
+                    .map_or_else(|| format!("there is {}", known()), |n| format!("did you mean `{n}`?"));
                 Failure::input(format!("the fleet file has no app `{name}`")).hint(hint)
             })?,
             None if apps.len() > 1 => {
@@ -116,7 +114,8 @@ impl Reach {
         }
         let key = <[u8; 32]>::try_from(hex::decode(&record.agent_key).ok()?).ok()?;
         let expiry = Expiry::RenewExpired { recorded: SpkiDigest::from_bytes(key) };
-        let agent = self.caller.connect_as(&target.short, target.droplet, target.address, expiry).await.ok()?;
+        let agent =
+            self.caller.connect_as(&target.short, target.droplet, target.address, expiry).await.ok()?;
         self.renew(target, &agent).await;
         self.caller.connect(&target.short, target.droplet, target.address).await.ok()
     }
@@ -142,7 +141,9 @@ impl Reach {
     /// Same major and minor version, or the wire may not mean the same.
     fn check_version(&self, target: &Target, agent: &str) -> anyhow::Result<()> {
         let own = env!("CARGO_PKG_VERSION");
-        let line = |version: &str| version.split('.').take(2).map(|part| part.parse::<u64>().ok()).collect::<Vec<_>>();
+        let line = |version: &str| {
+            version.split('.').take(2).map(|part| part.parse::<u64>().ok()).collect::<Vec<_>>()
+        };
         if line(own) == line(agent) {
             return Ok(());
         }
@@ -170,7 +171,9 @@ impl Reach {
         }
         let advanced = match advance(agent, seen, seen).await {
             // Who may not read the log cannot check it.
-            Err(AuditError::Agent(AgentError::Call(call))) if call.code() == tonic::Code::PermissionDenied => {
+            Err(AuditError::Agent(AgentError::Call(call)))
+                if call.code() == tonic::Code::PermissionDenied =>
+            {
                 return Ok(());
             }
             Err(AuditError::Agent(error)) => return Err(error.into()),

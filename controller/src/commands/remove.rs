@@ -41,11 +41,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let (name, app) = reach.app(args.which.app.as_ref())?;
     let targets = reach.targets((&name, &app), args.which.selection())?;
     let shorts: Vec<&str> = targets.iter().map(|target| target.short.as_str()).collect();
-    let data = if args.volumes {
-        ", its volumes with all data included"
-    } else {
-        "; its volumes stay"
-    };
+    let data = if args.volumes { ", its volumes with all data included" } else { "; its volumes stay" };
     let what = format!("{name} is removed from {}{data}", shorts.join(", "));
     if args.dry_run {
         context.printer.line(format!("{what}.\nNothing was changed."));
@@ -57,20 +53,10 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let mut all = Vec::new();
     for target in &targets {
         let (agent, _) = reach.checked(target).await?;
-        let mut request = Request::new(RemoveAppRequest {
-            app: name.to_string(),
-            volumes: args.volumes,
-        });
+        let mut request = Request::new(RemoveAppRequest { app: name.to_string(), volumes: args.volumes });
         request.set_timeout(PATIENCE);
-        let answered = agent
-            .client()
-            .remove_app(request)
-            .await
-            .map_err(|status| agent.error(&status))?;
-        all.push(Removed {
-            droplet: target.short.clone(),
-            removed: answered.into_inner().removed,
-        });
+        let answered = agent.client().remove_app(request).await.map_err(|status| agent.error(&status))?;
+        all.push(Removed { droplet: target.short.clone(), removed: answered.into_inner().removed });
     }
     context.printer.result(&all, text(&all, name.as_str()));
     Ok(Outcome::Done)
@@ -78,13 +64,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
 
 fn confirm(context: &Context, name: &str, what: &str) -> anyhow::Result<()> {
     if !context.printer.can_ask() {
-        return Err(Failure::input("nobody can be asked whether to remove it")
-            .hint("say --yes")
-            .into());
+        return Err(Failure::input("nobody can be asked whether to remove it").hint("say --yes").into());
     }
-    let answer = context
-        .printer
-        .ask(&format!("{what}. Type the app's name to go on"))?;
+    let answer = context.printer.ask(&format!("{what}. Type the app's name to go on"))?;
     if answer.trim() == name {
         return Ok(());
     }

@@ -36,12 +36,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let reach = Reach::open(context)?;
     let (name, app) = reach.app(args.which.app.as_ref())?;
     let target = first(reach.targets((&name, &app), args.which.selection())?)?;
-    let start = ExecStart {
-        app: name.to_string(),
-        service: service.to_owned(),
-        command,
-        ..start
-    };
+    let start = ExecStart { app: name.to_string(), service: service.to_owned(), command, ..start };
     let agent = reach.connect(&target).await?;
     let code = session::run(&agent, Where::OneOff, start, input, &context.printer).await?;
     Ok(Outcome::Command(code))

@@ -13,7 +13,12 @@ use crate::failure::{Failure, Outcome};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// start, stop, status or reset, and its options
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "start|stop|status|reset")]
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "start|stop|status|reset"
+    )]
     words: Vec<String>,
 }
 
@@ -28,9 +33,9 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     if context.global.json && !args.words.iter().any(|word| word == "--json") {
         command.arg("--json");
     }
-    let status = command.status().map_err(|error| {
-        Failure::failed(format!("{} cannot be run", program.display())).because(error)
-    })?;
+    let status = command
+        .status()
+        .map_err(|error| Failure::failed(format!("{} cannot be run", program.display())).because(error))?;
     let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
     Ok(Outcome::Command(code))
 }

@@ -13,8 +13,8 @@ use super::{
     reach::{Reach, Which},
 };
 use crate::{
-    clock::human,
     agents::{self, Target},
+    clock::human,
     failure::{Failure, Outcome},
     output::Table,
     release::times::timestamp,
@@ -91,28 +91,15 @@ struct ContainerView {
 pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let reach = Reach::open(context)?;
     let targets = agents::of_environment(&reach.fleet, &reach.inventory, args.which.selection())?;
-    let app = args
-        .which
-        .app
-        .as_ref()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let app = args.which.app.as_ref().map(ToString::to_string).unwrap_or_default();
     let views = join_all(targets.iter().map(|target| view(&reach, target, &app))).await;
     context.printer.result(&views, text(&views));
-    let silent: Vec<&str> = views
-        .iter()
-        .filter(|v| v.error.is_some())
-        .map(|v| v.droplet.as_str())
-        .collect();
+    let silent: Vec<&str> = views.iter().filter(|v| v.error.is_some()).map(|v| v.droplet.as_str()).collect();
     if silent.is_empty() {
         return Ok(Outcome::Done);
     }
     let hint = "`tidegate plan` shows whether the droplets are as wanted";
-    Err(
-        Failure::failed(format!("{} could not be asked", silent.join(", ")))
-            .hint(hint)
-            .into(),
-    )
+    Err(Failure::failed(format!("{} could not be asked", silent.join(", "))).hint(hint).into())
 }
 
 async fn view(reach: &Reach, target: &Target, app: &str) -> DropletView {
@@ -128,13 +115,7 @@ async fn view(reach: &Reach, target: &Target, app: &str) -> DropletView {
         }
         Err(error) => (None, Vec::new(), Some(format!("{error:#}"))),
     };
-    DropletView {
-        droplet: target.short.clone(),
-        address: target.address.to_string(),
-        host,
-        apps,
-        error,
-    }
+    DropletView { droplet: target.short.clone(), address: target.address.to_string(), host, apps, error }
 }
 
 fn host_view(info: InfoResponse) -> HostView {
@@ -173,10 +154,7 @@ fn host_text(host: &HostView) -> String {
 fn app_view(status: AppStatus) -> AppView {
     let containers = status.services.into_iter().flat_map(|service| {
         let name = service.service;
-        service
-            .containers
-            .into_iter()
-            .map(move |container| container_view(&name, container))
+        service.containers.into_iter().map(move |container| container_view(&name, container))
     });
     AppView {
         app: status.app,
@@ -247,15 +225,9 @@ fn text(views: &[DropletView]) -> String {
 }
 
 fn app_text(app: &AppView) -> String {
-    let release = app
-        .release
-        .as_ref()
-        .map_or_else(|| "no release".to_owned(), release_text);
-    let running = app
-        .running_release
-        .as_ref()
-        .map(|r| format!("; r{} is under way", r.release))
-        .unwrap_or_default();
+    let release = app.release.as_ref().map_or_else(|| "no release".to_owned(), release_text);
+    let running =
+        app.running_release.as_ref().map(|r| format!("; r{} is under way", r.release)).unwrap_or_default();
     let mut table = Table::new(["SERVICE", "CONTAINER", "STATE", "HEALTH", "RESTARTS", "IMAGE"]);
     for container in &app.containers {
         let state = match container.state.as_str() {
@@ -266,36 +238,17 @@ fn app_text(app: &AppView) -> String {
             container.service.clone(),
             container.name.clone(),
             state,
-            if container.health.is_empty() {
-                "-".to_owned()
-            } else {
-                container.health.clone()
-            },
+            if container.health.is_empty() { "-".to_owned() } else { container.health.clone() },
             container.restarts.to_string(),
             container.image.clone(),
         ]);
     }
-    let rows = table
-        .to_string()
-        .lines()
-        .map(|line| format!("  {line}\n"))
-        .collect::<String>();
+    let rows = table.to_string().lines().map(|line| format!("  {line}\n")).collect::<String>();
     format!("{}  {release}{running}\n{rows}", app.app)
 }
 
 fn release_text(release: &ReleaseView) -> String {
-    let revision = release
-        .git_revision
-        .get(..7)
-        .map(|short| format!(" {short}"))
-        .unwrap_or_default();
-    let at = release
-        .finished_at
-        .as_deref()
-        .or(release.started_at.as_deref())
-        .unwrap_or("-");
-    format!(
-        "r{}{revision} {} {at} by {}",
-        release.release, release.state, release.actor
-    )
+    let revision = release.git_revision.get(..7).map(|short| format!(" {short}")).unwrap_or_default();
+    let at = release.finished_at.as_deref().or(release.started_at.as_deref()).unwrap_or("-");
+    format!("r{}{revision} {} {at} by {}", release.release, release.state, release.actor)
 }

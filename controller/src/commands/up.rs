@@ -48,7 +48,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let _lock = prepared.state.lock(&scope)?;
     let user = User::local(&context.environ)?;
     let keys = UserKeys::load(&prepared.state, &scope, &user, context.clock.now()).map_err(keys_missing)?;
-    let authority = Authority::load(&prepared.state, &scope).context("this machine cannot sign certificates")?;
+    let authority =
+        Authority::load(&prepared.state, &scope).context("this machine cannot sign certificates")?;
     let cancel = cancel_on_interrupt(context);
     if let Some((params, begun)) = unfinished(&prepared.state).await? {
         context.printer.note("an earlier `up` did not end; finishing it first");
@@ -64,7 +65,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     }
     if !plan.is_empty() {
         let params = intend(context, &mut prepared, plan)?;
-        apply(context, &mut prepared, (&keys, &authority), &params, (Way::Start, BTreeSet::new(), cancel)).await?;
+        apply(context, &mut prepared, (&keys, &authority), &params, (Way::Start, BTreeSet::new(), cancel))
+            .await?;
     }
     let up = enrolment::all(context, &prepared, &keys, &authority).await?;
     let overhead = context.clock.elapsed().saturating_sub(context.waits.total());
@@ -123,7 +125,9 @@ fn confirm(context: &Context, plan: &Plan) -> anyhow::Result<()> {
         }
         return Err(Failure::failed("nothing was changed: not confirmed").into());
     }
-    Err(Failure::input(format!("this would delete {names}")).hint("look at `tidegate plan`, then give --yes").into())
+    Err(Failure::input(format!("this would delete {names}"))
+        .hint("look at `tidegate plan`, then give --yes")
+        .into())
 }
 
 /// Draws the intents and writes them down before anything is asked of the API.
@@ -157,8 +161,12 @@ async fn apply(
     let mut enrolment_files = BTreeMap::new();
     for intent in params.intents.values() {
         let id = intent.id.as_str().parse().context("an intent in the journal is damaged")?;
-        let token =
-            EnrolmentToken::derive(&authority.enrolment_secret, &domain(&scope)?, &id, intent.token_expires_at)?;
+        let token = EnrolmentToken::derive(
+            &authority.enrolment_secret,
+            &domain(&scope)?,
+            &id,
+            intent.token_expires_at,
+        )?;
         enrolment_files.insert(intent.id.clone(), EnrolmentFile { token, intent: id }.to_json()?);
     }
     let agent = prepared.fleet.agent.clone();

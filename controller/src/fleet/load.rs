@@ -25,12 +25,28 @@ use crate::{
 /// The file's name where none is given.
 pub const FILE_NAME: &str = "tidegate.toml";
 
-const KNOWN: &[&str] = &["fleet", "region", "droplet", "firewall", "addresses", "app", "agent", "ssh", "environment"];
+const KNOWN: &[&str] =
+    &["fleet", "region", "droplet", "firewall", "addresses", "app", "agent", "ssh", "environment"];
 
 /// Keys that other versions know.
 const LATER: &[&str] = &[
-    "alert", "loadbalancer", "database", "bucket", "domain", "volume", "certificate", "project", "backup", "platform",
-    "schedule", "policy", "monitoring", "reserved_ip", "registry", "secrets", "state",
+    "alert",
+    "loadbalancer",
+    "database",
+    "bucket",
+    "domain",
+    "volume",
+    "certificate",
+    "project",
+    "backup",
+    "platform",
+    "schedule",
+    "policy",
+    "monitoring",
+    "reserved_ip",
+    "registry",
+    "secrets",
+    "state",
 ];
 
 /// Reads a fleet file for one environment.
@@ -50,7 +66,12 @@ pub fn load(path: &Path, environment: &Name) -> Result<Fleet, FleetError> {
 }
 
 /// The same from a text.
-pub(super) fn parse(text: &str, file: &str, directory: &Path, environment: &Name) -> Result<Fleet, FleetError> {
+pub(super) fn parse(
+    text: &str,
+    file: &str,
+    directory: &Path,
+    environment: &Name,
+) -> Result<Fleet, FleetError> {
     let notes = Notes { text, problems: Default::default() };
     let (root, errors) = DeTable::parse_recoverable(text);
     for error in errors {
@@ -92,7 +113,8 @@ fn environments(notes: &Notes<'_>, root: &DeTable<'_>, directory: &Path, wanted:
         }
     }
     if !names.iter().any(|name| name == wanted.as_str()) {
-        let hint = nearest(wanted.as_str(), names.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+        let hint = nearest(wanted.as_str(), names.iter().map(String::as_str))
+            .map(|near| format!("did you mean `{near}`?"));
         notes.add(0..0, format!("the file has no [environment.{wanted}]; it has {}", names.join(", ")), hint);
     }
     found
@@ -112,7 +134,8 @@ fn sections_of(root: &Table<'_, '_, '_>, environment: &Name, directory: &Path) -
     if roles.is_empty() && root.table("droplet", "[droplet]").is_none() {
         root.missing("droplet", "[droplet.web]");
     }
-    let (agent, within) = root.table("agent", "[agent]").map_or((None, None), |table| sections::agent(&table));
+    let (agent, within) =
+        root.table("agent", "[agent]").map_or((None, None), |table| sections::agent(&table));
     let ssh = root.table("ssh", "[ssh]").map_or_else(Default::default, |table| sections::ssh(&table));
     references(root, &roles, &firewalls);
     Some(Fleet {
@@ -146,7 +169,8 @@ fn by_name<T>(
 
 fn groups(root: &Table<'_, '_, '_>) -> BTreeMap<String, Vec<Network>> {
     let Some(table) = root.table("addresses", "[addresses]") else { return BTreeMap::new() };
-    let networks = |key: &String| table.parsed_list::<Network>(key).into_iter().map(|(network, _)| network).collect();
+    let networks =
+        |key: &String| table.parsed_list::<Network>(key).into_iter().map(|(network, _)| network).collect();
     table.keys().iter().map(|key| (key.clone(), networks(key))).collect()
 }
 
@@ -165,7 +189,9 @@ fn references(root: &Table<'_, '_, '_>, roles: &BTreeMap<Name, Role>, firewalls:
             let message = if role.firewalls.is_empty() {
                 format!("droplet `{name}` has no firewall, so all its ports would be open to everyone")
             } else {
-                format!("no firewall of droplet `{name}` lets port 7443 in, so its agent could not be reached")
+                format!(
+                    "no firewall of droplet `{name}` lets port 7443 in, so its agent could not be reached"
+                )
             };
             root.notes().add(span, message, Some(hint.to_owned()));
         }
@@ -181,7 +207,12 @@ fn references(root: &Table<'_, '_, '_>, roles: &BTreeMap<Name, Role>, firewalls:
     }
 }
 
-fn dangling(root: &Table<'_, '_, '_>, (kind, name): (&str, &str), known: &[String], at: std::ops::Range<usize>) {
+fn dangling(
+    root: &Table<'_, '_, '_>,
+    (kind, name): (&str, &str),
+    known: &[String],
+    at: std::ops::Range<usize>,
+) {
     if known.iter().any(|own| own == name) {
         return;
     }
@@ -196,9 +227,12 @@ fn agent_gets_in(firewalls: &BTreeMap<Name, Firewall>, role: &Role) -> bool {
     }
     let named = role.firewalls.iter().filter_map(|name| firewalls.get(name));
     let rules = named.flat_map(|firewall| &firewall.inbound);
-    rules.filter(|rule| rule.protocol == super::model::Protocol::Tcp && !rule.from.iter().all(is_empty_group)).any(|rule| {
-        rule.ports.is_empty() || rule.ports.iter().any(|ports| (ports.first..=ports.last).contains(&AGENT_PORT))
-    })
+    rules
+        .filter(|rule| rule.protocol == super::model::Protocol::Tcp && !rule.from.iter().all(is_empty_group))
+        .any(|rule| {
+            rule.ports.is_empty()
+                || rule.ports.iter().any(|ports| (ports.first..=ports.last).contains(&AGENT_PORT))
+        })
 }
 
 fn is_empty_group(source: &Source) -> bool {

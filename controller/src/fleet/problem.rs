@@ -65,7 +65,10 @@ pub(super) fn render(file: &str, text: &str, mut problems: Vec<Problem>) -> Stri
         let marked = text.get(problem.span.clone()).map_or(1, |part| part.chars().count());
         let carets = "^".repeat(marked.clamp(1, on_line));
         let indent = " ".repeat(place.column - 1);
-        let mut out = format!("{file}:{place}: {}\n{pad} |\n{number} | {shown}\n{pad} | {indent}{carets}", problem.message);
+        let mut out = format!(
+            "{file}:{place}: {}\n{pad} |\n{number} | {shown}\n{pad} | {indent}{carets}",
+            problem.message
+        );
         if let Some(hint) = &problem.hint {
             out.push_str(" ");
             out.push_str(hint);

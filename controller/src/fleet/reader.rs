@@ -58,13 +58,16 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
             if known.contains(&text) {
                 continue;
             }
-            let shown = if self.name.is_empty() { format!("`{text}`") } else { format!("`{text}` in {}", self.name) };
+            let shown =
+                if self.name.is_empty() { format!("`{text}`") } else { format!("`{text}` in {}", self.name) };
             if later.contains(&text) {
                 let message = format!("{shown} is not done by this version of tidegate yet");
                 self.notes.add(key.span(), message, Some("take it out of the file".to_owned()));
             } else {
-                let hint = nearest(text, known.iter().copied())
-                    .map_or_else(|| format!("known here: {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+                let hint = nearest(text, known.iter().copied()).map_or_else(
+                    || format!("known here: {}", known.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
                 self.notes.add(key.span(), format!("unknown key {shown}"), Some(hint));
             }
         }
@@ -76,7 +79,11 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
 
     pub fn missing(&self, key: &str, example: &str) {
         let of = if self.name.is_empty() { "the file".to_owned() } else { self.name.clone() };
-        self.notes.add(self.span.clone(), format!("{of} lacks `{key}`"), Some(format!("for example {example}")));
+        self.notes.add(
+            self.span.clone(),
+            format!("{of} lacks `{key}`"),
+            Some(format!("for example {example}")),
+        );
     }
 
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
@@ -120,7 +127,8 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
 
     pub fn count(&self, key: &str, most: u32) -> Option<u32> {
         let value = self.get(key)?;
-        let number = value.get_ref().as_integer().and_then(|n| i64::from_str_radix(n.as_str(), n.radix()).ok());
+        let number =
+            value.get_ref().as_integer().and_then(|n| i64::from_str_radix(n.as_str(), n.radix()).ok());
         let Some(number) = number else {
             self.wrong_type(key, value, "a whole number");
             return None;
@@ -160,7 +168,10 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
         T::Err: Display,
     {
         let strings = self.strings(key);
-        strings.into_iter().filter_map(|(text, span)| Some((self.parse(&text, span.clone())?, span))).collect()
+        strings
+            .into_iter()
+            .filter_map(|(text, span)| Some((self.parse(&text, span.clone())?, span)))
+            .collect()
     }
 
     pub fn table(&self, key: &str, name: &str) -> Option<Table<'r, 't, 'i>> {

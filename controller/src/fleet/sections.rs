@@ -15,7 +15,10 @@ use crate::{names::Name, suggest::nearest};
 pub(super) const AGENT_PORT: u16 = 7443;
 
 pub(super) fn role(table: &Table<'_, '_, '_>) -> Option<Role> {
-    table.only(&["size", "image", "count", "firewall"], &["backups", "volumes", "reserved_ip", "ipv6", "monitoring", "tags", "user_data"]);
+    table.only(
+        &["size", "image", "count", "firewall"],
+        &["backups", "volumes", "reserved_ip", "ipv6", "monitoring", "tags", "user_data"],
+    );
     let size = table.required("size", "size = \"s-2vcpu-4gb\"");
     let image = table.required("image", "image = \"debian-13-x64\"");
     let count = table.count("count", 500).unwrap_or(1);
@@ -65,12 +68,19 @@ fn source(
     }
     let known = groups.keys().map(String::as_str).chain(["anywhere"]);
     let hint = nearest(text, known).map(|near| format!("did you mean `{near}`?"));
-    table.notes().add(span, format!("`{text}` is neither `anywhere`, nor a group of [addresses], nor an address or network"), hint);
+    table.notes().add(
+        span,
+        format!("`{text}` is neither `anywhere`, nor a group of [addresses], nor an address or network"),
+        hint,
+    );
     None
 }
 
 pub(super) fn app(table: &Table<'_, '_, '_>) -> App {
-    table.only(&["compose", "droplets", "env_file", "profiles"], &["outputs", "rollout", "domain", "alert", "policy"]);
+    table.only(
+        &["compose", "droplets", "env_file", "profiles"],
+        &["outputs", "rollout", "domain", "alert", "policy"],
+    );
     let located = |key: &str| {
         let strings = table.strings(key).into_iter();
         strings.map(|(value, span)| Located { value, place: table.notes().place(&span) }).collect::<Vec<_>>()
@@ -88,7 +98,9 @@ pub(super) fn agent(table: &Table<'_, '_, '_>) -> (Option<AgentSource>, Option<D
     table.only(&["url", "sha256", "enrol_within"], &["version", "channel"]);
     let within = table.parsed::<Minutes>("enrol_within").map(|minutes| minutes.0);
     let (url, sha256) = (table.parsed::<DownloadUrl>("url"), table.parsed::<Sha256>("sha256"));
-    for (key, example) in [("url", "url = \"https://example.com/tidegate-agent\""), ("sha256", "sha256 = \"...64 hex digits\"")] {
+    for (key, example) in
+        [("url", "url = \"https://example.com/tidegate-agent\""), ("sha256", "sha256 = \"...64 hex digits\"")]
+    {
         if !table.keys().iter().any(|own| own == key) {
             table.missing(key, example);
         }
@@ -98,7 +110,13 @@ pub(super) fn agent(table: &Table<'_, '_, '_>) -> (Option<AgentSource>, Option<D
 
 pub(super) fn ssh(table: &Table<'_, '_, '_>) -> Ssh {
     table.only(&["authorized_keys"], &["port", "user"]);
-    Ssh { authorized_keys: table.parsed_list::<PublicKey>("authorized_keys").into_iter().map(|(key, _)| key.0).collect() }
+    Ssh {
+        authorized_keys: table
+            .parsed_list::<PublicKey>("authorized_keys")
+            .into_iter()
+            .map(|(key, _)| key.0)
+            .collect(),
+    }
 }
 
 impl FromStr for Protocol {
@@ -123,7 +141,9 @@ impl FromStr for PortList {
         if text == "all" {
             return Ok(Self(Vec::new()));
         }
-        let wrong = |part: &str| format!("`{part}` is not a port or range: write \"80,443\", \"8000-8010\" or \"all\"");
+        let wrong = |part: &str| {
+            format!("`{part}` is not a port or range: write \"80,443\", \"8000-8010\" or \"all\"")
+        };
         let one = |part: &str| {
             let part = part.trim();
             let (first, last) = part.split_once('-').unwrap_or((part, part));

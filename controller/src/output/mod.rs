@@ -4,7 +4,6 @@
 mod progress;
 mod table;
 
-
 use std::{
     io::{self, IsTerminal, Write},
     time::Duration,

@@ -36,7 +36,11 @@ fn values(fleet: &Fleet, now: &Snapshot) -> Vec<String> {
             problems.push(unknown(fleet, "region", region, open));
         }
         Some(own) if !own.available => {
-            problems.push(format!("{}: region `{}` takes no new droplets at present", fleet.at(region), region.value));
+            problems.push(format!(
+                "{}: region `{}` takes no new droplets at present",
+                fleet.at(region),
+                region.value
+            ));
         }
         Some(_) => {}
     }
@@ -48,22 +52,45 @@ fn values(fleet: &Fleet, now: &Snapshot) -> Vec<String> {
     problems
 }
 
-fn size_problem(fleet: &Fleet, wanted: &Located<String>, now: &Snapshot, region_known: bool) -> Option<String> {
+fn size_problem(
+    fleet: &Fleet,
+    wanted: &Located<String>,
+    now: &Snapshot,
+    region_known: bool,
+) -> Option<String> {
     let region = &fleet.region.value;
-    let here = |size: &&crate::cloud::sizes::Size| size.available && (!region_known || size.regions.contains(region));
+    let here = |size: &&crate::cloud::sizes::Size| {
+        size.available && (!region_known || size.regions.contains(region))
+    };
     let Some(size) = now.sizes.iter().find(|own| own.slug == wanted.value) else {
-        return Some(unknown(fleet, "size", wanted, now.sizes.iter().filter(here).map(|own| own.slug.as_str())));
+        return Some(unknown(
+            fleet,
+            "size",
+            wanted,
+            now.sizes.iter().filter(here).map(|own| own.slug.as_str()),
+        ));
     };
     if here(&size) {
         return None;
     }
-    let near = nearest_few(&wanted.value, now.sizes.iter().filter(here).map(|own| own.slug.as_str()), 4).join(", ");
+    let near =
+        nearest_few(&wanted.value, now.sizes.iter().filter(here).map(|own| own.slug.as_str()), 4).join(", ");
     Some(format!("{}: size `{}` cannot be had in {region}; near it: {near}", fleet.at(wanted), wanted.value))
 }
 
-fn image_problem(fleet: &Fleet, wanted: &Located<String>, size: &Located<String>, now: &Snapshot) -> Option<String> {
+fn image_problem(
+    fleet: &Fleet,
+    wanted: &Located<String>,
+    size: &Located<String>,
+    now: &Snapshot,
+) -> Option<String> {
     let Some(image) = now.chosen.get(&wanted.value).and_then(Option::as_ref) else {
-        return Some(unknown(fleet, "image", wanted, now.images.iter().filter_map(|own| own.slug.as_deref())));
+        return Some(unknown(
+            fleet,
+            "image",
+            wanted,
+            now.images.iter().filter_map(|own| own.slug.as_deref()),
+        ));
     };
     let disk = now.sizes.iter().find(|own| own.slug == size.value).map(|own| own.disk);
     if let (Some(least), Some(disk)) = (image.min_disk_size, disk)
@@ -105,7 +132,9 @@ fn taken_names(fleet: &Fleet, inventory: &Inventory, ssh_key: &str, now: &Snapsh
     if vpc.is_some_and(|vpc| !is_our_vpc(vpc, inventory, &scope.tag())) {
         taken("vpc", &scope.base());
     }
-    let theirs = |key: &&crate::cloud::ssh_keys::SshKey| key.name == scope.base() && !same_key(&key.public_key, ssh_key);
+    let theirs = |key: &&crate::cloud::ssh_keys::SshKey| {
+        key.name == scope.base() && !same_key(&key.public_key, ssh_key)
+    };
     if now.ssh_keys.iter().any(|key| theirs(&key)) {
         taken("ssh key", &scope.base());
     }
@@ -136,7 +165,11 @@ pub fn is_our_vpc(vpc: &crate::cloud::vpcs::Vpc, inventory: &Inventory, tag: &st
 }
 
 /// By the tag that only our firewall of this name protects, or the id that we recorded.
-pub fn is_our_firewall(firewall: &crate::cloud::firewalls::Firewall, inventory: &Inventory, tag: &str) -> bool {
+pub fn is_our_firewall(
+    firewall: &crate::cloud::firewalls::Firewall,
+    inventory: &Inventory,
+    tag: &str,
+) -> bool {
     inventory.firewalls.get(&firewall.spec.name) == Some(&firewall.id)
         || firewall.spec.tags.iter().any(|own| same_tag(own, tag))
 }
@@ -146,7 +179,8 @@ fn limits(fleet: &Fleet, now: &Snapshot) -> Option<String> {
     if account.status == "locked" {
         return Some(format!("the account {} is locked: {}", account.email, account.status_message));
     }
-    let wanted: usize = fleet.roles.values().map(|role| usize::try_from(role.count).unwrap_or(usize::MAX)).sum();
+    let wanted: usize =
+        fleet.roles.values().map(|role| usize::try_from(role.count).unwrap_or(usize::MAX)).sum();
     let ours = now.droplets.iter().filter(|own| own.has_tag(&fleet.scope.tag())).count();
     let others = now.droplets.len() - ours;
     let limit = usize::try_from(account.droplet_limit).unwrap_or(usize::MAX);

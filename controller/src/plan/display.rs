@@ -7,9 +7,21 @@ use crate::cloud::firewalls::{FirewallSpec, InboundRule};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scope, region, account, droplets_used, droplet_limit, changes, monthly_before, monthly_after, notes } =
-            self;
-        writeln!(f, "{scope} in {region}, account {account}, {droplets_used} of {droplet_limit} droplets used\n")?;
+        let Self {
+            scope,
+            region,
+            account,
+            droplets_used,
+            droplet_limit,
+            changes,
+            monthly_before,
+            monthly_after,
+            notes,
+        } = self;
+        writeln!(
+            f,
+            "{scope} in {region}, account {account}, {droplets_used} of {droplet_limit} droplets used\n"
+        )?;
         for change in changes {
             writeln!(f, "{change}")?;
         }
@@ -66,7 +78,11 @@ fn rules(spec: &FirewallSpec) -> String {
             None => groups.push((from, vec![ports])),
         }
     }
-    groups.iter().map(|(from, ports)| format!("{} from {from}", ports.join(","))).collect::<Vec<_>>().join("; ")
+    groups
+        .iter()
+        .map(|(from, ports)| format!("{} from {from}", ports.join(",")))
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn sources(rule: &InboundRule) -> String {

@@ -25,7 +25,8 @@ pub fn make(fleet: &Fleet, inventory: &Inventory, ssh_key: &str, now: &Snapshot,
     changes.extend(vpc_change(fleet, now));
     changes.extend(firewall_changes(fleet, now));
     changes.extend(droplet_changes(fleet, inventory, now, at, &mut notes));
-    let price = |slug: &str| now.sizes.iter().find(|size| size.slug == slug).map_or(0.0, |size| size.price_monthly);
+    let price =
+        |slug: &str| now.sizes.iter().find(|size| size.slug == slug).map_or(0.0, |size| size.price_monthly);
     let ours = now.droplets.iter().filter(|own| own.has_tag(&fleet.scope.tag()));
     // Starts at zero: an empty sum of floats is minus zero, and would be printed so.
     let before = ours.map(|own| price(&own.size_slug)).fold(0.0, |sum, one| sum + one);
@@ -69,9 +70,15 @@ fn firewall_changes(fleet: &Fleet, now: &Snapshot) -> Vec<Change> {
         let spec = firewall_spec(fleet, name, wanted);
         let full = spec.name.clone();
         match now.firewalls.iter().find(|own| own.spec.name == full) {
-            None => changes.push(free(Action::Create, full, "", Resource::Firewall { id: None, before: None, spec })),
+            None => changes.push(free(
+                Action::Create,
+                full,
+                "",
+                Resource::Firewall { id: None, before: None, spec },
+            )),
             Some(own) if own.spec.canonical() != spec.canonical() => {
-                let resource = Resource::Firewall { id: Some(own.id.clone()), before: Some(own.spec.clone()), spec };
+                let resource =
+                    Resource::Firewall { id: Some(own.id.clone()), before: Some(own.spec.clone()), spec };
                 changes.push(free(Action::Change, full, "its rules differ from the file", resource));
             }
             Some(_) => {}
@@ -97,7 +104,8 @@ fn is_left_over(fleet: &Fleet, own: &Firewall) -> bool {
 
 /// The firewall as the API takes it. Everything may go out: a droplet has to fetch packages and images.
 pub(super) fn firewall_spec(fleet: &Fleet, name: &Name, wanted: &fleet::Firewall) -> FirewallSpec {
-    let everywhere = || Addresses { addresses: vec!["0.0.0.0/0".to_owned(), "::/0".to_owned()], tags: Vec::new() };
+    let everywhere =
+        || Addresses { addresses: vec!["0.0.0.0/0".to_owned(), "::/0".to_owned()], tags: Vec::new() };
     let outbound = ["tcp", "udp", "icmp"].map(|protocol| OutboundRule {
         protocol: protocol.to_owned(),
         ports: "0".to_owned(),
@@ -137,7 +145,8 @@ fn droplet_changes(
     notes: &mut Vec<String>,
 ) -> Vec<Change> {
     let scope = &fleet.scope;
-    let price = |slug: &str| now.sizes.iter().find(|size| size.slug == slug).map_or(0.0, |size| size.price_monthly);
+    let price =
+        |slug: &str| now.sizes.iter().find(|size| size.slug == slug).map_or(0.0, |size| size.price_monthly);
     let ours: Vec<&Droplet> = now.droplets.iter().filter(|own| own.has_tag(&scope.tag())).collect();
     let mut changes = Vec::new();
     let mut wanted_names = Vec::new();
@@ -162,7 +171,8 @@ fn droplet_changes(
             }
         }
     }
-    for own in ours.iter().filter(|own| !wanted_names.iter().any(|name| own.name.eq_ignore_ascii_case(name))) {
+    for own in ours.iter().filter(|own| !wanted_names.iter().any(|name| own.name.eq_ignore_ascii_case(name)))
+    {
         let spec = DropletSpec {
             role: String::new(),
             size: own.size_slug.clone(),
@@ -190,7 +200,12 @@ fn never_enrolled(own: &Droplet, inventory: &Inventory, at: Timestamp) -> bool {
 pub(super) fn droplet_spec(fleet: &Fleet, role: &Name, wanted: &Role) -> DropletSpec {
     let mut tags = vec![fleet.scope.tag(), role_tag(role)];
     tags.extend(wanted.firewalls.iter().map(|name| fleet.scope.firewall_tag(name)));
-    DropletSpec { role: role.to_string(), size: wanted.size.value.clone(), image: wanted.image.value.clone(), tags }
+    DropletSpec {
+        role: role.to_string(),
+        size: wanted.size.value.clone(),
+        image: wanted.image.value.clone(),
+        tags,
+    }
 }
 
 /// What this version sees and does not change.
@@ -204,10 +219,14 @@ fn differences(own: &Droplet, spec: &DropletSpec) -> Vec<String> {
     }
     let image = own.image.slug.clone().unwrap_or_else(|| own.image.id.to_string());
     if image != spec.image && own.image.id.to_string() != spec.image && own.image.slug.is_some() {
-        notes.push(format!("{} was made from {image}, the file says {}: it stays as it is", own.name, spec.image));
+        notes.push(format!(
+            "{} was made from {image}, the file says {}: it stays as it is",
+            own.name, spec.image
+        ));
     }
     for tag in spec.tags.iter().filter(|tag| !own.has_tag(tag)) {
-        notes.push(format!("{} lacks the tag {tag}: this version does not change tags of droplets", own.name));
+        notes
+            .push(format!("{} lacks the tag {tag}: this version does not change tags of droplets", own.name));
     }
     notes
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    cloud::{
-        Client, CloudError, account::Account, droplets::Droplet, firewalls::Firewall, images::Image, regions::Region,
-        sizes::Size, ssh_keys::SshKey, vpcs::Vpc,
-    },
     cloud,
+    cloud::{
+        Client, CloudError, account::Account, droplets::Droplet, firewalls::Firewall, images::Image,
+        regions::Region, sizes::Size, ssh_keys::SshKey, vpcs::Vpc,
+    },
     fleet::Fleet,
 };
 
@@ -58,7 +58,8 @@ impl Snapshot {
                 continue;
             }
             let listed = images.iter().find(|image| image.slug.as_deref() == Some(wanted)).cloned();
-            let plain = wanted.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !wanted.starts_with('.');
+            let plain = wanted.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+                && !wanted.starts_with('.');
             let image = match listed {
                 None if plain && !wanted.is_empty() => cloud::images::get(client, wanted).await?,
                 listed => listed,

@@ -81,13 +81,17 @@ const TAGS: [&str; 3] =
 fn settled() -> Snapshot {
     let fleet = shop(1);
     let mut now = empty_account();
-    now.ssh_keys = serde_json::from_value(json!([{"id": 7, "name": "x", "fingerprint": "", "public_key": KEY}])).unwrap();
+    now.ssh_keys =
+        serde_json::from_value(json!([{"id": 7, "name": "x", "fingerprint": "", "public_key": KEY}]))
+            .unwrap();
     now.vpcs = serde_json::from_value(json!([{"id": "v", "name": "shop-production", "region": "fra1",
         "description": "tidegate:shop:production"}]))
     .unwrap();
     let (name, wanted) = fleet.firewalls.iter().next().unwrap();
-    now.firewalls =
-        vec![crate::cloud::firewalls::Firewall { id: "f".to_owned(), spec: firewall_spec(&fleet, name, wanted) }];
+    now.firewalls = vec![crate::cloud::firewalls::Firewall {
+        id: "f".to_owned(),
+        spec: firewall_spec(&fleet, name, wanted),
+    }];
     now.droplets = vec![droplet(1, "shop-production-web-1", &TAGS)];
     now
 }

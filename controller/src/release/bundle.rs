@@ -12,7 +12,11 @@ use tidegate_compose::{
 use tidegate_proto::v1::{DeployRequest, SourceFile};
 
 use super::git::Revision;
-use crate::{environ::may_leave, fleet::{App, FILE_NAME}, names::Name};
+use crate::{
+    environ::may_leave,
+    fleet::{App, FILE_NAME},
+    names::Name,
+};
 
 /// Where apps lie on a droplet; part of the contract with the agent, because bind paths are hashed.
 const APPS: &str = "/var/lib/tidegate/apps";
@@ -112,10 +116,8 @@ pub fn gather(
         }
     }
     let options = options(name, app, &project, variables);
-    let (loaded, references) = referenced(&files, &options).map_err(|errors| BundleError::Compose {
-        app: name.clone(),
-        errors,
-    })?;
+    let (loaded, references) =
+        referenced(&files, &options).map_err(|errors| BundleError::Compose { app: name.clone(), errors })?;
     let mut paths: BTreeSet<String> = references.sources.clone();
     for path in &references.mounted {
         collect(&files, path, &mut paths)?;
@@ -160,9 +162,7 @@ fn wanted(
     variables: &BTreeMap<String, String>,
 ) -> std::collections::HashMap<String, String> {
     let named = names.iter().filter(|name| may_leave(name));
-    named
-        .filter_map(|name| Some((name.clone(), variables.get(name)?.clone())))
-        .collect()
+    named.filter_map(|name| Some((name.clone(), variables.get(name)?.clone()))).collect()
 }
 
 /// The project's files without the controller's own `.env`, which never leaves this machine.
@@ -203,21 +203,14 @@ fn collect(files: &Sources, path: &str, into: &mut BTreeSet<String>) -> Result<(
             Ok(())
         }
         FileKind::Directory => {
-            let failed = |source| BundleError::Directory {
-                path: path.to_owned(),
-                source,
-            };
+            let failed = |source| BundleError::Directory { path: path.to_owned(), source };
             for entry in fs_err::read_dir(files.files.local_path(path)).map_err(failed)? {
                 let entry = entry.map_err(failed)?;
                 // A link could lead out of the project, or in circles.
                 if entry.file_type().map_err(failed)?.is_symlink() {
                     continue;
                 }
-                collect(
-                    files,
-                    &format!("{path}/{}", entry.file_name().to_string_lossy()),
-                    into,
-                )?;
+                collect(files, &format!("{path}/{}", entry.file_name().to_string_lossy()), into)?;
             }
             Ok(())
         }
@@ -240,10 +233,7 @@ fn read_all(
         let content = match files.read(path) {
             // An optional env file, or the `.env` that nobody wrote.
             Err(SourceError::NotFound { .. }) => continue,
-            read => read.map_err(|source| BundleError::File {
-                app: app.clone(),
-                source,
-            })?,
+            read => read.map_err(|source| BundleError::File { app: app.clone(), source })?,
         };
         total = total.saturating_add(content.len());
         if total > MAX_BYTES || sources.len() >= MAX_FILES {
@@ -280,10 +270,7 @@ mod tests {
             .map(|(n, v)| (n.to_owned(), v.to_owned()));
         let names = ["TAG", "DIGITALOCEAN_TOKEN", "UNSET"].map(str::to_owned);
         let sent = wanted(&names.into_iter().collect(), &variables.into_iter().collect());
-        assert_eq!(
-            sent.into_iter().collect::<Vec<_>>(),
-            [("TAG".to_owned(), "1".to_owned())]
-        );
+        assert_eq!(sent.into_iter().collect::<Vec<_>>(), [("TAG".to_owned(), "1".to_owned())]);
     }
 
     #[test]
@@ -296,10 +283,7 @@ mod tests {
         fs_err::write(directory.path().join(".env"), "DIGITALOCEAN_TOKEN=secret").unwrap();
         let mut paths = BTreeSet::new();
         collect(&files, "/p/conf", &mut paths).unwrap();
-        assert_eq!(
-            paths.iter().map(String::as_str).collect::<Vec<_>>(),
-            ["/p/conf/a", "/p/conf/sub/b"]
-        );
+        assert_eq!(paths.iter().map(String::as_str).collect::<Vec<_>>(), ["/p/conf/a", "/p/conf/sub/b"]);
         let app = "shop".parse().unwrap();
         assert_eq!(read_all(&app, &files, "/p", &paths).unwrap().len(), 2);
         // The whole project mounted: everything but the controller's own credentials.
@@ -307,9 +291,6 @@ mod tests {
         collect(&files, "/p", &mut all).unwrap();
         assert_eq!(all, paths);
         assert!(files.read("/p/.env").is_err());
-        assert!(matches!(
-            read_all(&app, &files, "/q", &paths),
-            Err(BundleError::Outside { .. })
-        ));
+        assert!(matches!(read_all(&app, &files, "/q", &paths), Err(BundleError::Outside { .. })));
     }
 }

@@ -66,13 +66,7 @@ pub struct FailureView {
 
 impl From<Told> for FailureView {
     fn from(told: Told) -> Self {
-        Self {
-            what: told.what,
-            place: told.place,
-            cause: told.cause,
-            hint: told.hint,
-            details: told.details,
-        }
+        Self { what: told.what, place: told.place, cause: told.cause, hint: told.hint, details: told.details }
     }
 }
 
@@ -128,11 +122,7 @@ async fn watch(
     app: &str,
     view: &View,
 ) -> Result<tonic::Response<Streaming<ReleaseEvent>>, Status> {
-    let request = WatchReleaseRequest {
-        app: app.to_owned(),
-        release: view.release,
-        after: view.last,
-    };
+    let request = WatchReleaseRequest { app: app.to_owned(), release: view.release, after: view.last };
     agent.client().watch_release(request).await
 }
 
@@ -149,9 +139,7 @@ async fn resume(
         view.waiting();
         let tried = async {
             let agent = caller.connect(&target.short, target.droplet, target.address).await?;
-            let stream = watch(&agent, app, view)
-                .await
-                .map_err(|status| agent.error(&status))?;
+            let stream = watch(&agent, app, view).await.map_err(|status| agent.error(&status))?;
             Ok((agent, stream.into_inner()))
         };
         match tried.await {
@@ -163,10 +151,7 @@ async fn resume(
 }
 
 fn is_loss(status: &Status) -> bool {
-    matches!(
-        status.code(),
-        Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal
-    )
+    matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal)
 }
 
 /// What is shown of one release.
@@ -180,13 +165,7 @@ struct View {
 
 impl View {
     fn new(droplet: String, printer: Printer) -> Self {
-        Self {
-            droplet,
-            printer,
-            release: 0,
-            last: 0,
-            step: None,
-        }
+        Self { droplet, printer, release: 0, last: 0, step: None }
     }
 
     fn waiting(&self) {
@@ -212,14 +191,11 @@ impl View {
                 ),
             },
             Event::StepFailed(failed) => {
-                let step = self
-                    .take(&failed.step)
-                    .unwrap_or_else(|| self.printer.step(failed.step.clone()));
+                let step = self.take(&failed.step).unwrap_or_else(|| self.printer.step(failed.step.clone()));
                 step.failed(&failed.failure.map(|failure| failure.what).unwrap_or_default());
             }
             Event::StepUndone(undone) => {
-                self.printer
-                    .done(format!("{} undone", undone.step), duration(undone.took.as_ref()));
+                self.printer.done(format!("{} undone", undone.step), duration(undone.took.as_ref()));
             }
             Event::Progress(progress) => {
                 if let Some((_, step)) = &self.step {
@@ -281,15 +257,8 @@ impl Ended {
                 }
             })
             .collect();
-        let interrupted = if by_service.is_empty() {
-            "nothing".to_owned()
-        } else {
-            by_service.join(", ")
-        };
-        format!(
-            "Released r{} on {} in {took}. Interrupted: {interrupted}.",
-            self.release, self.droplet
-        )
+        let interrupted = if by_service.is_empty() { "nothing".to_owned() } else { by_service.join(", ") };
+        format!("Released r{} on {} in {took}. Interrupted: {interrupted}.", self.release, self.droplet)
     }
 }
 
@@ -299,11 +268,7 @@ mod tests {
 
     #[test]
     fn the_last_line_tells_time_and_interruption() {
-        let interrupted = vec![Interrupted {
-            service: "worker".into(),
-            seconds: 6.25,
-            closed_requests: 0,
-        }];
+        let interrupted = vec![Interrupted { service: "worker".into(), seconds: 6.25, closed_requests: 0 }];
         let mut ended = Ended {
             droplet: "web-1".into(),
             release: 42,
@@ -312,15 +277,9 @@ mod tests {
             interrupted,
             failure: None,
         };
-        assert_eq!(
-            ended.describe(),
-            "Released r42 on web-1 in 1 min 24 s. Interrupted: worker 6.2 s."
-        );
+        assert_eq!(ended.describe(), "Released r42 on web-1 in 1 min 24 s. Interrupted: worker 6.2 s.");
         ended.interrupted.clear();
-        assert_eq!(
-            ended.describe(),
-            "Released r42 on web-1 in 1 min 24 s. Interrupted: nothing."
-        );
+        assert_eq!(ended.describe(), "Released r42 on web-1 in 1 min 24 s. Interrupted: nothing.");
     }
 
     #[test]

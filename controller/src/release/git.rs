@@ -26,14 +26,9 @@ impl Revision {
             return Self::default();
         };
         let (revision, subject) = commit.split_once('\n').unwrap_or((commit.as_str(), ""));
-        let branch = git(directory, &["symbolic-ref", "--short", "--quiet", "HEAD"])
-            .await
-            .unwrap_or_default();
-        Self {
-            revision: revision.to_owned(),
-            branch,
-            subject: subject.to_owned(),
-        }
+        let branch =
+            git(directory, &["symbolic-ref", "--short", "--quiet", "HEAD"]).await.unwrap_or_default();
+        Self { revision: revision.to_owned(), branch, subject: subject.to_owned() }
     }
 
     /// `7f3c2a1 (main, "faster checkout")`; empty without a revision.
@@ -59,14 +54,8 @@ async fn git(directory: &Path, arguments: &[&str]) -> Option<String> {
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true);
-    let output = tokio::time::timeout(PATIENCE, command.output())
-        .await
-        .ok()?
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let output = tokio::time::timeout(PATIENCE, command.output()).await.ok()?.ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 #[cfg(test)]
@@ -75,11 +64,8 @@ mod tests {
 
     #[test]
     fn a_revision_reads_well() {
-        let mut revision = Revision {
-            revision: "7f3c2a1b".into(),
-            branch: "main".into(),
-            subject: "faster".into(),
-        };
+        let mut revision =
+            Revision { revision: "7f3c2a1b".into(), branch: "main".into(), subject: "faster".into() };
         assert_eq!(revision.describe(), "7f3c2a1 (main, \"faster\")");
         revision.branch.clear();
         assert_eq!(revision.describe(), "7f3c2a1 (\"faster\")");

@@ -19,20 +19,14 @@ pub fn to_proto(at: Timestamp) -> prost_types::Timestamp {
             nanos: nanos.saturating_add(1_000_000_000),
         }
     } else {
-        prost_types::Timestamp {
-            seconds: at.as_second(),
-            nanos,
-        }
+        prost_types::Timestamp { seconds: at.as_second(), nanos }
     }
 }
 
 /// A duration; nothing for a negative one.
 pub fn duration(took: Option<&prost_types::Duration>) -> Duration {
     took.and_then(|took| {
-        Some(Duration::new(
-            u64::try_from(took.seconds).ok()?,
-            u32::try_from(took.nanos).ok()?,
-        ))
+        Some(Duration::new(u64::try_from(took.seconds).ok()?, u32::try_from(took.nanos).ok()?))
     })
     .unwrap_or_default()
 }
@@ -45,14 +39,8 @@ mod tests {
     fn times_go_there_and_back() {
         let at: Timestamp = "2026-11-21T10:15:00.25Z".parse().unwrap();
         let proto = to_proto(at);
-        assert_eq!(
-            (timestamp(&proto).unwrap().as_str(), proto.nanos),
-            ("2026-11-21T10:15:00Z", 250_000_000)
-        );
-        let took = prost_types::Duration {
-            seconds: 2,
-            nanos: 500_000_000,
-        };
+        assert_eq!((timestamp(&proto).unwrap().as_str(), proto.nanos), ("2026-11-21T10:15:00Z", 250_000_000));
+        let took = prost_types::Duration { seconds: 2, nanos: 500_000_000 };
         assert_eq!(duration(Some(&took)), Duration::from_millis(2500));
         assert_eq!(duration(None), Duration::ZERO);
     }

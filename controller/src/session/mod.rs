@@ -55,29 +55,22 @@ pub async fn run(
     input: Input,
     printer: &Printer,
 ) -> Result<u8, AgentError> {
-    let terminal = Terminal::enter(if start.terminal.is_some() {
-        TerminalMode::Raw
-    } else {
-        TerminalMode::Plain
-    });
+    let terminal =
+        Terminal::enter(if start.terminal.is_some() { TerminalMode::Raw } else { TerminalMode::Plain });
     if start.terminal.is_some() {
         start.terminal = Some(terminal.size());
     }
     start.stdin = input == Input::Forward;
     let (sender, receiver) = mpsc::channel(32);
     // The channel is empty: this cannot wait.
-    let begun = sender.try_send(ExecRequest {
-        request: Some(Sent::Start(start)),
-    });
+    let begun = sender.try_send(ExecRequest { request: Some(Sent::Start(start)) });
     if begun.is_err() {
         return Err(silent(agent));
     }
     if input == Input::Forward {
         stdin::forward(sender.clone());
     }
-    let answered = call(agent, place, receiver)
-        .await
-        .map_err(|status| agent.error(&status))?;
+    let answered = call(agent, place, receiver).await.map_err(|status| agent.error(&status))?;
     let ended = exchange(agent, answered.into_inner(), sender, &terminal, printer).await;
     terminal.leave();
     ended
@@ -140,9 +133,7 @@ fn silent(agent: &Agent) -> AgentError {
 
 /// A full channel means that the command does not read: a resize or a signal more would not reach it either.
 fn send(sender: &mpsc::Sender<ExecRequest>, request: Sent) {
-    drop(sender.try_send(ExecRequest {
-        request: Some(request),
-    }));
+    drop(sender.try_send(ExecRequest { request: Some(request) }));
 }
 
 /// Passes output on; an exit code when that was the last.

@@ -21,13 +21,7 @@ pub(super) fn forward(sender: mpsc::Sender<ExecRequest>) {
                 Ok(0) | Err(_) => Sent::StdinClosed(StdinClosed {}),
             };
             let last = matches!(request, Sent::StdinClosed(_));
-            if sender
-                .blocking_send(ExecRequest {
-                    request: Some(request),
-                })
-                .is_err()
-                || last
-            {
+            if sender.blocking_send(ExecRequest { request: Some(request) }).is_err() || last {
                 return;
             }
         }

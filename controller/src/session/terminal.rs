@@ -22,13 +22,7 @@ impl Terminal {
     /// Takes it. One that cannot be made raw stays plain: the command still runs.
     pub fn enter(wanted: TerminalMode) -> Self {
         let raw = wanted == TerminalMode::Raw && crossterm::terminal::enable_raw_mode().is_ok();
-        Self {
-            mode: if raw {
-                TerminalMode::Raw
-            } else {
-                TerminalMode::Plain
-            },
-        }
+        Self { mode: if raw { TerminalMode::Raw } else { TerminalMode::Plain } }
     }
 
     /// The mode it is in.
@@ -39,10 +33,7 @@ impl Terminal {
     /// Its size now; 80 by 24 where nobody knows.
     pub fn size(&self) -> TerminalSize {
         let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
-        TerminalSize {
-            columns: columns.into(),
-            rows: rows.into(),
-        }
+        TerminalSize { columns: columns.into(), rows: rows.into() }
     }
 
     /// Gives it back.

@@ -141,7 +141,8 @@ impl StateDir {
     /// # Errors
     /// As [`Self::read`].
     pub fn enrolment_secret(&self, scope: &Scope) -> Result<SecretString, StateError> {
-        self.read(&self.file("enrolment.secret"), scope).map(|text| SecretString::from(text.trim().to_owned()))
+        self.read(&self.file("enrolment.secret"), scope)
+            .map(|text| SecretString::from(text.trim().to_owned()))
     }
 
     /// The fleet's own public ssh key.

@@ -19,11 +19,9 @@ async fn creates_that_took_effect_without_an_answer_are_found_not_repeated() {
 #[tokio::test]
 async fn errors_of_the_server_before_the_effect_are_survived() {
     let world = World::new().await;
-    for (method, path, status) in [
-        ("GET", "/v2/account", 503),
-        ("GET", "/v2/droplets", 524),
-        ("POST", "/v2/vpcs", 429),
-    ] {
+    for (method, path, status) in
+        [("GET", "/v2/account", 503), ("GET", "/v2/droplets", 524), ("POST", "/v2/vpcs", 429)]
+    {
         world.fault(method, path, json!({"kind": "status", "status": status})).await;
     }
     world.up_until("shop-production-web-1  created");
@@ -37,7 +35,11 @@ async fn a_refused_droplet_undoes_the_rest() {
     world.fault("POST", "/v2/droplets", json!({"kind": "status", "status": 422, "body": body})).await;
     let said = world.run(&["up"]);
     assert_eq!(said.code, 1, "{}", said.err);
-    assert!(said.err.contains("nothing was changed") && said.err.contains("hint: ask for a higher droplet limit"), "{}", said.err);
+    assert!(
+        said.err.contains("nothing was changed") && said.err.contains("hint: ask for a higher droplet limit"),
+        "{}",
+        said.err
+    );
     assert_eq!(world.things().await, Vec::<String>::new());
     world.up_until("shop-production-web-1  created");
 }

@@ -3,7 +3,8 @@
 use std::process::Command;
 
 fn help(args: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_tidegate")).args(args).arg("--help").env_clear().output().unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_tidegate")).args(args).arg("--help").env_clear().output().unwrap();
     assert!(output.status.success());
     String::from_utf8(output.stdout).unwrap()
 }
@@ -11,7 +12,8 @@ fn help(args: &[&str]) -> String {
 #[test]
 fn the_command_line_is_as_it_was() {
     let top = help(&[]);
-    let commands = top.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands =
+        top.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     let names: Vec<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
     assert!(names.contains(&"up"), "{names:?}");
     let mut all = top.clone();

@@ -57,8 +57,16 @@ async fn another_environment_joins_the_same_root() {
     let world = World::new().await;
     let path = world.project().join("tidegate.toml");
     let text = fs_err::read_to_string(&path).unwrap();
-    fs_err::write(&path, format!("{text}\n[environment.staging]\ndroplet.web = {{ size = \"s-1vcpu-1gb\" }}\n")).unwrap();
-    let wrong = world.command(&["-e", "staging", "init"]).env("TIDEGATE_CA_PASSPHRASE", "another one").output().unwrap();
+    fs_err::write(
+        &path,
+        format!("{text}\n[environment.staging]\ndroplet.web = {{ size = \"s-1vcpu-1gb\" }}\n"),
+    )
+    .unwrap();
+    let wrong = world
+        .command(&["-e", "staging", "init"])
+        .env("TIDEGATE_CA_PASSPHRASE", "another one")
+        .output()
+        .unwrap();
     assert_eq!(wrong.status.code(), Some(2));
     assert!(!world.state().join("shop/staging").exists());
     let said = world.run(&["-e", "staging", "init"]);

@@ -41,7 +41,8 @@ async fn a_droplet_that_never_enrolled_is_replaced_when_its_token_ran_out() {
     world.up_until("shop-production-web-1  created");
     let first = world.get("/v2/droplets").await["droplets"][0]["id"].clone();
     let path = world.state().join("shop/production/inventory.json");
-    let mut inventory: serde_json::Value = serde_json::from_str(&fs_err::read_to_string(&path).unwrap()).unwrap();
+    let mut inventory: serde_json::Value =
+        serde_json::from_str(&fs_err::read_to_string(&path).unwrap()).unwrap();
     inventory["droplets"]["shop-production-web-1"]["token_expires_at"] = json!("2026-01-01T00:00:00Z");
     fs_err::write(&path, inventory.to_string()).unwrap();
     let plan = world.run(&["plan"]);

@@ -9,7 +9,10 @@ fn refused(said: &Said, code: i32, words: &[&str]) {
     for word in words {
         assert!(said.err.contains(word), "`{word}` is missing in: {}", said.err);
     }
-    assert_eq!(said.err.matches("hint:").count(), said.err.lines().filter(|l| l.starts_with("  hint:")).count());
+    assert_eq!(
+        said.err.matches("hint:").count(),
+        said.err.lines().filter(|l| l.starts_with("  hint:")).count()
+    );
 }
 
 #[tokio::test]
@@ -36,7 +39,11 @@ async fn tokens_that_are_missing_wrong_or_weak() {
 async fn the_other_name_of_the_token_and_the_file_work_too() {
     let world = World::new().await;
     let mut other = world.command(&["plan"]);
-    let said = other.env_remove("DIGITALOCEAN_TOKEN").env("DIGITALOCEAN_ACCESS_TOKEN", &world.token).output().unwrap();
+    let said = other
+        .env_remove("DIGITALOCEAN_TOKEN")
+        .env("DIGITALOCEAN_ACCESS_TOKEN", &world.token)
+        .output()
+        .unwrap();
     assert!(said.status.success());
     fs_err::write(world.project().join(".env"), format!("DIGITALOCEAN_TOKEN={}\n", world.token)).unwrap();
     let said = world.command(&["plan"]).env_remove("DIGITALOCEAN_TOKEN").output().unwrap();
@@ -66,7 +73,15 @@ async fn values_that_do_not_exist_are_told_with_the_nearest() {
         refused(
             &said,
             2,
-            &["tidegate.toml:2:10", "`fra2`", "fra1", "`s-1vcpu-2g`", "s-1vcpu-2gb", "`debian-31-x64`", "debian-13-x64"],
+            &[
+                "tidegate.toml:2:10",
+                "`fra2`",
+                "fra1",
+                "`s-1vcpu-2g`",
+                "s-1vcpu-2gb",
+                "`debian-31-x64`",
+                "debian-13-x64",
+            ],
         );
     }
     assert!(world.account().await.is_empty());
@@ -78,7 +93,16 @@ async fn a_wrong_fleet_file_is_told_with_its_places() {
     world.edit("region = ", "regoin = ");
     world.edit("size  = \"s-1vcpu-2gb\"", "size = 3\ncount = \"two\"");
     let said = world.run(&["up"]);
-    refused(&said, 2, &["tidegate.toml:2:1: unknown key `regoin`", "did you mean `region`?", ": `size` must be", ": `count` must be"]);
+    refused(
+        &said,
+        2,
+        &[
+            "tidegate.toml:2:1: unknown key `regoin`",
+            "did you mean `region`?",
+            ": `size` must be",
+            ": `count` must be",
+        ],
+    );
     assert!(world.account().await.is_empty());
 }
 
@@ -90,7 +114,11 @@ async fn names_that_others_have_are_left_alone() {
     world.post("/v2/droplets", droplet).await;
     let before = world.account().await;
     let said = world.run(&["up"]);
-    refused(&said, 2, &["the name shop-production is taken by a vpc", "shop-production-web-1 is taken by a droplet"]);
+    refused(
+        &said,
+        2,
+        &["the name shop-production is taken by a vpc", "shop-production-web-1 is taken by a droplet"],
+    );
     assert_eq!(world.account().await, before);
     let said = world.run(&["down", "--yes"]);
     assert_eq!(said.code, 0, "{}", said.err);
@@ -110,7 +138,8 @@ async fn the_droplet_limit_is_seen_before_anything_is_made() {
 #[tokio::test]
 async fn without_keys_there_is_no_up() {
     let world = World::new().await;
-    let said = world.command(&["up"]).env("TIDEGATE_STATE_DIR", world.path().join("elsewhere")).output().unwrap();
+    let said =
+        world.command(&["up"]).env("TIDEGATE_STATE_DIR", world.path().join("elsewhere")).output().unwrap();
     assert_eq!(said.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&said.stderr).contains("tidegate init"));
     assert!(world.account().await.is_empty());
@@ -120,7 +149,14 @@ async fn without_keys_there_is_no_up() {
 async fn commands_that_need_droplets_say_so() {
     let world = World::new().await;
     fs_err::write(world.project().join("compose.yaml"), "services: {web: {image: web}}\n").unwrap();
-    for args in [&["status"][..], &["logs"], &["exec", "web", "true"], &["exec", "--host", "true"], &["audit", "log"], &["deploy"]] {
+    for args in [
+        &["status"][..],
+        &["logs"],
+        &["exec", "web", "true"],
+        &["exec", "--host", "true"],
+        &["audit", "log"],
+        &["deploy"],
+    ] {
         let said = world.run(args);
         assert_ne!(said.code, 0, "{args:?}");
         assert!(said.err.contains("`tidegate up`"), "{args:?}: {}", said.err);

@@ -46,11 +46,20 @@ impl World {
 
     pub(crate) async fn without_project() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let third = u8::try_from(std::process::id() % 50).unwrap() * 4 + NEXT.fetch_add(1, Ordering::Relaxed) % 4 + 20;
+        let third = u8::try_from(std::process::id() % 50).unwrap() * 4
+            + NEXT.fetch_add(1, Ordering::Relaxed) % 4
+            + 20;
         let net = Ipv4Addr::new(127, 1, third, 0).to_string();
         let state = directory.path().join("s");
         let mut start = sandbox(&state);
-        start.args(["start", "--listen=127.0.0.1:0", "--registry-port=0", "--driver=none", "--public-net", &net]);
+        start.args([
+            "start",
+            "--listen=127.0.0.1:0",
+            "--registry-port=0",
+            "--driver=none",
+            "--public-net",
+            &net,
+        ]);
         let started = start.output().unwrap();
         assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
         let status = sandbox(&state).args(["status", "--json"]).output().unwrap();
@@ -175,12 +184,14 @@ impl World {
     pub(crate) async fn settings(&self, mut settings: Value) {
         settings["key_list_limit"] = json!(10_000);
         settings["burst_limit"] = json!(10_000);
-        let request = self.http.put(format!("{}/sandbox/settings", self.url)).bearer_auth(&self.token).json(&settings);
+        let request =
+            self.http.put(format!("{}/sandbox/settings", self.url)).bearer_auth(&self.token).json(&settings);
         assert!(request.send().await.unwrap().status().is_success());
     }
 
     pub(crate) async fn fault(&self, method: &str, path: &str, effect: Value) {
-        self.post("/sandbox/faults", json!({"method": method, "path": path, "count": 1, "effect": effect})).await;
+        self.post("/sandbox/faults", json!({"method": method, "path": path, "count": 1, "effect": effect}))
+            .await;
     }
 
     /// Names of what the account has, by kind and sorted; default VPCs left out.
@@ -262,7 +273,14 @@ fn said(output: Output) -> Said {
 
 pub(crate) fn no_lags() -> Value {
     let names = [
-        "create_not_found", "create_not_listed", "provision", "address", "action", "delete_visible", "member", "firewall",
+        "create_not_found",
+        "create_not_listed",
+        "provision",
+        "address",
+        "action",
+        "delete_visible",
+        "member",
+        "firewall",
     ];
     names.iter().map(|name| ((*name).to_owned(), json!(0))).collect::<serde_json::Map<_, _>>().into()
 }

@@ -53,11 +53,7 @@ impl<'r, 'a, C: Sync> Run<'r, 'a, C> {
         if let Record::SagaStarted { params, .. } = &record {
             self.params = Arc::new(params.clone());
         }
-        self.runner
-            .journal
-            .append(self.generation, &record)
-            .await
-            .map_err(RunError::Journal)?;
+        self.runner.journal.append(self.generation, &record).await.map_err(RunError::Journal)?;
         self.runner.observer.recorded(&record);
         if let Phase::Unwinding(failure) = self.state.phase() {
             self.stop.cancel(failure.message.clone());
@@ -72,10 +68,7 @@ impl<'r, 'a, C: Sync> Run<'r, 'a, C> {
             if self.state.may_cancel()
                 && let Some(why) = cancel.reason()
             {
-                self.record(Record::Cancelled {
-                    failure: NodeFailure::new(why),
-                })
-                .await?;
+                self.record(Record::Cancelled { failure: NodeFailure::new(why) }).await?;
             }
             self.launch(&mut work).await?;
             if work.is_empty() {
@@ -93,26 +86,14 @@ impl<'r, 'a, C: Sync> Run<'r, 'a, C> {
 
     async fn finish(mut self) -> Result<Ended, RunError> {
         if let Some((node, failure)) = self.stuck.take() {
-            return Ok(Ended::Stuck {
-                node,
-                failure,
-                state: Box::new(self.state),
-            });
+            return Ok(Ended::Stuck { node, failure, state: Box::new(self.state) });
         }
         if let Phase::Unwinding(failure) = self.state.phase().clone() {
-            self.record(Record::SagaFinished {
-                outcome: Outcome::Undone,
-            })
-            .await?;
+            self.record(Record::SagaFinished { outcome: Outcome::Undone }).await?;
             return Ok(Ended::Undone { failure });
         }
-        self.record(Record::SagaFinished {
-            outcome: Outcome::Done,
-        })
-        .await?;
-        Ok(Ended::Done {
-            outputs: outputs(&self.state),
-        })
+        self.record(Record::SagaFinished { outcome: Outcome::Done }).await?;
+        Ok(Ended::Done { outputs: outputs(&self.state) })
     }
 
     /// Starts whatever may start now.
@@ -141,12 +122,7 @@ impl<'r, 'a, C: Sync> Run<'r, 'a, C> {
             Phase::Unwinding(_) => true,
             Phase::Empty | Phase::Finished(_) => return None,
         };
-        let idle = || {
-            self.state
-                .nodes()
-                .map(|(name, _)| name)
-                .filter(|name| !self.in_flight.contains(*name))
-        };
+        let idle = || self.state.nodes().map(|(name, _)| name).filter(|name| !self.in_flight.contains(*name));
         let due = if unwinding {
             idle().find(|name| self.state.undo_is_due(name))
         } else {
@@ -167,9 +143,8 @@ impl<'r, 'a, C: Sync> Run<'r, 'a, C> {
 
     fn inputs_for(&self, name: &NodeName) -> (BTreeMap<NodeName, Value>, Option<Value>) {
         let before = self.runner.saga.ancestors(name);
-        let outputs = before
-            .into_iter()
-            .filter_map(|a| self.state.output(&a).cloned().map(|value| (a, value)));
+        let outputs =
+            before.into_iter().filter_map(|a| self.state.output(&a).cloned().map(|value| (a, value)));
         (outputs.collect(), self.state.output(name).cloned())
     }
 
@@ -177,12 +152,7 @@ impl<'r, 'a, C: Sync> Run<'r, 'a, C> {
         let (outputs, own) = self.inputs_for(&name);
         let (runner, params, stop) = (self.runner, Arc::clone(&self.params), self.stop.clone());
         work.push(Box::pin(async move {
-            let inputs = Inputs {
-                params: &params,
-                outputs,
-                own,
-                cancel: &stop,
-            };
+            let inputs = Inputs { params: &params, outputs, own, cancel: &stop };
             let result = match runner.saga.node(&name) {
                 Some(node) => node.look(runner.context, &inputs).await,
                 None => Err(unknown(&name)),
@@ -196,12 +166,7 @@ impl<'r, 'a, C: Sync> Run<'r, 'a, C> {
         let (outputs, own) = self.inputs_for(&name);
         let (runner, params, stop) = (self.runner, Arc::clone(&self.params), self.stop.clone());
         work.push(Box::pin(async move {
-            let inputs = Inputs {
-                params: &params,
-                outputs,
-                own,
-                cancel: &stop,
-            };
+            let inputs = Inputs { params: &params, outputs, own, cancel: &stop };
             let result = match runner.saga.node(&name) {
                 Some(node) => node.forward(runner.context, &inputs).await,
                 None => Err(unknown(&name)),
@@ -217,12 +182,7 @@ impl<'r, 'a, C: Sync> Run<'r, 'a, C> {
         let (runner, params) = (self.runner, Arc::clone(&self.params));
         work.push(Box::pin(async move {
             let never = Cancel::new();
-            let inputs = Inputs {
-                params: &params,
-                outputs,
-                own,
-                cancel: &never,
-            };
+            let inputs = Inputs { params: &params, outputs, own, cancel: &never };
             let result = match runner.saga.node(&name) {
                 Some(node) => node.undo(runner.context, &inputs).await,
                 None => Err(unknown(&name)),
@@ -247,19 +207,11 @@ impl<'r, 'a, C: Sync> Run<'r, 'a, C> {
                 self.in_flight.remove(&name);
             }
             Step::Forwarded(Ok(output)) => {
-                self.record(Record::NodeSucceeded {
-                    node: name.clone(),
-                    output,
-                })
-                .await?;
+                self.record(Record::NodeSucceeded { node: name.clone(), output }).await?;
                 self.in_flight.remove(&name);
             }
             Step::Looked(Err(failure)) | Step::Forwarded(Err(failure)) => {
-                self.record(Record::NodeFailed {
-                    node: name.clone(),
-                    failure: failure.clone(),
-                })
-                .await?;
+                self.record(Record::NodeFailed { node: name.clone(), failure: failure.clone() }).await?;
                 self.after_failure(work, name, failure);
             }
             Step::Undone(Ok(())) => {
@@ -267,11 +219,7 @@ impl<'r, 'a, C: Sync> Run<'r, 'a, C> {
                 self.in_flight.remove(&name);
             }
             Step::Undone(Err(failure)) => {
-                self.record(Record::UndoFailed {
-                    node: name.clone(),
-                    failure: failure.clone(),
-                })
-                .await?;
+                self.record(Record::UndoFailed { node: name.clone(), failure: failure.clone() }).await?;
                 self.rest(work, name, failure);
             }
             Step::Rested if matches!(self.state.phase(), Phase::Unwinding(_)) => {

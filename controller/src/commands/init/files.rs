@@ -32,12 +32,10 @@ impl FleetFile {
                      # url = \"https://...\"\n# sha256 = \"...\"\n"
                 .to_owned(),
         };
-        let addresses = if anywhere {
-            String::new()
-        } else {
-            format!("[addresses]\nadmins = {}\n\n", list(admins))
-        };
-        let env_file = if env_file.is_empty() { String::new() } else { format!("env_file = {}\n", list(env_file)) };
+        let addresses =
+            if anywhere { String::new() } else { format!("[addresses]\nadmins = {}\n\n", list(admins)) };
+        let env_file =
+            if env_file.is_empty() { String::new() } else { format!("env_file = {}\n", list(env_file)) };
         format!(
             r#"fleet  = {fleet_key:<27}# names and tags everything: {fleet}-production-web-1
 region = {region}

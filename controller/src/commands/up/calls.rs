@@ -44,9 +44,14 @@ fn of(change: &Change, plan: &Plan, fleet: &Fleet) -> Vec<Call> {
             vec![post("/v2/account/keys", json!({ "name": name, "public_key": public_key }))]
         }
         (Resource::Vpc, _) => {
-            vec![post("/v2/vpcs", json!({ "name": name, "description": fleet.scope.tag(), "region": plan.region }))]
+            vec![post(
+                "/v2/vpcs",
+                json!({ "name": name, "description": fleet.scope.tag(), "region": plan.region }),
+            )]
         }
-        (Resource::Firewall { id: Some(id), .. }, Action::Delete) => vec![delete(format!("/v2/firewalls/{id}"))],
+        (Resource::Firewall { id: Some(id), .. }, Action::Delete) => {
+            vec![delete(format!("/v2/firewalls/{id}"))]
+        }
         (Resource::Firewall { id: Some(id), spec, .. }, _) => {
             vec![Call { method: "PUT", path: format!("/v2/firewalls/{id}"), body: json!(spec) }]
         }

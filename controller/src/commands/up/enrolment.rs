@@ -4,11 +4,7 @@ use std::{net::Ipv4Addr, time::Duration};
 
 use futures::future::join_all;
 use serde::Serialize;
-use tidegate_proto::{
-    enrolment::EnrolmentToken,
-    names::DropletId,
-    certificates::SpkiDigest,
-};
+use tidegate_proto::{certificates::SpkiDigest, enrolment::EnrolmentToken, names::DropletId};
 use tokio::time::Instant;
 
 use super::super::{context::Context, prepare::Prepared, registry::Registry};
@@ -47,7 +43,8 @@ pub(super) async fn all(
     for (role, spec) in &prepared.fleet.roles {
         for number in 1..=spec.count {
             let name = scope.droplet(role, number);
-            let found = tagged.iter().find(|own| own.name.eq_ignore_ascii_case(&name) && own.has_tag(&scope.tag()));
+            let found =
+                tagged.iter().find(|own| own.name.eq_ignore_ascii_case(&name) && own.has_tag(&scope.tag()));
             let found = found.ok_or_else(|| {
                 Failure::in_doubt(format!("{name} is not to be seen")).hint("run `tidegate up` again")
             })?;
@@ -80,9 +77,11 @@ async fn one(
                 &intent,
                 record.token_expires_at,
             )?;
-            let signed_for = hex::decode(&record.agent_key).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+            let signed_for =
+                hex::decode(&record.agent_key).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
             let signed_for = signed_for.map(SpkiDigest::from_bytes);
-            let enrolment = Enrolment { name: droplet.name.clone(), droplet: id, address, intent, token, signed_for };
+            let enrolment =
+                Enrolment { name: droplet.name.clone(), droplet: id, address, intent, token, signed_for };
             step.now("booting");
             let agent = enrol(caller, authority, &enrolment, &context.waits, |signed| {
                 registry.change(&droplet.name, |record| {

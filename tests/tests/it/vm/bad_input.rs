@@ -45,7 +45,11 @@ pub fn of_apps(shop: &Shop) {
         world.tidegate(&["deploy"]).refused(code, names);
     };
     refused("services: [", 2, &["compose.yaml:1"]);
-    refused(&compose.replacen("healthcheck:", "heathcheck:", 1), 2, &["heathcheck", "healthcheck", "compose.yaml:"]);
+    refused(
+        &compose.replacen("healthcheck:", "heathcheck:", 1),
+        2,
+        &["heathcheck", "healthcheck", "compose.yaml:"],
+    );
     refused(&compose.replace("${TAG:-dev}", "${NOT_SET:?say which}"), 2, &["NOT_SET", "say which"]);
     refused(&compose.replace("kind: compatible, ", ""), 2, &["kind", "compatible"]);
     let privileged = compose.replacen("    healthcheck:", "    privileged: true\n    healthcheck:", 1);
@@ -89,6 +93,10 @@ pub fn of_releases(shop: &Shop) {
     let port = compose.replacen("  worker:\n", "  worker:\n    ports: [\"22:22\"]\n", 1);
     fails("a host port that is taken", &port, &["22"]);
     world.write("compose.yaml", &compose);
-    assert_eq!(shop.on_host(&["docker", "ps", "-q", "--no-trunc"]), containers, "a failed release left something");
+    assert_eq!(
+        shop.on_host(&["docker", "ps", "-q", "--no-trunc"]),
+        containers,
+        "a failed release left something"
+    );
     assert_eq!(droplets(shop).len(), 1);
 }

@@ -75,7 +75,8 @@ pub fn everything_a_user_runs(shop: &Shop) {
 pub fn docker_compose_knows_the_project(shop: &Shop) {
     let list = shop.on_host(&["docker", "compose", "ls"]);
     assert!(list.contains("shop") && list.contains("running(4)"), "{list}");
-    let project = ["docker", "compose", "--project-name", "shop", "ps", "--format", "{{.Service}} {{.State}}"];
+    let project =
+        ["docker", "compose", "--project-name", "shop", "ps", "--format", "{{.Service}} {{.State}}"];
     let containers = shop.on_host(&project);
     for service in ["web", "worker", "db", "redis"] {
         assert!(containers.contains(&format!("{service} running")), "{containers}");
@@ -103,7 +104,11 @@ pub fn a_second_release_loses_no_request(shop: &mut Shop) {
     let said = shop.world.tidegate(&["deploy"]).ok("second deploy");
     stop.store(true, Ordering::Relaxed);
     let (requests, failed) = load.join().unwrap();
-    shop.world.say(&format!("second release in {:.0?}, {requests} requests meanwhile\n{}", said.took, said.text()));
+    shop.world.say(&format!(
+        "second release in {:.0?}, {requests} requests meanwhile\n{}",
+        said.took,
+        said.text()
+    ));
     assert!(failed.is_empty(), "{} of {requests} failed: {:?}", failed.len(), failed.first());
     assert!(requests > 10);
     assert_eq!(shop.served_release(), before + 1);
@@ -114,6 +119,7 @@ pub fn a_second_release_loses_no_request(shop: &mut Shop) {
 /// Makes the next deploy a release with another version of web and worker.
 pub fn change(shop: &Shop, version: &str) {
     let compose = shop.world.read("compose.yaml");
-    let from = compose.lines().find(|line| line.trim_start().starts_with("SHOP_VERSION:")).unwrap().to_owned();
+    let from =
+        compose.lines().find(|line| line.trim_start().starts_with("SHOP_VERSION:")).unwrap().to_owned();
     shop.world.write("compose.yaml", &compose.replace(&from, &format!("      SHOP_VERSION: {version}")));
 }

@@ -2,12 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{
-    commands::change,
-    resume::list,
-    shop::Shop,
-    world::eventually,
-};
+use super::{commands::change, resume::list, shop::Shop, world::eventually};
 
 /// kill -9 while the release runs: it ends by itself in the old or the new state and says which.
 pub fn agent_killed_in_mid_deploy(shop: &mut Shop) {
@@ -17,7 +12,8 @@ pub fn agent_killed_in_mid_deploy(shop: &mut Shop) {
     std::thread::sleep(Duration::from_secs(6));
     shop.on_host(&["systemctl", "kill", "--signal=KILL", "tidegate-agent"]);
     let output = deploy.wait_with_output().unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     shop.world.say(&format!("agent killed in mid deploy; the deploy said:\n{said}"));
     let (release, health) = eventually("the release ended", Duration::from_secs(300), || {
         let status = shop.world.tidegate(&["status", "--json"]);
@@ -33,7 +29,10 @@ pub fn agent_killed_in_mid_deploy(shop: &mut Shop) {
     });
     let new = release > before;
     assert_eq!(new, health.contains("third"), "release {release} after {before}, but {health}");
-    assert!(said.contains("Released r") == new || said.contains("undone") || said.contains("not released"), "{said}");
+    assert!(
+        said.contains("Released r") == new || said.contains("undone") || said.contains("not released"),
+        "{said}"
+    );
     // What is left is one release: no stray container, and the next deploy works.
     shop.world.tidegate(&["deploy"]).ok("the deploy after a kill");
     let names = shop.on_host(&["docker", "ps", "-a", "--format", "{{.Names}}"]);

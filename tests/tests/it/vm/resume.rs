@@ -25,7 +25,8 @@ pub fn up_killed_and_run_again(shop: &mut Shop) {
     shop.world.say(&format!("up in {:.0?}\n{}", said.took, said.text()));
     let made = droplets(shop);
     assert_eq!(made.len(), 1, "{made:?}");
-    let public = made[0]["networks"]["v4"].as_array().unwrap().iter().find(|n| n["type"] == "public").unwrap().clone();
+    let public =
+        made[0]["networks"]["v4"].as_array().unwrap().iter().find(|n| n["type"] == "public").unwrap().clone();
     shop.address = public["ip_address"].as_str().unwrap().to_owned();
     let again = shop.world.tidegate(&["up", "--yes"]).ok("up with nothing to do");
     assert_eq!(droplets(shop).len(), 1, "{}", again.text());
@@ -47,7 +48,14 @@ pub fn list(shop: &Shop, kind: &str) -> Vec<Value> {
 fn api(shop: &Shop, path: &str) -> Value {
     let url = format!("{}{path}", shop.world.sandbox["api_url"].as_str().unwrap());
     let out = std::process::Command::new("curl")
-        .args(["-sS", "--max-time", "20", "-H", &format!("Authorization: Bearer {}", shop.world.token()), &url])
+        .args([
+            "-sS",
+            "--max-time",
+            "20",
+            "-H",
+            &format!("Authorization: Bearer {}", shop.world.token()),
+            &url,
+        ])
         .output()
         .unwrap();
     serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&out.stderr)))

@@ -30,7 +30,8 @@ pub fn none_is_where_it_should_not_be(shop: &Shop) {
         PASSPHRASE, PASSWORD, token
     );
     // Through standard input, so that the search itself puts nothing into arguments.
-    let said = shop.world.tidegate_stdin(&["exec", "--host", "--", "sh", "-s"], script.as_bytes()).ok("the search");
+    let said =
+        shop.world.tidegate_stdin(&["exec", "--host", "--", "sh", "-s"], script.as_bytes()).ok("the search");
     for line in said.stdout.lines() {
         let allowed = line.ends_with(" 0")
             || line.starts_with("file /var/lib/tidegate/releases/")
@@ -38,11 +39,15 @@ pub fn none_is_where_it_should_not_be(shop: &Shop) {
         assert!(allowed, "a secret stands where it should not: {line}\nall:\n{}", said.stdout);
     }
     // The one-time token is worth nothing and stands in no file any more, except in cloud-init's own copy.
-    assert_eq!(shop.on_host(&["sh", "-c", "ls /etc/tidegate/enrolment.json 2>/dev/null | wc -l"]).trim(), "0");
+    assert_eq!(
+        shop.on_host(&["sh", "-c", "ls /etc/tidegate/enrolment.json 2>/dev/null | wc -l"]).trim(),
+        "0"
+    );
     let inspect = shop.on_host(&["sh", "-c", "docker inspect $(docker ps -aq)"]);
     assert!(!inspect.contains(&token) && !inspect.contains(PASSPHRASE));
     // Labels and arguments are shown everywhere; the environment is the app's own.
-    let labels = shop.on_host(&["sh", "-c", "docker inspect -f '{{.Config.Labels}} {{.Args}}' $(docker ps -aq)"]);
+    let labels =
+        shop.on_host(&["sh", "-c", "docker inspect -f '{{.Config.Labels}} {{.Args}}' $(docker ps -aq)"]);
     assert!(!labels.contains(PASSWORD));
 }
 

@@ -27,9 +27,29 @@ impl Shop {
         let url = world.sandbox["agent_url"].as_str().unwrap().to_owned();
         let sha256 = world.sandbox["agent_sha256"].as_str().unwrap().to_owned();
         let said = world.tidegate(&[
-            "init", "--fleet", "shop", "--region", "fra1", "--size", "s-2vcpu-2gb", "--image", "debian-13-x64",
-            "--admin-address", "anywhere", "--agent-url", &url, "--agent-sha256", &sha256, "--app", "shop",
-            "--compose", "compose.yaml", "--compose", "compose.production.yaml", "--env-file", ".env.production",
+            "init",
+            "--fleet",
+            "shop",
+            "--region",
+            "fra1",
+            "--size",
+            "s-2vcpu-2gb",
+            "--image",
+            "debian-13-x64",
+            "--admin-address",
+            "anywhere",
+            "--agent-url",
+            &url,
+            "--agent-sha256",
+            &sha256,
+            "--app",
+            "shop",
+            "--compose",
+            "compose.yaml",
+            "--compose",
+            "compose.production.yaml",
+            "--env-file",
+            ".env.production",
         ]);
         said.ok("init");
         Self { world, address: String::new() }
@@ -62,7 +82,12 @@ impl Shop {
             return Err(format!("{status} {body}"));
         }
         let orders: Value = serde_json::from_str(&body).map_err(|error| error.to_string())?;
-        Ok(orders["orders"].as_array().unwrap().iter().map(|o| o["item"].as_str().unwrap().to_owned()).collect())
+        Ok(orders["orders"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|o| o["item"].as_str().unwrap().to_owned())
+            .collect())
     }
 
     /// On the droplet itself; what the command said.

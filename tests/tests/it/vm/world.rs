@@ -30,7 +30,11 @@ impl Said {
 
     #[track_caller]
     pub fn ok(self, what: &str) -> Self {
-        assert_eq!(self.code, 0, "{what}: exit {}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr);
+        assert_eq!(
+            self.code, 0,
+            "{what}: exit {}\n--- stdout\n{}\n--- stderr\n{}",
+            self.code, self.stdout, self.stderr
+        );
         self
     }
 
@@ -47,7 +51,8 @@ impl Said {
 
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("not JSON ({error}):\n{}", self.stdout))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("not JSON ({error}):\n{}", self.stdout))
     }
 }
 
@@ -68,7 +73,9 @@ impl World {
         }
         fs_err::create_dir_all(&world.project).unwrap();
         let agent = agent_binary();
-        world.run(Program::Sandbox, &["start", "--listen", LISTEN, "--agent", agent.to_str().unwrap()]).ok("sandbox start");
+        world
+            .run(Program::Sandbox, &["start", "--listen", LISTEN, "--agent", agent.to_str().unwrap()])
+            .ok("sandbox start");
         world.sandbox = world.run(Program::Sandbox, &["status", "--json"]).ok("sandbox status").json();
         world
     }
@@ -127,7 +134,12 @@ impl World {
 
     /// Starts the controller and leaves it running.
     pub fn spawn(&self, arguments: &[&str]) -> Child {
-        self.command(Program::Controller).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        self.command(Program::Controller)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 
     fn finish(&self, command: &mut Command, stdin: Option<&[u8]>) -> Said {
@@ -209,7 +221,13 @@ pub fn eventually<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Resul
 }
 
 /// A plain HTTP/1.1 exchange with a droplet's ingress; the answer's status and body.
-pub fn http(address: &str, method: &str, host: &str, path: &str, body: &str) -> Result<(u16, String), String> {
+pub fn http(
+    address: &str,
+    method: &str,
+    host: &str,
+    path: &str,
+    body: &str,
+) -> Result<(u16, String), String> {
     use std::{io::Write as _, net::TcpStream};
     let mut stream = TcpStream::connect((address, 80)).map_err(|error| error.to_string())?;
     stream.set_read_timeout(Some(Duration::from_secs(20))).map_err(|error| error.to_string())?;
