@@ -38,6 +38,9 @@ pub struct Config {
     /// How the agent learns which droplet it runs on.
     #[serde(default)]
     pub droplet: DropletConfig,
+    /// What takes requests from outside to the apps.
+    #[serde(default)]
+    pub ingress: IngressConfig,
     /// What the port bears before a certificate is verified, and after.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -54,6 +57,20 @@ pub struct DockerConfig {
 impl Default for DockerConfig {
     fn default() -> Self {
         Self { socket: PathBuf::from("/run/docker.sock") }
+    }
+}
+
+/// `[ingress]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IngressConfig {
+    /// Caddy's image.
+    pub image: String,
+}
+
+impl Default for IngressConfig {
+    fn default() -> Self {
+        Self { image: "caddy:2".to_owned() }
     }
 }
 

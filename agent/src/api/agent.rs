@@ -12,7 +12,10 @@ use tidegate_proto::v1::{
 };
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Context, audit, caller::Caller, errors, exec, info, logs, renewal, stream::Answers};
+use super::{
+    Context, audit, caller::Caller, deploy, errors, exec, info, logs, releases, renewal, status,
+    stream::Answers,
+};
 
 /// `tidegate.v1.Agent`.
 #[derive(Debug, Clone)]
@@ -40,25 +43,33 @@ impl Agent for AgentService {
         info::info(&self.context).await.map(Response::new)
     }
 
-    async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
-        Err(errors::not_there_yet("Status"))
+    async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
+        let caller = Caller::from_request(&request)?;
+        status::status(&self.context, &caller, request.get_ref()).await.map(Response::new)
     }
 
-    async fn plan_deploy(&self, _: Request<DeployRequest>) -> Result<Response<PlanDeployResponse>, Status> {
-        Err(errors::not_there_yet("PlanDeploy"))
+    async fn plan_deploy(
+        &self,
+        request: Request<DeployRequest>,
+    ) -> Result<Response<PlanDeployResponse>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/PlanDeploy", &request.get_ref().app)?;
+        deploy::plan(&self.context, request.into_inner()).await.map(Response::new)
     }
 
     type DeployStream = Answers<ReleaseEvent>;
-    async fn deploy(&self, _: Request<DeployRequest>) -> Result<Response<Self::DeployStream>, Status> {
-        Err(errors::not_there_yet("Deploy"))
+    async fn deploy(&self, request: Request<DeployRequest>) -> Result<Response<Self::DeployStream>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/Deploy", &request.get_ref().app)?;
+        let caller = Caller::from_request(&request)?;
+        deploy::deploy(&self.context, &caller, request.into_inner()).await.map(Response::new)
     }
 
     type WatchReleaseStream = Answers<ReleaseEvent>;
     async fn watch_release(
         &self,
-        _: Request<WatchReleaseRequest>,
+        request: Request<WatchReleaseRequest>,
     ) -> Result<Response<Self::WatchReleaseStream>, Status> {
-        Err(errors::not_there_yet("WatchRelease"))
+        self.check_app(&request, "/tidegate.v1.Agent/WatchRelease", &request.get_ref().app)?;
+        releases::watch(&self.context, request.into_inner()).await.map(Response::new)
     }
 
     type LogsStream = Answers<LogEntry>;
@@ -76,8 +87,11 @@ impl Agent for AgentService {
     }
 
     type RunStream = Answers<ExecResponse>;
-    async fn run(&self, _: Request<Streaming<ExecRequest>>) -> Result<Response<Self::RunStream>, Status> {
-        Err(errors::not_there_yet("Run"))
+    async fn run(
+        &self,
+        request: Request<Streaming<ExecRequest>>,
+    ) -> Result<Response<Self::RunStream>, Status> {
+        Box::pin(exec::in_one_off(self.context.clone(), request)).await.map(Response::new)
     }
 
     type ExecHostStream = Answers<ExecResponse>;
@@ -88,8 +102,13 @@ impl Agent for AgentService {
         exec::on_host(self.context.clone(), request).await.map(Response::new)
     }
 
-    async fn remove_app(&self, _: Request<RemoveAppRequest>) -> Result<Response<RemoveAppResponse>, Status> {
-        Err(errors::not_there_yet("RemoveApp"))
+    async fn remove_app(
+        &self,
+        request: Request<RemoveAppRequest>,
+    ) -> Result<Response<RemoveAppResponse>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/RemoveApp", &request.get_ref().app)?;
+        let caller = Caller::from_request(&request)?;
+        releases::remove(&self.context, &caller, request.into_inner()).await.map(Response::new)
     }
 
     type AuditLogStream = Answers<AuditEntry>;

@@ -3,9 +3,11 @@
 //! Owns no meaning. Must not fail on anything that the domain can hold.
 
 use jiff::Timestamp;
+use tidegate_proto::v1;
 use tonic::Status;
 
 use super::errors;
+use crate::release::{Failure, ReleaseState};
 
 /// A time for the wire.
 pub(super) fn timestamp(at: Timestamp) -> prost_types::Timestamp {
@@ -36,6 +38,24 @@ pub(super) fn duration(duration: std::time::Duration) -> prost_types::Duration {
         seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
         nanos: i32::try_from(duration.subsec_nanos()).unwrap_or(0),
     }
+}
+
+/// Where a release is.
+pub(super) fn release_state(state: ReleaseState) -> v1::ReleaseState {
+    match state {
+        ReleaseState::Running => v1::ReleaseState::Running,
+        ReleaseState::Released => v1::ReleaseState::Released,
+        ReleaseState::Undone => v1::ReleaseState::Undone,
+        ReleaseState::Stuck => v1::ReleaseState::Stuck,
+        ReleaseState::Superseded => v1::ReleaseState::Superseded,
+        ReleaseState::Removed => v1::ReleaseState::Removed,
+    }
+}
+
+/// A failure that a person can act on.
+pub(super) fn failure(failure: Failure) -> v1::Failure {
+    let Failure { what, place, cause, hint, details } = failure;
+    v1::Failure { what, place, cause, hint, details }
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use std::{error::Error, time::Duration};
 use tidegate_proto::{limits::MAX_CHUNK_BYTES, roles::Denied, status::RichError, tls::PeerRefused};
 use tonic::{Code, Status};
 
-use super::DockerAway;
 use crate::{
     audit::AuditError,
+    docker::DockerError,
     exec::{
         CommandError,
         container::{ContainerExecError, TargetError},
@@ -17,6 +17,7 @@ use crate::{
     },
     host::HostError,
     logs::LogsError,
+    release::{EngineError, Failure},
     trust::{ChangeError, EnrolmentError},
 };
 
@@ -102,12 +103,6 @@ pub(super) fn deadline(deadline: Duration) -> Status {
         .into()
 }
 
-pub(super) fn not_there_yet(rpc: &str) -> Status {
-    RichError::new(Code::Unimplemented, "NOT_THERE_YET", format!("this agent cannot {rpc} yet"))
-        .hint("update the agent")
-        .into()
-}
-
 // --- messages
 
 pub(super) fn bad_field(field: &'static str, error: &(dyn Error + 'static)) -> Status {
@@ -135,12 +130,80 @@ pub(super) fn no_signal(number: i32) -> Status {
         .into()
 }
 
+pub(super) fn broken() -> Status {
+    RichError::new(Code::Internal, "BROKEN", "a part of the agent broke")
+        .hint("`journalctl -u tidegate-agent` on the droplet tells more; this is a mistake in the agent: please report it")
+        .into()
+}
+
+pub(super) fn cloud_variable(name: &str) -> Status {
+    RichError::new(
+        Code::InvalidArgument,
+        "CLOUD_VARIABLE",
+        format!("the variable {name} may not reach a droplet"),
+    )
+    .at("variables")
+    .because("variables that begin with DIGITALOCEAN_ or SPACES_ are the keys of the cloud account")
+    .hint("give the app a variable of another name, with a key of its own")
+    .into()
+}
+
 // --- the domain
 
-pub(super) fn docker_away(error: &DockerAway) -> Status {
-    rich(Code::Unavailable, "DOCKER_AWAY", error)
-        .hint("on the droplet: `systemctl status docker`; the agent connects again by itself")
-        .into()
+pub(super) fn docker(error: &DockerError) -> Status {
+    of_docker(error).into()
+}
+
+fn of_docker(error: &DockerError) -> RichError {
+    match error {
+        DockerError::Unreachable { .. } => rich(Code::Unavailable, "DOCKER_AWAY", error)
+            .hint("on the droplet: `systemctl status docker`; the agent connects again by itself"),
+        DockerError::NotFound { .. } => rich(Code::NotFound, "DOCKER_NOT_FOUND", error),
+        DockerError::Conflict { .. } => rich(Code::Aborted, "DOCKER_CONFLICT", error),
+        DockerError::Refused { .. } => rich(Code::FailedPrecondition, "DOCKER_REFUSED", error),
+        DockerError::Deadline { .. } => {
+            rich(Code::DeadlineExceeded, "DOCKER_SLOW", error).hint("the droplet may be under heavy load")
+        }
+    }
+}
+
+pub(super) fn engine(error: &EngineError) -> Status {
+    match error {
+        EngineError::Refused(failures) => refused(failures),
+        EngineError::Busy { .. } => rich(Code::Aborted, "BUSY", error),
+        EngineError::Stuck { .. } => rich(Code::FailedPrecondition, "STUCK", error),
+        EngineError::NoApp(_) => rich(Code::NotFound, "NO_APP", error),
+        EngineError::NoService { .. } => rich(Code::NotFound, "NO_SERVICE", error),
+        EngineError::NoRelease { .. } => rich(Code::NotFound, "NO_RELEASE", error),
+        EngineError::Docker(source) => {
+            let docker = of_docker(source);
+            // That Docker lacks something is no mistake of who asked the engine.
+            let code = if docker.code == Code::NotFound { Code::Aborted } else { docker.code };
+            RichError { code, ..docker }
+        }
+        EngineError::Database(_) => disk(Code::Unavailable, "DATABASE", error),
+        EngineError::Failed(failure) => of_failure(Code::Aborted, "FAILED", failure),
+    }
+    .into()
+}
+
+/// The first in full, the others as lines below it.
+fn refused(failures: &[Failure]) -> RichError {
+    let Some((first, others)) = failures.split_first() else {
+        return RichError::new(Code::InvalidArgument, "REFUSED", "the release was refused");
+    };
+    let mut rich = of_failure(Code::InvalidArgument, "REFUSED", first);
+    for Failure { what, place, cause, .. } in others {
+        let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
+        let cause = if cause.is_empty() { String::new() } else { format!(": {cause}") };
+        rich.details.push(format!("{place}{what}{cause}"));
+    }
+    rich
+}
+
+fn of_failure(code: Code, reason: &str, failure: &Failure) -> RichError {
+    let Failure { what, place, cause, hint, details } = failure.clone();
+    RichError::new(code, reason, what).at(place).because(cause).hint(hint).details(details)
 }
 
 pub(super) fn audit(error: &AuditError) -> Status {

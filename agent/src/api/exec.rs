@@ -1,4 +1,4 @@
-//! `ExecContainer` and `ExecHost`: the messages of a session, and the audit of what was run.
+//! `ExecContainer`, `Run` and `ExecHost`: the messages of a session, and the audit of what was run.
 //!
 //! Owns the conversion between messages and sessions. Must not run anything itself.
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use tidegate_proto::{
     limits::MAX_CHUNK_BYTES,
-    names::AppName,
+    names,
     v1::{self, ExecExit, ExecRequest, ExecResponse, ExecStart, ExecStarted, exec_request, exec_response},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -20,11 +20,13 @@ use super::{
     stream::{self, Answers},
 };
 use crate::{
+    apps::AppName,
     audit::{Begun, Deed, Outcome},
     exec::{
         Command, ExitCode, Input, Output, Session, Signal, Stdin, TerminalSize,
-        container::{ContainerExec, Target},
+        container::{ContainerExec, OneOffRun, Target},
     },
+    release::{OneOffSpec, Terminal},
 };
 
 /// Messages between the two ends of a session.
@@ -38,14 +40,21 @@ struct Asked {
     requests: Streaming<ExecRequest>,
 }
 
-async fn asked(request: Request<Streaming<ExecRequest>>) -> Result<Asked, Status> {
+/// What an empty command means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Empty {
+    IsRefused,
+    IsTheServicesOwn,
+}
+
+async fn asked(request: Request<Streaming<ExecRequest>>, empty: Empty) -> Result<Asked, Status> {
     let caller = Caller::from_request(&request)?;
     let mut requests = request.into_inner();
     let first = requests.next().await.ok_or_else(|| errors::out_of_order("start"))??;
     let Some(exec_request::Request::Start(start)) = first.request else {
         return Err(errors::out_of_order("start"));
     };
-    let command = command(&start)?;
+    let command = command(&start, empty)?;
     Ok(Asked { caller, start, command, requests })
 }
 
@@ -55,15 +64,14 @@ pub(super) async fn in_container(
     request: Request<Streaming<ExecRequest>>,
 ) -> Result<Answers<ExecResponse>, Status> {
     const RPC: &str = "/tidegate.v1.Agent/ExecContainer";
-    let Asked { caller, start, command, requests } = asked(request).await?;
-    let app: AppName = start.app.parse().map_err(|error| errors::bad_field("app", &error))?;
-    caller.may(context.trust.domain(), RPC, Some(&app)).map_err(|denied| errors::denied(&denied))?;
+    let Asked { caller, start, command, requests } = asked(request, Empty::IsRefused).await?;
+    own_app(&context, &caller, RPC, &start)?;
     let target = Target {
         app: start.app.clone(),
         service: start.service.clone(),
         index: (start.index != 0).then_some(start.index),
     };
-    let (docker, streams) = context.docker.streams().await.map_err(|error| errors::docker_away(&error))?;
+    let (docker, streams) = context.docker().await?;
     let deed = deed(&caller, "exec-container", format!("{}/{}", target.app, target.service), &command);
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let (session, far_end, answers) = session(requests);
@@ -77,12 +85,62 @@ pub(super) async fn in_container(
     Ok(answers)
 }
 
+/// `Run`.
+pub(super) async fn in_one_off(
+    context: Arc<Context>,
+    request: Request<Streaming<ExecRequest>>,
+) -> Result<Answers<ExecResponse>, Status> {
+    const RPC: &str = "/tidegate.v1.Agent/Run";
+    let Asked { caller, start, command, requests } = asked(request, Empty::IsTheServicesOwn).await?;
+    let app = own_app(&context, &caller, RPC, &start)?;
+    let (docker, streams) = context.docker().await?;
+    let deed = deed(&caller, "run", format!("{app}/{}", start.service), &command);
+    let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
+    let one_off = match context.engine.one_off(&app, &start.service, one_off_spec(&command)).await {
+        Ok(one_off) => one_off,
+        Err(error) => {
+            let status = errors::engine(&error);
+            begun.end(Outcome::Failed(errors::reason(&status))).await;
+            return Err(status);
+        }
+    };
+    let (session, far_end, answers) = session(requests);
+    tokio::spawn(async move {
+        let exec = OneOffRun::new(docker, streams);
+        let run = async {
+            let ran = exec.run(&one_off.name, &command, session).await;
+            ran.map_err(|error| errors::container_exec(&error))
+        };
+        finish(run, far_end, begun).await;
+    });
+    Ok(answers)
+}
+
+fn one_off_spec(command: &Command) -> OneOffSpec {
+    let terminal = if command.terminal().is_some() { Terminal::Attached } else { Terminal::None };
+    OneOffSpec {
+        command: command.argv().to_vec(),
+        environment: command.environment().clone(),
+        user: command.user().unwrap_or_default().to_owned(),
+        working_directory: command.working_directory().unwrap_or_default().to_owned(),
+        terminal,
+        stdin: command.stdin() == Stdin::Open,
+    }
+}
+
+/// The app that the first message names, if the caller has it.
+fn own_app(context: &Context, caller: &Caller, rpc: &str, start: &ExecStart) -> Result<AppName, Status> {
+    let app: names::AppName = start.app.parse().map_err(|error| errors::bad_field("app", &error))?;
+    caller.may(context.trust.domain(), rpc, Some(&app)).map_err(|denied| errors::denied(&denied))?;
+    AppName::new(app.as_str()).map_err(|error| errors::bad_field("app", &error))
+}
+
 /// `ExecHost`.
 pub(super) async fn on_host(
     context: Arc<Context>,
     request: Request<Streaming<ExecRequest>>,
 ) -> Result<Answers<ExecResponse>, Status> {
-    let Asked { caller, command, requests, .. } = asked(request).await?;
+    let Asked { caller, command, requests, .. } = asked(request, Empty::IsRefused).await?;
     let deed = deed(&caller, "exec-host", "droplet".to_owned(), &command);
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let (session, far_end, answers) = session(requests);
@@ -104,10 +162,14 @@ fn deed(caller: &Caller, action: &'static str, subject: String, command: &Comman
         .with("terminal", if command.terminal().is_some() { "yes" } else { "no" })
 }
 
-fn command(start: &ExecStart) -> Result<Command, Status> {
+fn command(start: &ExecStart, empty: Empty) -> Result<Command, Status> {
     let environment = start.environment.clone().into_iter().collect();
     let stdin = if start.stdin { Stdin::Open } else { Stdin::Closed };
-    Command::new(start.command.clone())
+    let command = match empty {
+        Empty::IsTheServicesOwn if start.command.is_empty() => Ok(Command::of_service()),
+        _ => Command::new(start.command.clone()),
+    };
+    command
         .and_then(|command| command.with_environment(environment))
         .and_then(|command| command.with_user(&start.user))
         .and_then(|command| command.with_working_directory(&start.working_directory))

@@ -48,6 +48,6 @@ pub(super) async fn info(context: &Context) -> Result<InfoResponse, Status> {
 }
 
 async fn docker(context: &Context) -> Option<(String, String)> {
-    let version = context.docker.client().await.ok()?.version().await.ok()?;
+    let version = context.engine.docker().api().await.ok()?.version().await.ok()?;
     Some((version.version?, version.api_version?))
 }

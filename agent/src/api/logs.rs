@@ -18,7 +18,7 @@ pub(super) async fn read(context: &Context, request: LogsRequest) -> Result<Answ
         until: convert::optional_time("until", request.until)?,
         tail: request.tail,
     };
-    let (docker, streams) = context.docker.streams().await.map_err(|error| errors::docker_away(&error))?;
+    let (docker, streams) = context.docker().await?;
     let logs = Logs::new(docker, streams, context.clock.clone());
     let lines = logs.read(query).await.map_err(|error| errors::logs(&error))?;
     Ok(lines.map(|line| line.map(entry).map_err(|error| errors::logs(&error))).boxed())

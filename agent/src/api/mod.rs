@@ -9,26 +9,31 @@ pub mod authorise;
 pub mod caller;
 mod convert;
 mod deadline;
+mod deploy;
 mod enrolment;
 mod errors;
 mod exec;
 mod info;
 mod logs;
+mod releases;
 mod renewal;
+mod status;
 mod stream;
 
 use std::{path::PathBuf, sync::Arc};
 
 pub use agent::AgentService;
+pub(crate) use deploy::audit_end;
 pub use enrolment::EnrolmentService;
+
+use tonic::Status;
 
 use crate::{
     audit::AuditLog, clock::Clock, docker_stream::DockerStreams, exec::host::HostExec, host::HostFacts,
-    trust::Trust,
+    release::Engine, trust::Trust,
 };
 
 /// What the handlers work with. One for the whole agent.
-#[derive(Debug)]
 pub struct Context {
     /// Who the agent is.
     pub trust: Arc<Trust>,
@@ -40,53 +45,22 @@ pub struct Context {
     pub host_exec: HostExec,
     /// What this machine is.
     pub host: HostFacts,
-    /// Docker.
-    pub docker: DockerHandle,
+    /// Releases.
+    pub engine: Engine,
+    /// Docker's unix socket.
+    pub docker_socket: PathBuf,
 }
 
-/// Docker's API, connected to when it is first needed: it may start later than the agent, or be away for a while.
-#[derive(Debug)]
-pub struct DockerHandle {
-    socket: PathBuf,
-    client: tokio::sync::OnceCell<bollard::Docker>,
-}
-
-/// Docker does not answer.
-#[derive(Debug, thiserror::Error)]
-#[error("Docker does not answer on {}", .socket.display())]
-pub struct DockerAway {
-    socket: PathBuf,
-    source: bollard::errors::Error,
-}
-
-impl DockerHandle {
-    /// Docker behind this socket.
-    pub fn new(socket: PathBuf) -> Self {
-        Self { socket, client: tokio::sync::OnceCell::new() }
+impl Context {
+    /// A client of Docker, and raw streams of the same daemon.
+    async fn docker(&self) -> Result<(bollard::Docker, DockerStreams), Status> {
+        let client = self.engine.docker().api().await.map_err(|error| errors::docker(&error))?;
+        Ok((client.clone(), DockerStreams::new(client.clone(), self.docker_socket.clone())))
     }
+}
 
-    /// The client.
-    ///
-    /// # Errors
-    /// When Docker does not answer.
-    pub async fn client(&self) -> Result<&bollard::Docker, DockerAway> {
-        const ANSWER_SECONDS: u64 = 120;
-        let connect = async || {
-            let path = self.socket.to_string_lossy();
-            let client =
-                bollard::Docker::connect_with_unix(&path, ANSWER_SECONDS, bollard::API_DEFAULT_VERSION)?;
-            client.negotiate_version().await
-        };
-        let away = |source| DockerAway { socket: self.socket.clone(), source };
-        self.client.get_or_try_init(connect).await.map_err(away)
-    }
-
-    /// Client and raw streams.
-    ///
-    /// # Errors
-    /// When Docker does not answer.
-    pub async fn streams(&self) -> Result<(bollard::Docker, DockerStreams), DockerAway> {
-        let client = self.client().await?.clone();
-        Ok((client.clone(), DockerStreams::new(client, self.socket.clone())))
+impl std::fmt::Debug for Context {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Context").field("trust", &self.trust).finish_non_exhaustive()
     }
 }

@@ -90,15 +90,19 @@ impl Command {
         if argv.iter().any(|argument| argument.contains('\0')) {
             return Err(CommandError::Nul("an argument"));
         }
-        let command = Self {
-            argv,
+        Self { argv, ..Self::of_service() }.check_length()
+    }
+
+    /// The command that a service has anyway: for a container of its own.
+    pub fn of_service() -> Self {
+        Self {
+            argv: Vec::new(),
             environment: BTreeMap::new(),
             user: None,
             working_directory: None,
             terminal: None,
             stdin: Stdin::Closed,
-        };
-        command.check_length()
+        }
     }
 
     /// Adds variables to those that the command has anyway.
@@ -156,12 +160,12 @@ impl Command {
         Self { stdin, ..self }
     }
 
-    /// The program, without its arguments.
+    /// The program, without its arguments; empty for [`Command::of_service`].
     pub fn program(&self) -> &str {
         self.argv.first().map_or("", String::as_str)
     }
 
-    /// Program and arguments.
+    /// Program and arguments; empty for [`Command::of_service`].
     pub fn argv(&self) -> &[String] {
         &self.argv
     }

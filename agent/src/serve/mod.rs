@@ -5,6 +5,7 @@
 mod lock;
 mod notify;
 mod port;
+mod resume;
 mod socket;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -20,19 +21,21 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tonic::transport::{Server, server::Router};
 use tower::layer::util::{Identity, Stack};
 use tracing::{debug, info, warn};
 
 use crate::{
-    api::{AgentService, Context, DockerHandle, EnrolmentService, authorise::Door},
+    api::{AgentService, Context, EnrolmentService, authorise::Door},
     audit::{self, AuditLog},
     clock::{self, Clock},
     config::Config,
+    docker::Docker,
     droplet,
     exec::host::HostExec,
     host::HostFacts,
+    release::{self, Engine, EngineSettings},
     store::{Database, DatabaseError, DatabaseSettings, Migration},
     trust::{OpenError, Phase, Trust, TrustSettings},
 };
@@ -88,7 +91,8 @@ pub struct Running {
     /// Where it listens for callers.
     pub address: std::net::SocketAddr,
     trust: Arc<Trust>,
-    servers: Vec<JoinHandle<Result<(), tonic::transport::Error>>>,
+    servers: Vec<Served>,
+    _resume: AbortOnDropHandle<()>,
     stop: CancellationToken,
     _lock: lock::StateLock,
 }
@@ -101,7 +105,7 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
     let lock = lock::StateLock::take(&paths.state).map_err(ServeError::State)?;
     let database = Database::open(&paths.state.join("agent.db"), &migrations(), DatabaseSettings::default())
         .map_err(ServeError::Database)?;
-    let audit = AuditLog::new(database, clock.clone());
+    let audit = AuditLog::new(database.clone(), clock.clone());
     let (switch, acceptor) = tls::server(config.domain(), clock::for_tls(clock.clone()));
     let facts = droplet::ask(&config.droplet).await;
     let settings = TrustSettings {
@@ -119,7 +123,8 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
         clock: clock.clone(),
         host_exec: HostExec::new(paths.runtime.clone()),
         host: HostFacts::new(&paths.state),
-        docker: DockerHandle::new(config.docker.socket.clone()),
+        engine: engine(&config, &paths, database, clock.clone()),
+        docker_socket: config.docker.socket.clone(),
     });
     let door = Door::new(config.domain(), clock, trust.phase());
     let port =
@@ -128,13 +133,24 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
     let socket = socket::bind(&paths.runtime).map_err(ServeError::Socket)?;
     let assembly = Assembly { config, context, door, acceptor, stop: CancellationToken::new() };
     let servers = vec![assembly.serve_port(port).await, assembly.serve_socket(socket).await];
+    let resume = tokio::spawn(resume::when_enrolled(assembly.context.clone(), trust.phase()));
     info!(%address, version = crate::trust::AGENT_VERSION, "listening");
-    Ok(Running { address, trust, servers, stop: assembly.stop, _lock: lock })
+    let resume = AbortOnDropHandle::new(resume);
+    Ok(Running { address, trust, servers, _resume: resume, stop: assembly.stop, _lock: lock })
 }
 
 /// The tables of all modules, oldest first.
 fn migrations() -> Vec<Migration> {
-    audit::MIGRATIONS.to_vec()
+    [audit::MIGRATIONS.to_vec(), release::migrations()].concat()
+}
+
+fn engine(config: &Config, paths: &Paths, database: Database, clock: Arc<dyn Clock>) -> Engine {
+    let settings = EngineSettings {
+        state: paths.state.clone(),
+        policy: paths.configuration.join("policy.toml"),
+        ingress_image: config.ingress.image.clone(),
+    };
+    Engine::new(Docker::new(config.docker.socket.clone()), database, clock, settings)
 }
 
 struct Assembly {

@@ -2,9 +2,11 @@
 //!
 //! Owns the exec instance from its start to its end. Must not know who asked.
 
+mod one_off;
 mod outputs;
 mod process;
 mod refusal;
+mod session;
 mod target;
 
 use std::time::Duration;
@@ -15,14 +17,19 @@ use bollard::{
     models::{ExecConfig, ExecInspectResponse},
 };
 use serde_json::json;
-use tokio::{io::WriteHalf, sync::mpsc, task::JoinHandle, time::timeout};
+use tokio::time::timeout;
 use tracing::debug;
 
+pub use one_off::OneOffRun;
 pub use target::{Target, TargetError};
 
-use self::{process::Process, refusal::Refusal};
-use super::{Command, ExitCode, Input, Output, Session, Stdin, TerminalSize, stdin::StdinQueue};
-use crate::docker_stream::{DockerStreams, Duplex, Framing, StreamError};
+use self::{
+    process::Process,
+    refusal::Refusal,
+    session::{Handle, Running},
+};
+use super::{Command, ExitCode, Session, Signal, Stdin, TerminalSize};
+use crate::docker_stream::{DockerStreams, StreamError};
 
 /// Docker answers in milliseconds; on a machine under heavy load in seconds.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
@@ -97,8 +104,7 @@ impl ContainerExec {
         let stream = self.streams.upgrade(&path, &body).await.map_err(ContainerExecError::Start)?;
         debug!(exec = id, "command started");
         let instance = Instance { exec: self, id };
-        let running = Running::new(instance, command, stream, &session.outputs);
-        running.converse(session.inputs, command.terminal()).await
+        Running::new(instance, command, stream, session).converse().await
     }
 
     async fn create(&self, target: &Target, command: &Command) -> Result<String, ContainerExecError> {
@@ -159,116 +165,9 @@ struct Instance<'a> {
     id: String,
 }
 
-/// A command that was started, and the stream to it.
-struct Running<'a> {
-    instance: Instance<'a>,
-    stdin: StdinQueue<WriteHalf<Duplex>>,
-    reader: JoinHandle<Option<Refusal>>,
-    outputs: mpsc::Sender<Output>,
-}
-
-impl<'a> Running<'a> {
-    fn new(
-        instance: Instance<'a>,
-        command: &Command,
-        stream: Duplex,
-        outputs: &mpsc::Sender<Output>,
-    ) -> Self {
-        let framing = if command.terminal().is_some() { Framing::Raw } else { Framing::Frames };
-        let (read, write) = tokio::io::split(stream);
-        let (sender, received) = mpsc::channel(4);
-        // Between the stream and the caller stands the watch for Docker's own words about a command that never ran.
-        tokio::spawn(outputs::read_outputs(read, framing, sender));
-        let reader = tokio::spawn(refusal::pass_on(received, outputs.clone()));
-        let stdin = StdinQueue::new(Some(write), command.stdin());
-        Self { instance, stdin, reader, outputs: outputs.clone() }
-    }
-
-    async fn converse(
-        mut self,
-        mut inputs: mpsc::Receiver<Input>,
-        size: Option<TerminalSize>,
-    ) -> Result<(), ContainerExecError> {
-        if self.outputs.send(Output::Started(self.instance.id.clone())).await.is_err() {
-            return self.instance.end().await;
-        }
-        if let Some(size) = size {
-            // For a Docker that does not know `ConsoleSize` (before API 1.42).
-            self.instance.resize(size).await;
-        }
-        let mut more_input = true;
-        let refusal = loop {
-            tokio::select! {
-                refusal = &mut self.reader => break refusal.map_err(|_| ContainerExecError::Lost)?,
-                () = self.outputs.closed() => return self.instance.end().await,
-                () = self.stdin.advance(), if self.stdin.is_busy() => {}
-                input = inputs.recv(), if more_input && self.stdin.has_room() => {
-                    more_input = input.is_some();
-                    self.take(input.unwrap_or(Input::StdinClosed)).await?;
-                }
-            }
-        };
-        let exit = self.instance.exit(refusal.as_ref()).await?;
-        if let Some(refusal) = refusal {
-            self.outputs.send(Output::Stderr(refusal.message())).await.ok();
-        }
-        // A caller that went in this very moment has nobody to tell.
-        self.outputs.send(Output::Exit(exit)).await.ok();
-        Ok(())
-    }
-
-    async fn take(&mut self, input: Input) -> Result<(), ContainerExecError> {
-        match input {
-            Input::Stdin(chunk) => self.stdin.push(chunk),
-            Input::StdinClosed => self.stdin.close(),
-            Input::Resize(size) => self.instance.resize(size).await,
-            Input::Signal(signal) => {
-                let process = self.instance.process().await?;
-                if let Some(process) = process {
-                    process.signal(signal);
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Instance<'_> {
     async fn inspect(&self) -> Result<ExecInspectResponse, ContainerExecError> {
         bounded("inspect", self.exec.docker.inspect_exec(&self.id)).await
-    }
-
-    async fn resize(&self, size: TerminalSize) {
-        let options = ResizeExecOptions { height: size.rows, width: size.columns };
-        if let Err(error) = bounded("resize", self.exec.docker.resize_exec(&self.id, options)).await {
-            debug!(exec = self.id, %error, "the terminal keeps its size");
-        }
-    }
-
-    /// The stream has ended: how did the command?
-    async fn exit(&self, refusal: Option<&Refusal>) -> Result<ExitCode, ContainerExecError> {
-        // Docker ends the stream after it has noted the exit code; the waits are for versions that do not keep to that.
-        for wait in WAITS {
-            tokio::time::sleep(wait).await;
-            let inspected = self.inspect().await?;
-            if let Some(refusal) = refusal.filter(|_| inspected.pid.unwrap_or(0) == 0) {
-                return Ok(refusal.exit_code());
-            }
-            if inspected.running == Some(false)
-                && let Some(code) = inspected.exit_code
-            {
-                return Ok(ExitCode::exited(u8::try_from(code).unwrap_or(u8::MAX)));
-            }
-        }
-        Err(ContainerExecError::Lost)
-    }
-
-    /// The caller is gone: so shall be the command.
-    async fn end(&self) -> Result<(), ContainerExecError> {
-        if let Some(process) = self.process().await? {
-            process.end().await;
-        }
-        Ok(())
     }
 
     /// Its process on the droplet; `None` when it has ended.
@@ -286,5 +185,49 @@ impl Instance<'_> {
             }
         }
         Err(ContainerExecError::Lost)
+    }
+}
+
+impl Handle for Instance<'_> {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    async fn resize(&self, size: TerminalSize) {
+        let options = ResizeExecOptions { height: size.rows, width: size.columns };
+        if let Err(error) = bounded("resize", self.exec.docker.resize_exec(&self.id, options)).await {
+            debug!(exec = self.id, %error, "the terminal keeps its size");
+        }
+    }
+
+    async fn signal(&self, signal: Signal) -> Result<(), ContainerExecError> {
+        if let Some(process) = self.process().await? {
+            process.signal(signal);
+        }
+        Ok(())
+    }
+
+    async fn exit(&self, refusal: Option<&Refusal>) -> Result<ExitCode, ContainerExecError> {
+        // Docker ends the stream after it has noted the exit code; the waits are for versions that do not keep to that.
+        for wait in WAITS {
+            tokio::time::sleep(wait).await;
+            let inspected = self.inspect().await?;
+            if let Some(refusal) = refusal.filter(|_| inspected.pid.unwrap_or(0) == 0) {
+                return Ok(refusal.exit_code());
+            }
+            if inspected.running == Some(false)
+                && let Some(code) = inspected.exit_code
+            {
+                return Ok(ExitCode::exited(u8::try_from(code).unwrap_or(u8::MAX)));
+            }
+        }
+        Err(ContainerExecError::Lost)
+    }
+
+    async fn end(&self) -> Result<(), ContainerExecError> {
+        if let Some(process) = self.process().await? {
+            process.end().await;
+        }
+        Ok(())
     }
 }

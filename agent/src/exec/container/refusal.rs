@@ -15,6 +15,14 @@ const BEGINNING: &[u8] = b"OCI runtime exec failed: ";
 pub(super) struct Refusal(Vec<u8>);
 
 impl Refusal {
+    /// What Docker answers to the start of a container whose program cannot be run; `None` when it is about something else.
+    pub(super) fn at_start(message: &str) -> Option<Self> {
+        let about_the_program = ["exec:", "executable file not found", "permission denied"];
+        let is_one = message.contains("runtime create failed") || message.contains("create shim task");
+        (is_one && about_the_program.iter().any(|words| message.contains(words)))
+            .then(|| Self(message.as_bytes().to_vec()))
+    }
+
     /// 127 when there is no such program, 126 when it cannot be run.
     pub(super) fn exit_code(&self) -> ExitCode {
         let text = String::from_utf8_lossy(&self.0);

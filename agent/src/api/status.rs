@@ -1,0 +1,91 @@
+//! `Status`: apps, their release, services and containers, of those apps that the caller has.
+//!
+//! Owns the conversion. Must not ask Docker.
+
+use jiff::Timestamp;
+use tidegate_proto::{
+    names,
+    v1::{self, StatusRequest, StatusResponse},
+};
+use tonic::Status;
+
+use super::{Context, caller::Caller, convert, errors};
+use crate::{
+    apps::AppName,
+    docker::{Container, ContainerHealth},
+    release::{AppStatus, ReleaseRow, ServiceStatus},
+};
+
+const RPC: &str = "/tidegate.v1.Agent/Status";
+
+pub(super) async fn status(
+    context: &Context,
+    caller: &Caller,
+    request: &StatusRequest,
+) -> Result<StatusResponse, Status> {
+    let wanted = match request.app.as_str() {
+        "" => None,
+        app => Some(own_app(context, caller, app)?),
+    };
+    let apps = context.engine.status(wanted.as_ref()).await.map_err(|error| errors::engine(&error))?;
+    let mine = apps.into_iter().filter(|status| own_app(context, caller, status.app.as_str()).is_ok());
+    Ok(StatusResponse { apps: mine.map(app_status).collect() })
+}
+
+fn own_app(context: &Context, caller: &Caller, app: &str) -> Result<AppName, Status> {
+    let name: names::AppName = app.parse().map_err(|error| errors::bad_field("app", &error))?;
+    caller.may(context.trust.domain(), RPC, Some(&name)).map_err(|denied| errors::denied(&denied))?;
+    AppName::new(app).map_err(|error| errors::bad_field("app", &error))
+}
+
+fn app_status(status: AppStatus) -> v1::AppStatus {
+    v1::AppStatus {
+        app: status.app.to_string(),
+        release: status.release.map(summary),
+        running_release: status.running_release.map(summary),
+        services: status.services.into_iter().map(service_status).collect(),
+    }
+}
+
+fn summary(row: ReleaseRow) -> v1::ReleaseSummary {
+    v1::ReleaseSummary {
+        release: row.number.get(),
+        source_digest: row.source_digest,
+        started_at: Some(convert::timestamp(row.started_at)),
+        finished_at: row.finished_at.map(convert::timestamp),
+        actor: row.actor,
+        state: convert::release_state(row.state).into(),
+        git_revision: row.git.revision,
+        git_branch: row.git.branch,
+        git_subject: row.git.subject,
+    }
+}
+
+fn service_status(status: ServiceStatus) -> v1::ServiceStatus {
+    v1::ServiceStatus {
+        service: status.service.to_string(),
+        containers: status.containers.into_iter().map(container_status).collect(),
+    }
+}
+
+fn container_status(container: Container) -> v1::ContainerStatus {
+    let health = match container.health {
+        ContainerHealth::None => "",
+        ContainerHealth::Starting => "starting",
+        ContainerHealth::Healthy => "healthy",
+        ContainerHealth::Unhealthy => "unhealthy",
+    };
+    // Docker says the year 1 for what never was.
+    let started_at = container.started_at.parse::<Timestamp>().ok().filter(|at| at.as_second() > 0);
+    v1::ContainerStatus {
+        state: container.state.word().to_owned(),
+        health: health.to_owned(),
+        restarts: container.restarts,
+        started_at: started_at.map(convert::timestamp),
+        exit_code: container.exit_code,
+        memory_limit_bytes: container.memory_limit,
+        name: container.name,
+        id: container.id,
+        image: container.image,
+    }
+}

@@ -1,0 +1,60 @@
+//! What begins once the agent is somebody: releases that a dead agent left behind are finished or undone.
+//!
+//! Owns the moment, and the audit of it. Must not know how a release is resumed.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::watch, time::sleep};
+use tracing::{error, info};
+
+use crate::{
+    api::{self, Context},
+    audit::Deed,
+    release::{Joined, Release, ReleaseId},
+    trust::Phase,
+};
+
+/// Between tries, when the database does not answer: a minute in all.
+const WAITS: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(4),
+    Duration::from_secs(10),
+    Duration::from_secs(20),
+    Duration::from_secs(25),
+];
+
+/// Waits for the enrolment, then resumes. Nothing happens on a droplet that is not enrolled, or is a copy.
+pub(super) async fn when_enrolled(context: Arc<Context>, mut phase: watch::Receiver<Phase>) {
+    if phase.wait_for(|phase| *phase == Phase::Enrolled).await.is_err() {
+        return;
+    }
+    for wait in WAITS {
+        match context.engine.resume_all().await {
+            Ok(resumed) => {
+                for release in resumed {
+                    audit(&context, release).await;
+                }
+                return;
+            }
+            Err(failure) => {
+                error!(error = crate::release::chain(&failure), "releases could not be resumed");
+                sleep(wait).await;
+            }
+        }
+    }
+}
+
+async fn audit(context: &Context, id: ReleaseId) {
+    info!(app = %id.app, release = %id.release, "resumed");
+    let deed = Deed::new("agent", "resume-release", id.app.to_string()).with("release", &id.release);
+    match context.audit.begin(deed).await {
+        Ok(begun) => {
+            let release = Release { app: id.app, release: id.release, joined: Joined::Existing };
+            tokio::spawn(api::audit_end(context.engine.clone(), release, begun));
+        }
+        // It is resumed already, and has to be: an app half changed is worse than a line that is missing.
+        Err(failure) => {
+            error!(error = crate::release::chain(&failure), "a resumed release is not in the audit log")
+        }
+    }
+}
