@@ -88,6 +88,10 @@ async fn images(client: &Docker, slot: &Slot) -> Result<(), DockerError> {
         for reference in references {
             let options = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };
             let removed = client.remove_image(&reference, Some(options), None).await;
+            // A name with a digest goes together with the last tag of its repository.
+            if let Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) = removed {
+                continue;
+            }
             removed.map_err(DockerError::api(format!("remove image {reference}")))?;
         }
     }

@@ -35,6 +35,18 @@ pub(super) fn of(plan: &ReleasePlan, project: &Project) -> Vec<Step> {
             steps.push(step(service));
         }
     }
+    // New services interrupt nobody: they come before the switch too, unless they need one that is interrupted later.
+    let later: Vec<&str> = changed
+        .iter()
+        .filter(|service| !service.old.is_empty() && !done.contains(service.name.as_str()))
+        .map(|service| service.name.as_str())
+        .collect();
+    for service in changed.iter().filter(|service| service.old.is_empty()) {
+        let needed = needs(project, [service.name.as_str()]);
+        if !later.iter().any(|name| needed.contains(name)) && done.insert(service.name.as_str()) {
+            steps.push(step(service));
+        }
+    }
     let switches = !plan.routes.is_empty() || !plan.former.routes.is_empty();
     if !behind.is_empty() {
         steps.push(Step::Switch);

@@ -11,17 +11,46 @@ use crate::{
         Failure,
         context::{Context, docker_failure},
         gate,
-        plan::{PlannedService, ServiceAction, Strategy},
+        plan::{PlannedService, ServiceAction, Step, Strategy},
     },
 };
 
 pub(super) async fn forward(context: &Context, name: &str, cancel: &Cancel) -> Result<Value, Failure> {
     let service = context.planned(name)?;
+    for other in head_starts(context, name) {
+        for new in &other.new {
+            start(context, other, new.first_name()).await?;
+        }
+    }
     start_and_pass(context, service, cancel).await?;
     if service.strategy == Strategy::Recreate || service.old.is_empty() {
         give_restart(context, service).await?;
     }
     Ok(summary(""))
+}
+
+/// Services whose gates follow directly and that need nothing which is still to come: they get well while this one does.
+fn head_starts<'c>(context: &'c Context, name: &str) -> Vec<&'c PlannedService> {
+    let steps = &context.plan.steps;
+    let own = |step: &Step| matches!(step, Step::Gate(service) if service.as_str() == name);
+    let Some(at) = steps.iter().position(own) else { return Vec::new() };
+    let to_come: Vec<&str> = steps
+        .iter()
+        .skip(at)
+        .filter_map(|step| match step {
+            Step::Gate(service) | Step::Replace(service) => Some(service.as_str()),
+            _ => None,
+        })
+        .collect();
+    let following = steps.iter().skip(at.saturating_add(1)).map_while(|step| match step {
+        Step::Gate(service) => context.plan.service(service.as_str()),
+        _ => None,
+    });
+    let waits = |service: &PlannedService| {
+        let own = context.project.services.get(service.name.as_str());
+        own.is_none_or(|own| own.depends_on.keys().any(|needed| to_come.contains(&needed.as_str())))
+    };
+    following.filter(|service| !waits(service)).collect()
 }
 
 /// Starts the service's new containers and waits until all are well.

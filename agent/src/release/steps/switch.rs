@@ -30,7 +30,7 @@ pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
         }
     }
     let routes = AppRoutes { routes: context.plan.routes.clone(), targets: targets(context).await? };
-    let has_changed = routes != context.plan.former;
+    let has_changed = routes.targets != context.plan.former.targets;
     serve(context, &routes).await?;
     if has_changed && !routes.routes.is_empty() {
         tokio::time::sleep(SWITCH_SEEN_AFTER).await;

@@ -1,6 +1,8 @@
 //! Releases on a real Docker daemon: what a user is promised, and what is left when things go wrong.
 
+mod example;
 mod fixture;
+mod images;
 mod kill;
 mod refusal;
 
@@ -43,7 +45,7 @@ async fn a_first_release_serves_and_its_removal_leaves_nothing() {
         .collect();
     assert_eq!(names, ["shop-db-1 running", "shop-web-1 running", "shop-worker-1 running"]);
     // A second look at the same sources finds nothing to do.
-    let plan = fixture.engine.plan(&fixture.input(&shop("v1"))).await.unwrap();
+    let plan = fixture.engine.plan(&fixture::input(&shop("v1"))).await.unwrap();
     let kinds = plan.changes().into_iter().filter(|change| change.kind != ChangeKind::Run);
     assert!(kinds.into_iter().all(|change| change.kind == ChangeKind::Keep), "{:?}", plan.changes());
 

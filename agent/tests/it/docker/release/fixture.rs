@@ -39,18 +39,29 @@ pub fn name(app: &str) -> AppName {
 pub struct App {
     name: String,
     files: Vec<(String, String)>,
+    compose_files: Vec<String>,
     variables: BTreeMap<String, String>,
 }
 
 impl App {
     pub fn new(name: &str, compose: &str) -> Self {
         let files = vec![("compose.yaml".to_owned(), compose.to_owned())];
-        Self { name: name.to_owned(), files, variables: BTreeMap::new() }
+        Self {
+            name: name.to_owned(),
+            files,
+            compose_files: vec!["compose.yaml".to_owned()],
+            variables: BTreeMap::new(),
+        }
     }
 
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
         self
+    }
+
+    pub fn compose_file(mut self, path: &str, content: &str) -> Self {
+        self.compose_files.push(path.to_owned());
+        self.file(path, content)
     }
 
     pub fn file(mut self, path: &str, content: &str) -> Self {
@@ -82,10 +93,6 @@ impl Fixture {
     /// Another engine over the same state, as after a restart of the agent.
     pub fn restarted(&self) -> Engine {
         engine(self.directory.path(), &self.docker.socket())
-    }
-
-    pub fn input(&self, app: &App) -> DeployInput {
-        input(app)
     }
 
     /// Deploys and follows it to its end.
@@ -170,7 +177,7 @@ pub fn input(app: &App) -> DeployInput {
     DeployInput {
         app: name(&app.name),
         files: app.files.iter().map(file).collect(),
-        compose_files: vec!["compose.yaml".to_owned()],
+        compose_files: app.compose_files.clone(),
         env_files: vec![],
         profiles: vec![],
         variables: app.variables.clone(),
@@ -183,7 +190,7 @@ pub fn input(app: &App) -> DeployInput {
 /// All events of the latest release, once it is over.
 pub async fn events(engine: &Engine, app: &AppName) -> Vec<ReleaseEvent> {
     let stream = engine.watch(app, None, 0).await.unwrap();
-    let all = tokio::time::timeout(Duration::from_secs(180), stream.map(Result::unwrap).collect::<Vec<_>>());
+    let all = tokio::time::timeout(Duration::from_mins(3), stream.map(Result::unwrap).collect::<Vec<_>>());
     let events = all.await.expect("a release takes less than three minutes");
     for event in &events {
         println!("{} {:?}", event.at, event.kind);

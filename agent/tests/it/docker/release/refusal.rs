@@ -3,7 +3,7 @@
 use tidegate_agent::release::{EventKind, Failure, ReleaseState};
 
 use super::{
-    fixture::{App, Fixture, get},
+    fixture::{App, Fixture, get, input},
     shop,
 };
 
@@ -139,15 +139,15 @@ async fn a_changed_file_replaces_the_services_that_mount_it() {
 async fn one_release_at_a_time_and_a_repeated_request_joins() {
     use tidegate_agent::release::{EngineError, Joined};
     let fixture = Fixture::start().await;
-    let mut input = fixture.input(&shop("v1"));
-    input.idempotency_key = "4711".to_owned();
-    let first = fixture.engine.deploy(input.clone(), "spiffe://t.t/user/ann").await.unwrap();
-    let second = fixture.engine.deploy(input, "spiffe://t.t/user/ann").await.unwrap();
+    let mut asked = input(&shop("v1"));
+    asked.idempotency_key = "4711".to_owned();
+    let first = fixture.engine.deploy(asked.clone(), "spiffe://t.t/user/ann").await.unwrap();
+    let second = fixture.engine.deploy(asked, "spiffe://t.t/user/ann").await.unwrap();
     assert_eq!(
         (first.joined, second.joined, second.release),
         (Joined::Began, Joined::Existing, first.release)
     );
-    let busy = fixture.engine.deploy(fixture.input(&shop("v2")), "bob").await.unwrap_err();
+    let busy = fixture.engine.deploy(input(&shop("v2")), "bob").await.unwrap_err();
     assert!(matches!(&busy, EngineError::Busy { actor, .. } if actor == "spiffe://t.t/user/ann"), "{busy}");
     super::fixture::events(&fixture.engine, &first.app).await;
 }

@@ -1,0 +1,59 @@
+//! Images from a registry: pulled by digest, named as the file names them, also after an undo.
+
+use tidegate_agent::release::{EventKind, ReleaseState};
+use tidegate_tests::docker::Image;
+
+use super::fixture::{App, Fixture};
+
+fn app(image: &str, command: &str) -> App {
+    let compose = format!(
+        "services:\n  web:\n    image: {image}\n    command: {command}\n    init: true\n    x-tidegate: {{ gate: {{ stable: 1s }} }}\n"
+    );
+    App::new("pull", &compose)
+}
+
+fn state(events: &[tidegate_agent::release::ReleaseEvent]) -> ReleaseState {
+    match &events.last().unwrap().kind {
+        EventKind::Finished { state, .. } => *state,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moved_tag_is_pulled_and_an_undo_moves_it_back() {
+    let fixture = Fixture::start().await;
+    let registry = fixture.docker.registry().await.unwrap();
+    let probe = fixture.docker.load(Image::Probe).await.unwrap();
+    let caddy = fixture.docker.load(Image::Caddy).await.unwrap();
+    let pushed = registry.push(&fixture.docker, &probe).await.unwrap();
+    let client = fixture.docker.client();
+    let id_of = async |name: &str| client.inspect_image(name).await.unwrap().id.unwrap();
+    let (probe_id, caddy_id) = (id_of(&probe).await, id_of(&caddy).await);
+    client.remove_image(&pushed, None::<bollard::query_parameters::RemoveImageOptions>, None).await.unwrap();
+
+    let name = format!("{}/moving:1", registry.prefix());
+    let failures = fixture.refused(&app(&name, "[sleep, '1000']")).await;
+    assert_eq!(failures[0].what, format!("the image {name} does not exist"), "{failures:?}");
+
+    assert_eq!(state(&fixture.release(&app(&pushed, "[sleep, '1000']")).await), ReleaseState::Released);
+    assert_eq!(id_of(&pushed).await, probe_id);
+
+    // The tag moves to an image without `sleep`: the release fails, and the name is the old image's again.
+    let (repository, tag) = pushed.rsplit_once(':').unwrap();
+    let options =
+        bollard::query_parameters::TagImageOptionsBuilder::default().repo(repository).tag(tag).build();
+    client.tag_image(&caddy, Some(options)).await.unwrap();
+    let push = bollard::query_parameters::PushImageOptionsBuilder::default().tag(tag).build();
+    let pushing =
+        client.push_image(repository, Some(push), Some(bollard::auth::DockerCredentials::default()));
+    futures::TryStreamExt::try_collect::<Vec<_>>(pushing).await.unwrap();
+    let options =
+        bollard::query_parameters::TagImageOptionsBuilder::default().repo(repository).tag(tag).build();
+    client.tag_image(&probe_id, Some(options)).await.unwrap();
+    assert_eq!(state(&fixture.release(&app(&pushed, "[no-such-command]")).await), ReleaseState::Undone);
+    assert_eq!(id_of(&pushed).await, probe_id);
+    assert_eq!(fixture.container_names().await, ["pull-web-1"]);
+
+    assert_eq!(state(&fixture.release(&app(&pushed, "[caddy, respond]")).await), ReleaseState::Released);
+    assert_eq!(id_of(&pushed).await, caddy_id);
+}
