@@ -29,7 +29,8 @@ async fn a_moved_tag_is_pulled_and_an_undo_moves_it_back() {
     let client = fixture.docker.client();
     let id_of = async |name: &str| client.inspect_image(name).await.unwrap().id.unwrap();
     let (probe_id, caddy_id) = (id_of(&probe).await, id_of(&caddy).await);
-    client.remove_image(&pushed, None::<bollard::query_parameters::RemoveImageOptions>, None).await.unwrap();
+    let all = bollard::query_parameters::RemoveImageOptionsBuilder::default().force(true).build();
+    client.remove_image(&probe_id, Some(all), None).await.unwrap();
 
     let name = format!("{}/moving:1", registry.prefix());
     let failures = fixture.refused(&app(&name, "[sleep, '1000']")).await;
