@@ -10,5 +10,6 @@
     reason = "a test that cannot go on fails, and nobody links against it"
 )]
 
+mod docker;
 mod house;
 mod vm;
