@@ -12,9 +12,8 @@ fn main() -> ExitCode {
     let environ = Environ::new(std::env::vars());
     let filter = environ.get("TIDEGATE_LOG").unwrap_or("off");
     tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr).init();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(_) => return ExitCode::FAILURE,
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+        return ExitCode::FAILURE;
     };
     let code = runtime.block_on(cli.run(environ));
     // A read of standard input that nobody waits for any more must not keep the process.

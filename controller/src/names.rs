@@ -76,10 +76,21 @@ impl Scope {
         format!("tidegate:{}:{}", self.fleet, self.environment)
     }
 
-    /// `tidegate-firewall:shop-production-public-web`: the firewall protects droplets with this tag from their first
-    /// second on; it also proves that the firewall is ours.
+    /// `tidegate-firewall:shop:production:public-web`: the firewall protects droplets with this tag from their first
+    /// second on; it also proves that the firewall is ours. With colons: `shop-production-eu-web` could be firewall
+    /// `web` of environment `production-eu`, or firewall `eu-web` of `production`.
     pub fn firewall_tag(&self, name: &Name) -> String {
-        format!("tidegate-firewall:{}", self.firewall(name))
+        format!("{}{name}", self.firewall_tag_prefix())
+    }
+
+    /// The name in the file of a firewall that is called so in the cloud, if it can be one of this environment.
+    pub fn firewall_of(&self, full: &str) -> Option<Name> {
+        full.strip_prefix(&format!("{}-", self.base()))?.parse().ok()
+    }
+
+    /// What all firewall tags of the environment begin with.
+    pub fn firewall_tag_prefix(&self) -> String {
+        format!("tidegate-firewall:{}:{}:", self.fleet, self.environment)
     }
 }
 
@@ -152,7 +163,7 @@ mod tests {
         assert_eq!(scope.droplet(&"web".parse().unwrap(), 1), "shop-production-web-1");
         assert_eq!(
             scope.firewall_tag(&"public".parse().unwrap()),
-            "tidegate-firewall:shop-production-public"
+            "tidegate-firewall:shop:production:public"
         );
         assert!(same_tag("Tidegate:Shop:Production", &scope.tag()));
     }

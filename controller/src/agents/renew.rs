@@ -14,7 +14,7 @@ use super::{connect::Agent, error::AgentError};
 use crate::authority::{Authority, AuthorityError};
 
 /// An agent's certificate is renewed on any contact by somebody who can sign, this long before it ends.
-pub const RENEW_BEFORE: Duration = Duration::from_secs(60 * 24 * 60 * 60);
+pub const RENEW_BEFORE: Duration = Duration::from_hours(1440);
 
 /// The longest a renewal may take.
 const TIMEOUT: Duration = Duration::from_secs(30);

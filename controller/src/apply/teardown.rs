@@ -1,5 +1,7 @@
 //! Deleting: by id, after looking whose it is, with patience for what clings to it. Safe to repeat; what is gone is done.
 
+use std::collections::BTreeSet;
+
 use tokio::time::Instant;
 
 use super::work::Work;
@@ -57,53 +59,26 @@ impl Ours {
         )?;
         let droplets: Vec<Droplet> = droplets.into_iter().filter(|own| own.has_tag(&scope_tag)).collect();
         let base = work.scope.base();
-        let prefix = format!("tidegate-firewall:{base}-");
-        let our_firewall = |own: &&firewalls::Firewall| {
-            let tag = format!("tidegate-firewall:{}", own.spec.name);
-            own.spec.name.starts_with(&format!("{base}-")) && is_our_firewall(own, inventory, &tag)
+        let our_firewall = |own: &firewalls::Firewall| {
+            let named = work.scope.firewall_of(&own.spec.name);
+            named.is_some_and(|name| is_our_firewall(own, inventory, &work.scope.firewall_tag(&name)))
         };
-        let our_key = |key: &&ssh_keys::SshKey| {
-            key.name == base
-                && (inventory.ssh_key == Some(key.id)
-                    || ssh_key.is_some_and(|own| ssh_keys::same_key(own, &key.public_key)))
+        let our_key = |key: &ssh_keys::SshKey| {
+            let known = inventory.ssh_key == Some(key.id);
+            key.name == base && (known || ssh_key.is_some_and(|own| ssh_keys::same_key(own, &key.public_key)))
         };
-        let intents: Vec<String> = inventory.droplets.values().map(|record| record.intent.tag()).collect();
-        let carried = |name: &str| droplets.iter().any(|own| own.has_tag(name));
-        let our_firewall_tag = |name: &str| {
-            let full = name.get(prefix.len()..).map(|rest| format!("{base}-{rest}"));
-            let folded = name.to_lowercase().starts_with(&prefix);
-            folded
-                && (carried(name)
-                    || firewalls.iter().filter(our_firewall).any(|own| Some(&own.spec.name) == full.as_ref()))
-        };
-        let our_tag = |name: &str| {
-            same_tag(name, &scope_tag)
-                || (name.starts_with(INTENT_TAG)
-                    && (carried(name) || intents.iter().any(|own| same_tag(own, name))))
-                || our_firewall_tag(name)
-        };
-        let mut shared: Vec<String> = droplets
-            .iter()
-            .flat_map(|own| own.tags.clone())
-            .filter(|tag| tag.starts_with("tidegate-role:"))
-            .collect();
-        shared.sort();
-        shared.dedup();
+        let our_vpc = |vpc: &vpcs::Vpc| vpc.name == base && is_our_vpc(vpc, inventory, &scope_tag);
         Ok(Self {
             firewalls: firewalls
-                .iter()
+                .into_iter()
                 .filter(our_firewall)
-                .map(|own| (own.id.clone(), own.spec.name.clone()))
+                .map(|own| (own.id, own.spec.name))
                 .collect(),
-            ssh_keys: keys.iter().filter(our_key).map(|key| (key.id, key.name.clone())).collect(),
-            vpcs: vpcs
-                .iter()
-                .filter(|vpc| vpc.name == base && is_our_vpc(vpc, inventory, &scope_tag))
-                .map(|vpc| (vpc.id.clone(), vpc.name.clone()))
-                .collect(),
-            tags: tags.into_iter().map(|tag| tag.name).filter(|name| our_tag(name)).collect(),
+            ssh_keys: keys.into_iter().filter(our_key).map(|key| (key.id, key.name)).collect(),
+            vpcs: vpcs.into_iter().filter(our_vpc).map(|vpc| (vpc.id, vpc.name)).collect(),
+            tags: our_tags(work, inventory, &droplets, &tags),
+            shared_tags: shared_tags(&droplets),
             droplets: droplets.into_iter().map(|own| (own.id, own.name)).collect(),
-            shared_tags: shared,
         })
     }
 
@@ -151,13 +126,32 @@ impl Ours {
     }
 }
 
+/// Tags that nobody else can have made: the scope's, its firewalls', and the intents of its droplets.
+fn our_tags(work: &Work, inventory: &Inventory, droplets: &[Droplet], tags: &[tags::Tag]) -> Vec<String> {
+    let (scope_tag, firewalls) = (work.scope.tag(), work.scope.firewall_tag_prefix());
+    let carried = |name: &str| droplets.iter().any(|own| own.has_tag(name));
+    let intended = |name: &str| inventory.droplets.values().any(|own| same_tag(&own.intent.tag(), name));
+    let ours = |name: &str| {
+        same_tag(name, &scope_tag)
+            || name.to_lowercase().starts_with(&firewalls)
+            || (name.starts_with(INTENT_TAG) && (carried(name) || intended(name)))
+    };
+    tags.iter().map(|tag| tag.name.clone()).filter(|name| ours(name)).collect()
+}
+
+/// Tags of our droplets that other fleets may use too.
+fn shared_tags(droplets: &[Droplet]) -> Vec<String> {
+    let roles = droplets.iter().flat_map(|own| &own.tags).filter(|tag| tag.starts_with("tidegate-role:"));
+    roles.cloned().collect::<BTreeSet<String>>().into_iter().collect()
+}
+
 /// Deletes a droplet, waiting while an event is pending.
 pub(super) async fn delete_droplet(work: &Work, id: u64) -> Result<Deleted, CloudError> {
     let until = Instant::now() + work.timing.gone;
     loop {
         match droplets::delete(&work.client, id).await {
             Err(error) if error.is_busy() && Instant::now() < until => {
-                work.waits.sleep(work.timing.poll).await
+                work.waits.sleep(work.timing.poll).await;
             }
             other => return other,
         }
@@ -179,7 +173,7 @@ pub(super) async fn delete_vpc(work: &Work, id: &str) -> Result<Deleted, CloudEr
     loop {
         match vpcs::delete(&work.client, id).await {
             Err(error) if error.is_busy() && Instant::now() < until => {
-                work.waits.sleep(work.timing.poll).await
+                work.waits.sleep(work.timing.poll).await;
             }
             other => return other,
         }

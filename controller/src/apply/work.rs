@@ -79,8 +79,8 @@ impl Default for Timing {
         Self {
             poll: Duration::from_millis(1500),
             look_up: Duration::from_secs(20),
-            create: Duration::from_secs(600),
-            gone: Duration::from_secs(300),
+            create: Duration::from_mins(10),
+            gone: Duration::from_mins(5),
         }
     }
 }

@@ -19,7 +19,7 @@ use super::{AuthorityError, domain, make::admin, serial};
 use crate::{environ::Environ, names::Scope, state::StateDir};
 
 /// A user's certificate is made anew this long before it ends, where the issuer is at hand.
-const RENEW_BEFORE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const RENEW_BEFORE: Duration = Duration::from_hours(720);
 
 /// Who this machine is towards agents.
 #[derive(Debug, Clone)]

@@ -68,7 +68,7 @@ impl Client {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("tidegate/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .redirect(reqwest::redirect::Policy::none())
             .https_only(!endpoint.is_loopback());
         if endpoint.is_loopback() {

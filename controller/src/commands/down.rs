@@ -2,10 +2,10 @@
 
 use super::{
     context::Context,
-    prepare::{Prepared, read_for_down},
+    prepare::{Prepared, read_for_down, work},
 };
 use crate::{
-    apply::{Timing, Work, teardown::Ours, up},
+    apply::{teardown::Ours, up},
     clock::human,
     failure::{Failure, Outcome},
     state::Inventory,
@@ -66,20 +66,6 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     );
     context.printer.result(&ours, text);
     Ok(Outcome::Done)
-}
-
-fn work(context: &Context, prepared: &Prepared) -> Work {
-    Work {
-        client: prepared.client.clone(),
-        scope: prepared.fleet.scope.clone(),
-        region: prepared.fleet.region.value.clone(),
-        cloud_init: None,
-        enrolment_files: Default::default(),
-        printer: context.printer.clone(),
-        waits: context.waits.clone(),
-        timing: Timing::new(&context.environ),
-        begun: Default::default(),
-    }
 }
 
 /// Forgets droplets and ids, journal last.

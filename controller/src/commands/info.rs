@@ -2,9 +2,12 @@
 
 use serde_json::json;
 
-use super::{context::Context, prepare::read_for_down};
+use super::{
+    context::Context,
+    prepare::{read_for_down, work},
+};
 use crate::{
-    apply::{Timing, Work, teardown::Ours},
+    apply::teardown::Ours,
     cloud::{account, droplets, sizes},
     failure::Outcome,
     output::Table,
@@ -15,17 +18,7 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<Outcome> {
     let client = &prepared.client;
     let scope = &prepared.fleet.scope;
     let account = account::get(client).await?;
-    let work = Work {
-        client: prepared.client.clone(),
-        scope: scope.clone(),
-        region: prepared.fleet.region.value.clone(),
-        cloud_init: None,
-        enrolment_files: Default::default(),
-        printer: context.printer.clone(),
-        waits: context.waits.clone(),
-        timing: Timing::new(&context.environ),
-        begun: Default::default(),
-    };
+    let work = work(context, &prepared);
     let ssh_key = Some(prepared.ssh_key.as_str()).filter(|key| !key.is_empty());
     let (all, prices) = futures::try_join!(droplets::list(client), sizes::list(client))?;
     let ours = Ours::find(&work, &prepared.inventory, ssh_key).await?;

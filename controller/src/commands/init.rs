@@ -73,26 +73,23 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
         Err(fleet::FleetError::Missing(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    let (scope, text) = match &existing {
-        Some(fleet) => {
-            if args.fleet.as_ref().is_some_and(|name| *name != fleet.scope.fleet) {
-                return Err(Failure::input(format!(
-                    "{} is there and is of fleet {}",
-                    file.display(),
-                    fleet.scope.fleet
-                ))
-                .hint("nothing is overwritten: leave --fleet out to keep the file, or remove the file")
-                .into());
-            }
-            (fleet.scope.clone(), None)
+    let (scope, text) = if let Some(fleet) = &existing {
+        if args.fleet.as_ref().is_some_and(|name| *name != fleet.scope.fleet) {
+            return Err(Failure::input(format!(
+                "{} is there and is of fleet {}",
+                file.display(),
+                fleet.scope.fleet
+            ))
+            .hint("nothing is overwritten: leave --fleet out to keep the file, or remove the file")
+            .into());
         }
-        None => {
-            let new = fleet_file(context, args)?;
-            (
-                Scope { fleet: new.fleet.clone(), environment: context.global.environment.clone() },
-                Some(new.render()),
-            )
-        }
+        (fleet.scope.clone(), None)
+    } else {
+        let new = fleet_file(context, args)?;
+        (
+            Scope { fleet: new.fleet.clone(), environment: context.global.environment.clone() },
+            Some(new.render()),
+        )
     };
     let state = context.state(&scope)?;
     if state.environment_dir().exists() {

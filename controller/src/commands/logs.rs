@@ -49,7 +49,8 @@ struct Line<'a> {
     container: &'a str,
     at: Option<String>,
     stream: &'static str,
-    line: String,
+    #[serde(rename = "line")]
+    text: String,
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
@@ -106,7 +107,7 @@ fn show(printer: &Printer, args: &Args, from: (&str, usize), entry: &LogEntry) {
             container: &entry.container,
             at,
             stream,
-            line,
+            text: line,
         });
         return;
     }

@@ -1,9 +1,13 @@
 //! What `plan` and `up` both begin with: fleet file, state, one look at the account, checks, plan.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::context::Context;
 use crate::{
+    apply::{Timing, Work},
     cloud::Client,
     failure::Failure,
     fleet::Fleet,
@@ -59,4 +63,19 @@ pub(super) async fn make_plan(context: &Context, prepared: &Prepared) -> anyhow:
     let snapshot = Snapshot::take(client, fleet).await?;
     plan::check(fleet, inventory, ssh_key, &snapshot)?;
     Ok(plan::make(fleet, inventory, ssh_key, &snapshot, context.clock.now()))
+}
+
+/// For looking and deleting; droplets are not made with it.
+pub(super) fn work(context: &Context, prepared: &Prepared) -> Work {
+    Work {
+        client: prepared.client.clone(),
+        scope: prepared.fleet.scope.clone(),
+        region: prepared.fleet.region.value.clone(),
+        cloud_init: None,
+        enrolment_files: BTreeMap::default(),
+        printer: context.printer.clone(),
+        waits: context.waits.clone(),
+        timing: Timing::new(&context.environ),
+        begun: BTreeSet::default(),
+    }
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::failure::{Failure, Outcome};
 
 /// How long an app may take to stop: its services' grace periods, one after the other.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(600);
+const PATIENCE: std::time::Duration = std::time::Duration::from_mins(10);
 
 /// Arguments of `remove`.
 #[derive(Debug, clap::Args)]

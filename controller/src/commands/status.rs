@@ -243,7 +243,7 @@ fn app_text(app: &AppView) -> String {
             container.image.clone(),
         ]);
     }
-    let rows = table.to_string().lines().map(|line| format!("  {line}\n")).collect::<String>();
+    let rows = table.to_string().lines().fold(String::new(), |text, line| text + "  " + line + "\n");
     format!("{}  {release}{running}\n{rows}", app.app)
 }
 

@@ -2,6 +2,7 @@
 //! Every environment of the file is checked, so that an error in staging is not found in production's night.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
@@ -72,7 +73,7 @@ pub(super) fn parse(
     directory: &Path,
     environment: &Name,
 ) -> Result<Fleet, FleetError> {
-    let notes = Notes { text, problems: Default::default() };
+    let notes = Notes { text, problems: RefCell::default() };
     let (root, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         notes.add(error.span().unwrap_or(0..0), error.message().to_owned(), None);
@@ -99,7 +100,7 @@ fn environments(notes: &Notes<'_>, root: &DeTable<'_>, directory: &Path, wanted:
     for name in &names {
         let mut table = base.clone();
         let over = overrides.as_ref().and_then(|o| o.get_ref().as_table()).and_then(|t| t.get(name.as_str()));
-        if let Some(DeValue::Table(over)) = over.map(|value| value.get_ref()) {
+        if let Some(DeValue::Table(over)) = over.map(toml::Spanned::get_ref) {
             merge(&mut table, over);
         }
         let span = named.iter().find(|(own, ..)| own == name).map_or(0..0, |(_, span, _)| span.clone());
@@ -147,7 +148,7 @@ fn sections_of(root: &Table<'_, '_, '_>, environment: &Name, directory: &Path) -
         apps,
         agent,
         ssh,
-        enrol_within: within.unwrap_or(Duration::from_secs(30 * 60)),
+        enrol_within: within.unwrap_or(Duration::from_mins(30)),
     })
 }
 

@@ -7,7 +7,7 @@ pub(super) fn merge<'i>(base: &mut DeTable<'i>, over: &DeTable<'i>) {
     for (key, value) in over {
         let name: &str = key.get_ref();
         if let (Some(DeValue::Table(below)), DeValue::Table(above)) =
-            (base.get_mut(name).map(|slot| slot.get_mut()), value.get_ref())
+            (base.get_mut(name).map(toml::Spanned::get_mut), value.get_ref())
         {
             merge(below, above);
             continue;

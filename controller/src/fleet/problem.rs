@@ -70,7 +70,7 @@ pub(super) fn render(file: &str, text: &str, mut problems: Vec<Problem>) -> Stri
             problem.message
         );
         if let Some(hint) = &problem.hint {
-            out.push_str(" ");
+            out.push(' ');
             out.push_str(hint);
         }
         out

@@ -33,14 +33,14 @@ impl Notes<'_> {
 /// One table.
 pub(super) struct Table<'r, 't, 'i> {
     notes: &'r Notes<'t>,
-    table: &'r DeTable<'i>,
+    entries: &'r DeTable<'i>,
     span: Range<usize>,
     name: String,
 }
 
 impl<'r, 't, 'i> Table<'r, 't, 'i> {
     pub fn new(notes: &'r Notes<'t>, table: &'r DeTable<'i>, span: Range<usize>, name: &str) -> Self {
-        Self { notes, table, span, name: name.to_owned() }
+        Self { notes, entries: table, span, name: name.to_owned() }
     }
 
     pub fn span(&self) -> Range<usize> {
@@ -53,7 +53,7 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
 
     /// Notes keys that are none of `known`; `later` are those that other versions have.
     pub fn only(&self, known: &[&str], later: &[&str]) {
-        for key in self.table.keys() {
+        for key in self.entries.keys() {
             let text = key.get_ref().as_ref();
             if known.contains(&text) {
                 continue;
@@ -74,7 +74,7 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
     }
 
     fn get(&self, key: &str) -> Option<&'r Spanned<DeValue<'i>>> {
-        self.table.get(key)
+        self.entries.get(key)
     }
 
     pub fn missing(&self, key: &str, example: &str) {
@@ -180,7 +180,7 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
             self.wrong_type(key, value, "a table");
             return None;
         };
-        let span = self.table.get_key_value(key).map_or(value.span(), |(key, _)| key.span());
+        let span = self.entries.get_key_value(key).map_or(value.span(), |(key, _)| key.span());
         Some(Table::new(self.notes, table, span, name))
     }
 
@@ -188,7 +188,7 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
     pub fn named(&self, kind: &str) -> Vec<(String, Range<usize>, Table<'r, 't, 'i>)> {
         let Some(all) = self.table(kind, &format!("[{kind}]")) else { return Vec::new() };
         let mut tables = Vec::new();
-        for (key, _) in all.table {
+        for (key, _) in all.entries {
             let name = key.get_ref().as_ref();
             if let Some(table) = all.table(name, &format!("[{kind}.{name}]")) {
                 tables.push((name.to_owned(), key.span(), table));
@@ -215,7 +215,7 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
     }
 
     pub fn keys(&self) -> Vec<String> {
-        self.table.keys().map(|key| key.get_ref().to_string()).collect()
+        self.entries.keys().map(|key| key.get_ref().to_string()).collect()
     }
 }
 

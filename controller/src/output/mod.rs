@@ -93,7 +93,8 @@ impl Printer {
 
     /// Begins a step that takes time.
     pub fn step(&self, text: impl Into<String>) -> Step {
-        Step::begin(text.into(), self.terminal)
+        let place = if self.terminal { progress::Place::Terminal } else { progress::Place::Elsewhere };
+        Step::begin(text.into(), place)
     }
 
     /// A step that is done, for those that were too quick to show, or were shown by somebody else.

@@ -6,6 +6,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::clock::human;
 
+/// Where progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A person looks at it.
+    Terminal,
+    /// A file or a pipe.
+    Elsewhere,
+}
+
 /// One step under way. Dropped without an ending, it leaves nothing behind.
 #[derive(Debug)]
 pub struct Step {
@@ -21,7 +30,8 @@ pub(super) fn line(mark: &str, text: &str, time: &str) -> String {
 }
 
 impl Step {
-    pub(super) fn begin(text: String, terminal: bool) -> Self {
+    pub(super) fn begin(text: String, place: Place) -> Self {
+        let terminal = place == Place::Terminal;
         let bar = if terminal { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         if terminal {
             if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg:64} {elapsed:>10}") {

@@ -3,7 +3,7 @@
 
 use super::snapshot::Snapshot;
 use crate::{
-    cloud::ssh_keys::same_key,
+    cloud::{regions::Region, ssh_keys::same_key},
     fleet::{Fleet, Located},
     names::same_tag,
     state::Inventory,
@@ -45,7 +45,7 @@ fn values(fleet: &Fleet, now: &Snapshot) -> Vec<String> {
         Some(_) => {}
     }
     for role in fleet.roles.values() {
-        problems.extend(size_problem(fleet, &role.size, now, known.is_some()));
+        problems.extend(size_problem(fleet, &role.size, now, known));
         problems.extend(image_problem(fleet, &role.image, &role.size, now));
     }
     problems.dedup();
@@ -56,11 +56,11 @@ fn size_problem(
     fleet: &Fleet,
     wanted: &Located<String>,
     now: &Snapshot,
-    region_known: bool,
+    known: Option<&Region>,
 ) -> Option<String> {
     let region = &fleet.region.value;
     let here = |size: &&crate::cloud::sizes::Size| {
-        size.available && (!region_known || size.regions.contains(region))
+        size.available && (known.is_none() || size.regions.contains(region))
     };
     let Some(size) = now.sizes.iter().find(|own| own.slug == wanted.value) else {
         return Some(unknown(

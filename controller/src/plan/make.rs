@@ -94,10 +94,7 @@ fn firewall_changes(fleet: &Fleet, now: &Snapshot) -> Vec<Change> {
 
 /// Ours by its tag, and not in the file any more.
 fn is_left_over(fleet: &Fleet, own: &Firewall) -> bool {
-    let prefix = format!("{}-", fleet.scope.base());
-    let Some(name) = own.spec.name.strip_prefix(&prefix).and_then(|rest| rest.parse::<Name>().ok()) else {
-        return false;
-    };
+    let Some(name) = fleet.scope.firewall_of(&own.spec.name) else { return false };
     let tag = fleet.scope.firewall_tag(&name);
     own.spec.tags.iter().any(|t| crate::names::same_tag(t, &tag)) && !fleet.firewalls.contains_key(&name)
 }

@@ -75,7 +75,7 @@ fn droplet(id: u64, name: &str, tags: &[&str]) -> crate::cloud::droplets::Drople
 }
 
 const TAGS: [&str; 3] =
-    ["tidegate:shop:production", "tidegate-role:web", "tidegate-firewall:shop-production-public-web"];
+    ["tidegate:shop:production", "tidegate-role:web", "tidegate-firewall:shop:production:public-web"];
 
 /// The account after `up` of `shop(1)`.
 fn settled() -> Snapshot {

@@ -53,3 +53,18 @@ async fn a_lost_state_directory_does_not_hide_what_carries_our_marks() {
     // The key alone cannot be proven to be ours.
     assert_eq!(world.things().await, ["ssh_keys shop-production"]);
 }
+
+#[tokio::test]
+async fn an_environment_whose_name_begins_alike_is_another_one() {
+    let world = World::new().await;
+    // What `web` of shop/production-eu would look like.
+    let tag = "tidegate-firewall:shop:production-eu:web";
+    world.post("/v2/tags", json!({"name": tag})).await;
+    let rule = json!({"protocol": "tcp", "ports": "22", "sources": {"addresses": ["0.0.0.0/0"]}});
+    let firewall = json!({"name": "shop-production-eu-web", "tags": [tag], "inbound_rules": [rule], "outbound_rules": []});
+    world.post("/v2/firewalls", firewall).await;
+    world.up_until("shop-production-web-1  created");
+    let said = world.run(&["down", "--yes"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(world.account().await, ["firewalls shop-production-eu-web".to_owned(), format!("tags {tag}")]);
+}

@@ -2,9 +2,9 @@
 
 use crate::world::{World, init_args};
 
-#[tokio::test]
-async fn everything_is_made_once_and_kept_private() {
-    let world = World::without_project().await;
+#[test]
+fn everything_is_made_once_and_kept_private() {
+    let world = World::without_project();
     let said = world.run(&init_args());
     assert_eq!(said.code, 0, "{}", said.err);
     let text = fs_err::read_to_string(world.project().join("tidegate.toml")).unwrap();
@@ -32,9 +32,9 @@ async fn everything_is_made_once_and_kept_private() {
     assert!(again.err.contains("initialised already"), "{}", again.err);
 }
 
-#[tokio::test]
-async fn a_failure_leaves_nothing_behind() {
-    let world = World::without_project().await;
+#[test]
+fn a_failure_leaves_nothing_behind() {
+    let world = World::without_project();
     for (args, why) in [
         (vec!["init", "--fleet=shop"], "--admin-address"),
         (vec!["init", "--fleet=shop", "--admin-address=nonsense"], "not an address"),
@@ -77,9 +77,9 @@ async fn another_environment_joins_the_same_root() {
     assert!(plan.out.contains("shop-staging-web-1"), "{}", plan.out);
 }
 
-#[tokio::test]
-async fn dot_env_is_made_of_its_example() {
-    let world = World::without_project().await;
+#[test]
+fn dot_env_is_made_of_its_example() {
+    let world = World::without_project();
     fs_err::write(world.project().join(".env.example"), "DIGITALOCEAN_TOKEN=\nTAG=1\n").unwrap();
     assert_eq!(world.run(&init_args()).code, 0);
     let text = fs_err::read_to_string(world.project().join(".env")).unwrap();

@@ -37,14 +37,14 @@ pub(crate) struct Said {
 impl World {
     /// A sandbox without lags and an initialised project.
     pub(crate) async fn new() -> Self {
-        let world = Self::without_project().await;
+        let world = Self::without_project();
         world.settings(json!({"lags": no_lags()})).await;
         let said = world.run(&init_args());
         assert_eq!(said.code, 0, "{}", said.err);
         world
     }
 
-    pub(crate) async fn without_project() -> Self {
+    pub(crate) fn without_project() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let third = u8::try_from(std::process::id() % 50).unwrap() * 4
             + NEXT.fetch_add(1, Ordering::Relaxed) % 4

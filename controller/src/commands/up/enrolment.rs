@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long Docker's installation may take after the agent answers.
-const DOCKER_TIMEOUT: Duration = Duration::from_secs(600);
+const DOCKER_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// A droplet that is up.
 #[derive(Debug, Serialize)]
@@ -120,7 +120,7 @@ async fn answering(
     droplet: &Droplet,
     (id, address): (DropletId, Ipv4Addr),
 ) -> anyhow::Result<Agent> {
-    let until = Instant::now() + Duration::from_secs(120);
+    let until = Instant::now() + Duration::from_mins(2);
     loop {
         match caller.connect(&droplet.name, id, address).await {
             Ok(agent) => return Ok(agent),
