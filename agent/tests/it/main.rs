@@ -8,6 +8,9 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod access;
+mod audit;
 mod docker;
 mod enrolment;
+mod renewal;
 mod support;

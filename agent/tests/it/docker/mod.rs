@@ -4,3 +4,4 @@ mod containers;
 mod exec;
 mod logs;
 mod release;
+mod service;

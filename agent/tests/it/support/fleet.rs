@@ -61,6 +61,13 @@ impl Fleet {
         Self { domain, root, issuer, secret: EnrolmentSecret::new([7; 32]) }
     }
 
+    /// The same environment's issuer a while later, below the same root.
+    pub fn next_issuer(&self, at: Timestamp) -> Self {
+        let key = PrivateKey::generate().unwrap();
+        let issuer = Issuer::make(&self.root, &self.domain, key, &serial(), at).unwrap();
+        Self { domain: self.domain.clone(), root: self.root.clone(), issuer, secret: self.secret.clone() }
+    }
+
     pub fn ca_pem(&self) -> String {
         certificate_to_pem(self.root.certificate())
     }

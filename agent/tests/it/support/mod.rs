@@ -3,3 +3,4 @@
 pub mod agent;
 pub mod fleet;
 pub mod metadata;
+pub mod raw;
