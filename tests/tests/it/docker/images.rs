@@ -109,11 +109,13 @@ async fn redis_reads_its_file_and_saves_when_it_is_stopped() {
 }
 
 #[tokio::test]
-async fn redis_gives_up_root() {
+async fn redis_gives_up_root_and_answers_other_containers() {
     let world = World::with(&[Image::Redis]).await;
     world.docker(&["run", "-d", "--name=redis", "redis:8"]);
     world.eventually("redis", &["redis-cli", "ping"]);
     assert_eq!(world.docker(&["exec", "redis", "stat", "-c", "%U", "/proc/1", "/data"]), "redis\nredis\n");
+    let address = world.address("redis");
+    assert_eq!(world.docker(&["run", "--rm", "redis:8", "redis-cli", "-h", &address, "ping"]).trim(), "PONG");
 }
 
 #[tokio::test]
