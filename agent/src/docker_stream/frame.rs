@@ -59,7 +59,7 @@ pub async fn read_header(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Opti
 #[cfg(test)]
 pub(crate) fn frame(channel: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![channel, 0, 0, 0];
-    frame.extend(u32::try_from(payload.len()).unwrap().to_be_bytes());
+    frame.extend(u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes());
     frame.extend(payload);
     frame
 }

@@ -60,5 +60,5 @@ fn timestamp(at: ASN1Time) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-#[path = "fixtures.rs"]
+#[path = "fixtures_tests.rs"]
 pub(crate) mod fixtures;

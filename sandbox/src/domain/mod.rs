@@ -6,8 +6,10 @@ pub mod cidr;
 pub mod droplets;
 pub mod firewalls;
 #[cfg(test)]
+#[path = "fixture_tests.rs"]
 pub(crate) mod fixture;
 #[cfg(test)]
+#[path = "invariants_tests.rs"]
 mod invariants;
 pub mod keys;
 pub mod power;

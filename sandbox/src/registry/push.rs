@@ -113,7 +113,7 @@ pub async fn push(registry: SocketAddr, name: &str, image: &Image) -> Result<Pus
     }
     let request = Request::put(to.path(&format!("manifests/{tag}"))).header(CONTENT_TYPE, MANIFEST_TYPE);
     let answer = to.ask(request, Body::from(image.manifest.clone()), ASK).await?;
-    to.expect(StatusCode::CREATED, "PUT of a manifest", &answer)?;
+    to.answered(StatusCode::CREATED, "PUT of a manifest", &answer)?;
     Ok(Pushed::Now)
 }
 
@@ -133,14 +133,14 @@ impl Target {
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(false);
         }
-        self.expect(StatusCode::OK, "HEAD", &answer)?;
+        self.answered(StatusCode::OK, "HEAD", &answer)?;
         let said = answer.headers().get("docker-content-digest").and_then(|value| value.to_str().ok());
         Ok(digest.is_none() || digest == said)
     }
 
     async fn upload(&self, blob: &Blob) -> Result<(), PushError> {
         let answer = self.ask(Request::post(self.path("blobs/uploads/")), Body::empty(), ASK).await?;
-        self.expect(StatusCode::ACCEPTED, "POST of an upload", &answer)?;
+        self.answered(StatusCode::ACCEPTED, "POST of an upload", &answer)?;
         let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
         let location: Option<http::Uri> = location.and_then(|location| location.parse().ok());
         let place =
@@ -154,7 +154,7 @@ impl Target {
         let answer = self
             .ask(request, Body::from_stream(ReaderStream::with_capacity(file, 256 * 1024)), UPLOAD)
             .await?;
-        self.expect(StatusCode::CREATED, "PUT of a blob", &answer)
+        self.answered(StatusCode::CREATED, "PUT of a blob", &answer)
     }
 
     async fn ask(
@@ -172,7 +172,7 @@ impl Target {
         exchange.await.map_err(|error| self.failed(error))
     }
 
-    fn expect(&self, status: StatusCode, what: &str, answer: &Response<Bytes>) -> Result<(), PushError> {
+    fn answered(&self, status: StatusCode, what: &str, answer: &Response<Bytes>) -> Result<(), PushError> {
         if answer.status() == status { Ok(()) } else { Err(self.failed(refused(what, answer))) }
     }
 
