@@ -119,6 +119,8 @@ pub fn gather(
     let (loaded, references) =
         referenced(&files, &options).map_err(|errors| BundleError::Compose { app: name.clone(), errors })?;
     let mut paths: BTreeSet<String> = references.sources.clone();
+    // Whole, as docker compose on the droplet needs them too; the controller's own `.env` is never among them.
+    paths.extend(app.env_files.iter().map(|file| format!("{project}/{}", slashes(&file.value))));
     for path in &references.mounted {
         collect(&files, path, &mut paths)?;
     }
