@@ -54,7 +54,7 @@ async fn audit(context: &Context, id: ReleaseId) {
         }
         // It is resumed already, and has to be: an app half changed is worse than a line that is missing.
         Err(failure) => {
-            error!(error = crate::release::chain(&failure), "a resumed release is not in the audit log")
+            error!(error = crate::release::chain(&failure), "a resumed release is not in the audit log");
         }
     }
 }

@@ -148,13 +148,14 @@ impl Stopwatch {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one machine's life, told in order")]
 async fn the_life_of_a_droplet() {
     if !can_boot() {
         return;
     }
     let sandbox = Sandbox::new("qemu");
     let agent = sandbox.path().join("agent");
-    std::fs::write(&agent, vec![7; 3_000_000]).unwrap();
+    fs_err::write(&agent, vec![7; 3_000_000]).unwrap();
     let mut watch = Stopwatch(Instant::now());
     sandbox.start(&["--agent", agent.to_str().unwrap()]);
     let api = sandbox.api();

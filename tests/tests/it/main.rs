@@ -1,5 +1,6 @@
 //! Black-box suites of the whole workspace. One binary; a module per subject.
 #![allow(
+    clippy::pedantic,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
