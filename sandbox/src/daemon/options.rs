@@ -1,6 +1,7 @@
 //! What the commands are told: options and environment, read once.
 
 use std::{
+    ffi::OsString,
     io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -17,10 +18,10 @@ const LONGEST_STATE_DIR: usize = 60;
 pub struct Cli {
     /// Where everything is kept [default: ~/.local/state/tidegate-sandbox]
     #[arg(long, global = true, env = "TIDEGATE_SANDBOX_DIR", value_name = "DIR")]
-    pub state_dir: Option<PathBuf>,
+    pub state_dir: Option<OsString>,
     /// Where built images are kept [default: ~/.cache/tidegate-sandbox]
     #[arg(long, global = true, env = "TIDEGATE_CACHE_DIR", value_name = "DIR")]
-    pub cache_dir: Option<PathBuf>,
+    pub cache_dir: Option<OsString>,
     /// Recipes of the images [default: those of the source tree this program was built from]
     #[arg(long, global = true, value_name = "DIR")]
     pub recipes: Option<PathBuf>,
@@ -192,7 +193,9 @@ impl Paths {
     /// # Errors
     /// When there is no default, or the state directory's name is too long.
     pub fn new(cli: &Cli, home: Option<&Path>) -> Result<Self, OptionsError> {
-        let below_home = |given: &Option<PathBuf>, default: &str, what| match (given, home) {
+        // An empty variable is one that is not set.
+        let given = |dir: &Option<OsString>| dir.clone().filter(|dir| !dir.is_empty());
+        let below_home = |dir: &Option<OsString>, default: &str, what| match (given(dir), home) {
             (Some(dir), _) => std::path::absolute(dir).map_err(OptionsError::Io),
             (None, Some(home)) => Ok(home.join(default)),
             (None, None) => Err(OptionsError::NoHome(what)),
@@ -202,7 +205,7 @@ impl Paths {
             return Err(OptionsError::StateDirTooLong(state));
         }
         let cache = below_home(&cli.cache_dir, ".cache/tidegate-sandbox", "--cache-dir")?;
-        let chosen_cache = cli.cache_dir.as_ref().map(|_| cache.clone());
+        let chosen_cache = given(&cli.cache_dir).map(|_| cache.clone());
         let recipes = match &cli.recipes {
             Some(dir) => std::path::absolute(dir).map_err(OptionsError::Io)?,
             None => PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/images")),
@@ -290,6 +293,11 @@ mod tests {
             assert_eq!(paths.state, Path::new("/home/u/.local/state/tidegate-sandbox"));
             assert!(matches!(Paths::new(&cli, None), Err(OptionsError::NoHome("--state-dir"))));
         }
+        let cli = Cli::try_parse_from(["tidegate-sandbox", "--cache-dir", "", "--state-dir", "/s", "status"])
+            .unwrap();
+        let paths = Paths::new(&cli, Some(Path::new("/home/u"))).unwrap();
+        assert_eq!(paths.cache, Path::new("/home/u/.cache/tidegate-sandbox"), "empty is not set");
+        assert_eq!(paths.chosen_cache, None);
         let long = format!("/{}", "x".repeat(80));
         let cli = Cli::try_parse_from(["tidegate-sandbox", "--state-dir", &long, "status"]).unwrap();
         assert!(matches!(Paths::new(&cli, None), Err(OptionsError::StateDirTooLong(_))));

@@ -81,7 +81,8 @@ pub fn arguments(spec: &MachineSpec, boot: &BootFiles, host: &Host) -> Vec<Strin
         Accel::Tcg => {
             // The default translation cache is a gigabyte, and gains nothing here.
             add("accel", "tcg,thread=multi,tb-size=256".to_owned());
-            add("cpu", "max,la57=off,svm=off".to_owned());
+            // AVX is slower than what programs do without it, when every instruction is emulated.
+            add("cpu", "max,la57=off,svm=off,avx=off,avx2=off".to_owned());
         }
     }
     // More processors than the host has only make it slower.

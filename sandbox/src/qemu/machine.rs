@@ -9,8 +9,8 @@ use std::{
 };
 
 use rustix::process::Signal;
-use serde_json::json;
 use tokio::{
+    net::UnixStream,
     process::Command,
     time::{Instant, sleep, timeout},
 };
@@ -19,6 +19,7 @@ use super::{
     Shared,
     command::{self, BootFiles},
     metadata::MetadataService,
+    power,
     qmp::{Qmp, QmpError},
     record::{Record, Wanted},
 };
@@ -32,10 +33,6 @@ use crate::{
 const START: Duration = Duration::from_mins(1);
 /// How long a killed process may take to be gone.
 const KILL: Duration = Duration::from_secs(30);
-/// How long a guest has to shut down for a reboot.
-const REBOOT: Duration = Duration::from_secs(90);
-/// How often the power button is pressed: a guest that still boots does not notice it.
-const PRESS_AGAIN: Duration = Duration::from_secs(10);
 /// How long `qemu-img` may take.
 const DISK: Duration = Duration::from_mins(1);
 /// A console log that is larger is put aside at the next start.
@@ -68,7 +65,7 @@ impl Machine {
     }
 
     pub(super) async fn power_on(&mut self, spec: &MachineSpec) -> Result<(), MachineError> {
-        let mut record = self.existing()?;
+        let mut record = self.existing().await?;
         record.spec = spec.clone();
         record.wanted = Wanted::Running;
         record.write(&self.dir)?;
@@ -80,14 +77,14 @@ impl Machine {
     }
 
     pub(super) async fn adopt(&mut self, spec: &MachineSpec) -> Result<MachineState, MachineError> {
-        let Some(record) = self.record()? else {
+        let Some(record) = self.load().await? else {
             return Ok(MachineState::Absent);
         };
         let life = record.process.as_ref().map(ProcessId::life).transpose()?;
         match (life, record.wanted) {
             (Some(Life::Alive), _) => {
                 self.serve(spec)?;
-                self.end_pause().await?;
+                power::end_pause(&self.qmp_socket()).await.map_err(|error| self.monitor_failed(&error))?;
                 Ok(MachineState::Running)
             }
             // It slept with the sandbox, or the host went down under it; a guest that switched itself off stays off.
@@ -108,7 +105,7 @@ impl Machine {
     }
 
     pub(super) async fn power_off(&mut self, wanted: Wanted) -> Result<(), MachineError> {
-        let Some(mut record) = self.record()? else {
+        let Some(mut record) = self.load().await? else {
             return Ok(());
         };
         if let Some(process) = &record.process {
@@ -123,7 +120,7 @@ impl Machine {
     }
 
     pub(super) async fn shutdown(&mut self, patience: Duration, wanted: Wanted) -> Result<(), MachineError> {
-        let Some(record) = self.record()? else {
+        let Some(record) = self.load().await? else {
             return Ok(());
         };
         if let Some(process) = record.process.as_ref().filter(|_| alive(&record).unwrap_or(true)) {
@@ -132,7 +129,7 @@ impl Machine {
             while !off && Instant::now() < deadline {
                 self.press_power_button(process).await?;
                 let left = deadline.saturating_duration_since(Instant::now());
-                off = process.wait(left.min(PRESS_AGAIN)).await?;
+                off = process.wait(left.min(power::PRESS_AGAIN)).await?;
             }
             if !off && process.is_alive()? {
                 return Err(self.timed_out("shut down", patience));
@@ -142,18 +139,18 @@ impl Machine {
     }
 
     pub(super) async fn reboot(&mut self) -> Result<(), MachineError> {
-        let record = self.existing()?;
+        let record = self.existing().await?;
         if !alive(&record)? {
             return Err(MachineError::NotRunning(self.droplet_id));
         }
-        match self.soft_reboot().await {
+        match power::reboot(&self.qmp_socket()).await {
             Ok(()) => Ok(()),
             Err(error) => Err(self.monitor_failed(&error)),
         }
     }
 
     pub(super) async fn destroy(&mut self) -> Result<(), MachineError> {
-        if let Some(process) = self.record()?.and_then(|record| record.process) {
+        if let Some(process) = self.load().await?.and_then(|record| record.process) {
             self.kill(&process).await?;
         }
         self.unserve();
@@ -167,8 +164,28 @@ impl Machine {
         Record::read(&self.dir)
     }
 
-    fn existing(&self) -> Result<Record, MachineError> {
-        self.record()?.ok_or(MachineError::NoMachine(self.droplet_id))
+    /// The record, with the process that really runs: a sandbox killed between starting QEMU and writing that down left
+    /// one that the record does not know, but whose monitor answers.
+    async fn load(&self) -> io::Result<Option<Record>> {
+        let Some(mut record) = self.record()? else {
+            return Ok(None);
+        };
+        if alive(&record)? {
+            return Ok(Some(record));
+        }
+        let Ok(monitor) = UnixStream::connect(self.qmp_socket()).await else {
+            return Ok(Some(record));
+        };
+        let pid = monitor.peer_cred()?.pid().and_then(|pid| u32::try_from(pid).ok());
+        if let Some(process) = pid.map(ProcessId::of).transpose()?.flatten() {
+            record.process = Some(process);
+            record.write(&self.dir)?;
+        }
+        Ok(Some(record))
+    }
+
+    async fn existing(&self) -> Result<Record, MachineError> {
+        self.load().await?.ok_or(MachineError::NoMachine(self.droplet_id))
     }
 
     /// What the guest needs of this process: its metadata, and its cable to the VPC.
@@ -228,7 +245,7 @@ impl Machine {
     async fn until_it_answers(&self, process: &ProcessId) -> Result<(), MachineError> {
         let deadline = Instant::now() + START;
         loop {
-            match self.qmp().await {
+            match Qmp::connect(&self.qmp_socket()).await {
                 Ok(_) => return Ok(()),
                 Err(_) if !process.is_alive()? => return Err(self.qemu_failed("it ended at once")),
                 Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(30)).await,
@@ -242,49 +259,14 @@ impl Machine {
 
     /// Presses the power button; that nobody is there to see it is told by the process.
     async fn press_power_button(&self, process: &ProcessId) -> Result<(), MachineError> {
-        let pressed = async { self.qmp().await?.run("system_powerdown", json!({})).await };
-        match pressed.await {
+        match power::press_button(&self.qmp_socket()).await {
             Err(error) if process.is_alive()? => Err(self.monitor_failed(&error)),
             _ => Ok(()),
         }
     }
 
-    /// The guest shuts down, and its machine, which waits instead of ending, is reset. Whoever does not shut down in time is
-    /// reset all the same.
-    async fn soft_reboot(&self) -> Result<(), QmpError> {
-        let mut qmp = self.qmp().await?;
-        qmp.run("set-action", json!({"shutdown": "pause"})).await?;
-        let deadline = Instant::now() + REBOOT;
-        while Instant::now() < deadline {
-            qmp.run("system_powerdown", json!({})).await?;
-            match qmp.event(&["SHUTDOWN", "RESET"], PRESS_AGAIN).await?.as_deref() {
-                Some("SHUTDOWN") => break,
-                // It rebooted by itself in this moment.
-                Some(_) => {
-                    qmp.run("set-action", json!({"shutdown": "poweroff"})).await?;
-                    return Ok(());
-                }
-                None => {}
-            }
-        }
-        reset(&mut qmp).await
-    }
-
-    /// A sandbox that ended in the middle of a reboot left the machine waiting.
-    async fn end_pause(&self) -> Result<(), MachineError> {
-        let end = async {
-            let mut qmp = self.qmp().await?;
-            let status = qmp.run("query-status", json!({})).await?;
-            match status.get("status").and_then(|status| status.as_str()) {
-                Some("shutdown" | "prelaunch") => reset(&mut qmp).await,
-                _ => qmp.run("set-action", json!({"shutdown": "poweroff"})).await.map(drop),
-            }
-        };
-        end.await.map_err(|error| self.monitor_failed(&error))
-    }
-
-    async fn qmp(&self) -> Result<Qmp, QmpError> {
-        Qmp::connect(&self.dir.join(command::QMP_SOCKET)).await
+    fn qmp_socket(&self) -> PathBuf {
+        self.dir.join(command::QMP_SOCKET)
     }
 
     async fn kill(&self, process: &ProcessId) -> Result<(), MachineError> {
@@ -320,23 +302,6 @@ impl Machine {
         MachineError::Program {
             program: command::QEMU,
             detail: format!("{what}{said} ({}); `script/setup-sandbox` installs it", log.display()),
-        }
-    }
-}
-
-async fn reset(qmp: &mut Qmp) -> Result<(), QmpError> {
-    qmp.run("set-action", json!({"shutdown": "poweroff"})).await?;
-    qmp.run("system_reset", json!({})).await?;
-    // The reset is done by and by; until then `cont` is refused.
-    qmp.event(&["RESET"], Duration::from_secs(10)).await?;
-    let mut tries = 0;
-    loop {
-        match qmp.run("cont", json!({})).await {
-            Err(QmpError::Refused { .. }) if tries < 50 => {
-                tries += 1;
-                sleep(Duration::from_millis(100)).await;
-            }
-            other => return other.map(drop),
         }
     }
 }

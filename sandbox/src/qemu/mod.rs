@@ -5,6 +5,7 @@ pub mod command;
 mod hub;
 mod machine;
 pub mod metadata;
+mod power;
 mod qmp;
 pub mod record;
 
