@@ -13,6 +13,7 @@ use shop::Shop;
 use world::World;
 
 #[test]
+#[ignore = "long: not yet seen to pass as a whole; run it with script/test --layer vm --long"]
 fn the_whole_way() {
     let world = World::start("whole-way");
     let mut shop = Shop::init(world);
