@@ -29,14 +29,23 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 /// When it cannot be made.
 pub fn private_directory(parent: &Path) -> io::Result<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".new-");
-    #[cfg(unix)]
-    {
-        use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
-        builder.permissions(Permissions::from_mode(0o700));
-    }
-    // On Windows it inherits the rights of the user's profile, which are the user's alone.
-    builder.tempdir_in(parent)
+    for_owner_alone(builder.prefix(".new-")).tempdir_in(parent)
+}
+
+#[cfg(unix)]
+fn for_owner_alone<'a, 'b, 'c>(
+    builder: &'c mut tempfile::Builder<'a, 'b>,
+) -> &'c mut tempfile::Builder<'a, 'b> {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
+    builder.permissions(Permissions::from_mode(0o700))
+}
+
+/// On Windows it inherits the rights of the user's profile, which are the user's alone.
+#[cfg(not(unix))]
+fn for_owner_alone<'a, 'b, 'c>(
+    builder: &'c mut tempfile::Builder<'a, 'b>,
+) -> &'c mut tempfile::Builder<'a, 'b> {
+    builder
 }
 
 #[cfg(test)]

@@ -154,7 +154,6 @@ impl Stopwatch {
 }
 
 #[tokio::test]
-#[expect(clippy::too_many_lines, reason = "one machine's life, told in order")]
 async fn the_life_of_a_droplet() {
     if !can_boot() {
         return;
