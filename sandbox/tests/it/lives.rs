@@ -17,7 +17,8 @@ fn id(droplet: &Value) -> u64 {
 
 #[tokio::test]
 async fn a_droplet_is_hidden_then_new_then_active_then_has_an_address() {
-    let lags = Lags { provision: Duration::from_millis(200), ..Lags::measured() };
+    // Provisioning takes real time: long enough that a busy machine gets through the looks before it.
+    let lags = Lags { provision: Duration::from_secs(2), ..Lags::measured() };
     let (sandbox, clock) = Sandbox::start_frozen(Settings { lags, ..Settings::default() }).await;
     let client = sandbox.client();
     let request = json!({"name": "web-1", "region": "fra1", "size": "s-2vcpu-4gb", "image": "debian-13-x64"});
