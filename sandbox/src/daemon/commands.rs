@@ -3,14 +3,12 @@
 use std::{ffi::OsString, io::Write, path::Path, time::Duration};
 
 use anyhow::{Context, bail};
-use axum::body::Body;
-use http::{Request, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{
     artefacts,
-    control::{PushedImages, StopRequest, ask},
+    control::{PushedImages, Question, StopRequest, ask},
     options::{
         Cli, Command, DriverName, ImagesAction, ImagesArgs, JsonArgs, Paths, ResetArgs, ServeArgs, StopArgs,
     },
@@ -118,8 +116,7 @@ fn serve_arguments(paths: &Paths, args: &ServeArgs) -> anyhow::Result<Vec<String
 }
 
 async fn running(paths: &Paths) -> anyhow::Result<Option<Status>> {
-    let request = Request::get("/status").body(Body::empty())?;
-    Ok(ask(&paths.control_socket(), request, ANSWER).await?)
+    Ok(ask(&paths.control_socket(), Question::Status, ANSWER).await?)
 }
 
 async fn status(paths: &Paths, args: JsonArgs, out: &mut (dyn Write + Send)) -> anyhow::Result<()> {
@@ -137,10 +134,9 @@ async fn status(paths: &Paths, args: JsonArgs, out: &mut (dyn Write + Send)) -> 
 
 async fn stop(paths: &Paths, args: StopArgs, out: &mut (dyn Write + Send)) -> anyhow::Result<()> {
     let patience = Duration::from_secs(args.patience);
-    let body = serde_json::to_vec(&StopRequest { patience_secs: args.patience })?;
-    let request = Request::post("/stop").header(CONTENT_TYPE, "application/json").body(Body::from(body))?;
+    let please = Question::Stop(StopRequest { patience_secs: args.patience });
     let daemon = DaemonFile::read(paths);
-    if ask::<Value>(&paths.control_socket(), request, ANSWER).await?.is_some() {
+    if ask::<Value>(&paths.control_socket(), please, ANSWER).await?.is_some() {
         let process = daemon.context("the daemon answers, but its daemon.json is not readable")?.process;
         if !process.wait(patience + END).await? {
             bail!("the sandbox (process {}) still runs; {} says why", process.pid, paths.log().display());
@@ -172,9 +168,8 @@ async fn reset(paths: &Paths, args: ResetArgs, out: &mut (dyn Write + Send)) -> 
         );
     }
     let daemon = DaemonFile::read(paths);
-    let body = serde_json::to_vec(&StopRequest { patience_secs: 0 })?;
-    let request = Request::post("/stop").header(CONTENT_TYPE, "application/json").body(Body::from(body))?;
-    if ask::<Value>(&paths.control_socket(), request, ANSWER).await?.is_some()
+    let please = Question::Stop(StopRequest { patience_secs: 0 });
+    if ask::<Value>(&paths.control_socket(), please, ANSWER).await?.is_some()
         && let Some(daemon) = daemon
         && !daemon.process.wait(END).await?
     {
@@ -221,8 +216,7 @@ async fn images(paths: &Paths, args: ImagesArgs, out: &mut (dyn Write + Send)) -
         let built = recipes.build(name).await?;
         writeln!(out, "{} ({:.1} s)", built.tags.join(", "), begun.elapsed().as_secs_f32())?;
     }
-    let request = Request::post("/images").body(Body::empty())?;
-    if let Some(PushedImages { pushed }) = ask(&paths.control_socket(), request, PUSH).await?
+    if let Some(PushedImages { pushed }) = ask(&paths.control_socket(), Question::Images, PUSH).await?
         && !pushed.is_empty()
     {
         writeln!(out, "pushed to the registry: {}", pushed.join(", "))?;

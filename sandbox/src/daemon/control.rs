@@ -7,7 +7,7 @@ use axum::{
     Json, Router,
     body::Body,
     extract::State,
-    http::{Request, StatusCode},
+    http::{Request, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -25,6 +25,10 @@ use crate::{
     images::containers::ContainerImages,
     registry::Registry,
 };
+
+/// How often a connection that breaks off is tried again, and how long apart.
+const DYING_TRIES: u32 = 20;
+const DYING_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the daemon was asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +59,7 @@ pub struct Control {
 }
 
 /// Body of `POST /stop`.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StopRequest {
     /// How long machines have to shut down.
@@ -101,22 +105,57 @@ fn answer<T: Serialize, E: Into<anyhow::Error>>(result: Result<T, E>) -> Respons
     }
 }
 
+/// What to ask the daemon. Everything may be asked twice.
+#[derive(Clone, Copy, Debug)]
+pub enum Question {
+    /// How it is.
+    Status,
+    /// To stop.
+    Stop(StopRequest),
+    /// To push images.
+    Images,
+}
+
+impl Question {
+    fn request(self) -> Result<Request<Body>, HttpError> {
+        match self {
+            Self::Status => Request::get("/status").body(Body::empty()),
+            Self::Images => Request::post("/images").body(Body::empty()),
+            Self::Stop(request) => {
+                let body =
+                    serde_json::to_vec(&request).map_err(|error| HttpError::Body(error.to_string()))?;
+                Request::post("/stop").header(CONTENT_TYPE, "application/json").body(Body::from(body))
+            }
+        }
+        .map_err(HttpError::Request)
+    }
+}
+
 /// Asks the daemon behind a socket; `None` if nobody listens there.
 ///
 /// # Errors
 /// When it does not answer as it should.
 pub async fn ask<T: DeserializeOwned>(
     socket: &Path,
-    request: Request<Body>,
+    question: Question,
     patience: Duration,
 ) -> Result<Option<T>, HttpError> {
-    let Ok(stream) = UnixStream::connect(socket).await else {
-        return Ok(None);
+    let mut tries = 0;
+    let answer = loop {
+        let Ok(stream) = UnixStream::connect(socket).await else {
+            return Ok(None);
+        };
+        match http_client::send(stream, question.request()?, patience).await {
+            // One that dies in this moment still has its socket; soon it has not.
+            Err(HttpError::Exchange(_)) if tries < DYING_TRIES => {
+                tries += 1;
+                tokio::time::sleep(DYING_PAUSE).await;
+            }
+            answer => break answer?,
+        }
     };
-    let what = format!("{} {}", request.method(), request.uri());
-    let answer = http_client::send(stream, request, patience).await?;
     if !answer.status().is_success() {
-        return Err(refused(&what, &answer));
+        return Err(refused(&format!("{question:?}"), &answer));
     }
     let body = if answer.body().is_empty() { b"null" } else { answer.body().as_ref() };
     serde_json::from_slice(body).map(Some).map_err(|error| HttpError::Body(error.to_string()))
