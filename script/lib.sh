@@ -14,6 +14,15 @@ tool_packages=(
 )
 tools=$cache/tools-$(printf '%s\n' "${tool_packages[@]}" | sha256sum | cut -c1-12)
 
+# The sandbox's program as it was built: as tests run it, or as it is shipped.
+sandbox_program() {
+  local program
+  for program in "$target/debug/tidegate-sandbox" "$target/release/tidegate-sandbox"; do
+    [[ ! -x $program ]] || break
+  done
+  printf '%s\n' "$program"
+}
+
 note() { printf '%s\n' "$*"; }
 fail() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2

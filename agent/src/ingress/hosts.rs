@@ -6,7 +6,7 @@
 //! always one write of equal length, and no reader sees half a name. It is rewritten in place, because it is bind-mounted:
 //! a rename would leave the old file mounted.
 
-use std::{io, net::Ipv4Addr, path::Path};
+use std::{fs::Permissions, io, net::Ipv4Addr, os::unix::fs::PermissionsExt as _, path::Path};
 
 use fs_err::{
     OpenOptions,
@@ -45,6 +45,8 @@ fn line(text: &mut Vec<u8>, content: &str) {
 pub fn write(path: &Path, entries: &[(Ipv4Addr, String)]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let file = options.read(true).write(true).create(true).truncate(false).mode(0o644).open(path)?;
+    // The ingress may run as another user, and the agent's umask takes this bit away.
+    file.set_permissions(Permissions::from_mode(0o644))?;
     let former = fs_err::read(path)?;
     let text = render(entries, former.len());
     if text == former {

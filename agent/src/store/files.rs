@@ -3,7 +3,9 @@
 //! Owns the order temp file → fsync → rename → fsync of the directory. Must not know what the files hold.
 
 use std::{
+    fs::Permissions,
     io::{self, Write},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -52,6 +54,8 @@ fn write_new(temporary: &Path, content: &[u8], mode: u32) -> io::Result<()> {
         _ => {}
     }
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(temporary)?;
+    // The unit's umask took bits away; the caller means these.
+    file.set_permissions(Permissions::from_mode(mode))?;
     file.write_all(content)?;
     file.sync_all()
 }
@@ -66,8 +70,6 @@ pub fn sync_directory(directory: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
@@ -79,6 +81,15 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_mode_is_the_one_asked_for_whatever_the_umask() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hook");
+        // No usual umask leaves these bits.
+        atomic_replace(&path, b"x", 0o777).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o777);
     }
 
     #[test]

@@ -92,13 +92,18 @@ pub async fn follow(
 ) -> Result<Ended, AgentError> {
     let mut agent = caller.connect(&target.short, target.droplet, target.address).await?;
     let mut view = View::new(target.short.clone(), printer.clone());
-    let mut stream = match begin {
-        Begin::Deploy(request) => agent.client().deploy(*request).await,
-        Begin::Attach => watch(&agent, app, &view).await,
-    }
-    .map_err(|status| agent.error(&status))?
-    .into_inner();
+    let way = Way { caller, target, app, begin };
     let mut attempts = 0;
+    let mut stream = match way.stream(&agent, &view).await {
+        Ok(stream) => stream,
+        // It may have begun all the same.
+        Err(status) if is_loss(&status) => {
+            let found = way.again(&view, &mut attempts).await?;
+            agent = found.0;
+            found.1
+        }
+        Err(status) => return Err(agent.error(&status)),
+    };
     loop {
         match stream.message().await {
             Ok(Some(event)) => {
@@ -108,44 +113,59 @@ pub async fn follow(
                 }
             }
             // Both mean that the way to the agent broke, not the release.
-            Ok(None) => (agent, stream) = resume(caller, target, app, &mut view, &mut attempts).await?,
+            Ok(None) => (agent, stream) = way.again(&view, &mut attempts).await?,
             Err(status) if is_loss(&status) => {
-                (agent, stream) = resume(caller, target, app, &mut view, &mut attempts).await?;
+                (agent, stream) = way.again(&view, &mut attempts).await?;
             }
             Err(status) => return Err(agent.error(&status)),
         }
     }
 }
 
-async fn watch(
-    agent: &Agent,
-    app: &str,
-    view: &View,
-) -> Result<tonic::Response<Streaming<ReleaseEvent>>, Status> {
-    let request = WatchReleaseRequest { app: app.to_owned(), release: view.release, after: view.last };
-    agent.client().watch_release(request).await
+/// How the events of one release are come by.
+struct Way<'a> {
+    caller: &'a Caller,
+    target: &'a Target,
+    app: &'a str,
+    begin: Begin,
 }
 
-async fn resume(
-    caller: &Caller,
-    target: &Target,
-    app: &str,
-    view: &mut View,
-    attempts: &mut u32,
-) -> Result<(Agent, Streaming<ReleaseEvent>), AgentError> {
-    loop {
-        *attempts += 1;
-        tokio::time::sleep(PAUSE).await;
-        view.waiting();
-        let tried = async {
-            let agent = caller.connect(&target.short, target.droplet, target.address).await?;
-            let stream = watch(&agent, app, view).await.map_err(|status| agent.error(&status))?;
-            Ok((agent, stream.into_inner()))
-        };
-        match tried.await {
-            Ok(found) => return Ok(found),
-            Err(error) if *attempts >= ATTEMPTS => return Err(error),
-            Err(_) => {}
+impl Way<'_> {
+    /// Events after the last one seen. While no number is known, the same request is made again: its idempotency key leads
+    /// to the release that it had begun, or begins it now.
+    async fn stream(&self, agent: &Agent, view: &View) -> Result<Streaming<ReleaseEvent>, Status> {
+        match &self.begin {
+            Begin::Deploy(request) if view.release == 0 => agent.client().deploy((**request).clone()).await,
+            Begin::Deploy(_) | Begin::Attach => {
+                let request =
+                    WatchReleaseRequest { app: self.app.to_owned(), release: view.release, after: view.last };
+                agent.client().watch_release(request).await
+            }
+        }
+        .map(tonic::Response::into_inner)
+    }
+
+    /// The same after the way to the agent broke.
+    async fn again(
+        &self,
+        view: &View,
+        attempts: &mut u32,
+    ) -> Result<(Agent, Streaming<ReleaseEvent>), AgentError> {
+        loop {
+            *attempts += 1;
+            tokio::time::sleep(PAUSE).await;
+            view.waiting();
+            let tried = async {
+                let Self { caller, target, .. } = self;
+                let agent = caller.connect(&target.short, target.droplet, target.address).await?;
+                let stream = self.stream(&agent, view).await.map_err(|status| agent.error(&status))?;
+                Ok((agent, stream))
+            };
+            match tried.await {
+                Ok(found) => return Ok(found),
+                Err(error) if *attempts >= ATTEMPTS => return Err(error),
+                Err(_) => {}
+            }
         }
     }
 }

@@ -3,8 +3,9 @@
 
 use std::{
     collections::BTreeSet,
+    fs::Permissions,
     io,
-    os::unix::fs::DirBuilderExt as _,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Component, Path, PathBuf},
 };
 
@@ -44,9 +45,7 @@ fn write(folder: &Path, input: &DeployInput, other: Option<&DeployInput>) -> io:
         let is_env = input.env_files.contains(&file.path)
             || Path::new(&file.path).file_name().is_some_and(|name| name == ".env");
         let mode = if is_env { 0o600 } else { file.mode & 0o777 };
-        if let Some(parent) = path.parent() {
-            make_folder(parent)?;
-        }
+        make_folders(folder, &path)?;
         if is_same(&path, file, mode) {
             continue;
         }
@@ -58,7 +57,6 @@ fn write(folder: &Path, input: &DeployInput, other: Option<&DeployInput>) -> io:
 }
 
 fn is_same(path: &Path, file: &SourceFile, mode: u32) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
     let content = fs_err::read(path).is_ok_and(|content| content == file.content);
     content && fs_err::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o777 == mode)
 }
@@ -140,10 +138,20 @@ pub(super) fn stays_inside(folder: &Path, project: &Project, service: &Service) 
     Ok(())
 }
 
+/// The folders from the project's own to that of `file`.
+fn make_folders(folder: &Path, file: &Path) -> io::Result<()> {
+    let below: Vec<&Path> = file.ancestors().skip(1).take_while(|path| *path != folder).collect();
+    below.into_iter().rev().try_for_each(make_folder)
+}
+
 fn make_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    // Containers run as other users and read what is mounted; the folder above keeps everybody else out.
-    builder.recursive(true).mode(0o755).create(folder)
+    if folder.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+    // Containers run as other users and read what is mounted; the folder above keeps everybody else out. The agent's own
+    // umask would take these bits away.
+    fs_err::set_permissions(folder, Permissions::from_mode(0o755))
 }
 
 #[cfg(test)]
@@ -186,6 +194,19 @@ mod tests {
         remove_empty(&project).unwrap();
         assert!(project.join("written-by-a-container").exists());
         assert!(!project.join("conf").exists());
+    }
+
+    #[test]
+    fn folders_are_open_to_the_users_of_containers_and_files_have_their_own_mode() {
+        let outer = tempfile::tempdir().unwrap();
+        let project = outer.path().join("shop");
+        let mut odd = input(&[("conf/deep/b", "1")]);
+        odd.files.iter_mut().for_each(|file| file.mode = 0o646);
+        write(&project, &odd, None).unwrap();
+        let mode = |path: &str| fs_err::metadata(project.join(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!([mode(""), mode("conf"), mode("conf/deep")], [0o755; 3]);
+        // Bits that a usual umask takes.
+        assert_eq!(mode("conf/deep/b"), 0o646);
     }
 
     #[test]
