@@ -16,7 +16,7 @@ use tidegate_proto::{
 };
 use tonic::{Status, transport::Channel};
 
-use super::error::{AgentError, CallError};
+use super::error::AgentError;
 use crate::{authority::UserKeys, clock::Clock};
 
 /// Where agents listen.
@@ -102,7 +102,7 @@ impl Agent {
         if let Some(source) = self.connection.refusal() {
             return AgentError::Refused { droplet: self.name.clone(), source };
         }
-        AgentError::Call(Box::new(CallError::new(&self.name, status)))
+        AgentError::of_call(&self.name, status)
     }
 
     /// A short call with its deadline.

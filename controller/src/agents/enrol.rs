@@ -18,7 +18,7 @@ use tonic::Status;
 
 use super::{
     connect::{AGENT_PORT, Agent, Caller},
-    error::{AgentError, CallError},
+    error::AgentError,
 };
 use crate::{
     authority::{Authority, AuthorityError},
@@ -155,7 +155,7 @@ fn last_told(error: AgentError, before: Option<Box<AgentError>>) -> AgentError {
 /// What a droplet that still boots looks like, and what a broken connection does.
 fn passes(error: &AgentError) -> bool {
     match error {
-        AgentError::Connect { .. } => true,
+        AgentError::Connect { .. } | AgentError::Lost { .. } => true,
         AgentError::Call(call) => matches!(
             call.code(),
             tonic::Code::Unavailable
@@ -230,6 +230,6 @@ async fn call<T>(
     let answered = answered.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer")));
     answered.map(tonic::Response::into_inner).map_err(|status| match connection.refusal() {
         Some(source) => AgentError::Refused { droplet: one.name.clone(), source },
-        None => AgentError::Call(Box::new(CallError::new(&one.name, &status))),
+        None => AgentError::of_call(&one.name, &status),
     })
 }

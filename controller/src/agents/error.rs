@@ -36,6 +36,15 @@ pub enum AgentError {
     /// The agent answered with an error.
     #[error(transparent)]
     Call(Box<CallError>),
+    /// The connection broke before the answer was whole.
+    #[error("the connection to {droplet} was lost in the middle of an answer")]
+    Lost {
+        /// Its name.
+        droplet: String,
+        /// What the transport said.
+        #[source]
+        source: Box<Status>,
+    },
     /// A peer that breaks the contract.
     #[error("{droplet} answered with something this version does not understand: {what}")]
     Contract {
@@ -112,6 +121,17 @@ impl std::error::Error for CallError {
 }
 
 impl AgentError {
+    /// What a call that failed means: the agent's own words, or those for a connection that broke.
+    pub(super) fn of_call(droplet: &str, status: &Status) -> Self {
+        // What an agent says came over the wire; a source is there only when this side could not read on.
+        let lost = std::error::Error::source(status).is_some()
+            && matches!(status.code(), Code::Unknown | Code::Internal | Code::Unavailable | Code::Cancelled);
+        if lost {
+            return Self::Lost { droplet: droplet.to_owned(), source: Box::new(status.clone()) };
+        }
+        Self::Call(Box::new(CallError::new(droplet, status)))
+    }
+
     /// What to do.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -121,6 +141,10 @@ impl AgentError {
                  [addresses] in tidegate.toml has to hold your own address for port 7443"
                     .to_owned(),
             ),
+            Self::Lost { droplet, .. } => Some(format!(
+                "the agent or the way to it went away, and what was begun there may go on; \
+                 `tidegate status --droplet {droplet}` tells"
+            )),
             Self::Contract { .. } => {
                 Some("agent and controller may be of different versions: `tidegate status` tells".to_owned())
             }

@@ -2,14 +2,14 @@
 
 mod calls;
 mod enrolment;
+mod interrupts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use tidegate_proto::enrolment::{EnrolmentFile, EnrolmentToken};
-use tidegate_saga::Cancel;
 
-use self::calls::calls;
+use self::{calls::calls, interrupts::Interrupts};
 use super::{
     context::Context,
     prepare::{Prepared, make_plan, not_initialised, read},
@@ -50,11 +50,11 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let keys = UserKeys::load(&prepared.state, &scope, &user, context.clock.now()).map_err(keys_missing)?;
     let authority =
         Authority::load(&prepared.state, &scope).context("this machine cannot sign certificates")?;
-    let cancel = cancel_on_interrupt(context);
+    let interrupts = Interrupts::listen(&context.printer);
     if let Some((params, begun)) = unfinished(&prepared.state).await? {
         context.printer.note("an earlier `up` did not end; finishing it first");
-        let way = (Way::Resume, begun, cancel.clone());
-        apply(context, &mut prepared, (&keys, &authority), &params, way).await?;
+        let way = (Way::Resume, begun, interrupts.cancel.clone());
+        interrupts.around(apply(context, &mut prepared, (&keys, &authority), &params, way)).await?;
     }
     let plan = make_plan(context, &prepared).await?;
     for note in &plan.notes {
@@ -65,10 +65,10 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     }
     if !plan.is_empty() {
         let params = intend(context, &mut prepared, plan)?;
-        apply(context, &mut prepared, (&keys, &authority), &params, (Way::Start, BTreeSet::new(), cancel))
-            .await?;
+        let way = (Way::Start, BTreeSet::new(), interrupts.cancel.clone());
+        interrupts.around(apply(context, &mut prepared, (&keys, &authority), &params, way)).await?;
     }
-    let up = enrolment::all(context, &prepared, &keys, &authority).await?;
+    let up = interrupts.around_waiting(enrolment::all(context, &prepared, &keys, &authority)).await?;
     let overhead = context.clock.elapsed().saturating_sub(context.waits.total());
     let text = format!(
         "Up in {} (own overhead {}); {} API calls. Undo with `tidegate down`.",
@@ -95,19 +95,6 @@ async fn dry_run(context: &Context, prepared: &Prepared) -> anyhow::Result<Outco
     let value = serde_json::json!({ "plan": plan, "calls": calls });
     context.printer.result(&value, text);
     Ok(Outcome::Done)
-}
-
-/// The first interrupt takes back what was begun; a second one ends the process, and the next `up` goes on.
-fn cancel_on_interrupt(context: &Context) -> Cancel {
-    let cancel = Cancel::new();
-    let (handle, printer) = (cancel.clone(), context.printer.clone());
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            printer.note("interrupted: taking back what this run made (once more: stop at once)");
-            handle.cancel("it was interrupted");
-        }
-    });
-    cancel
 }
 
 fn confirm(context: &Context, plan: &Plan) -> anyhow::Result<()> {
@@ -155,7 +142,7 @@ async fn apply(
     prepared: &mut Prepared,
     (keys, authority): (&UserKeys, &Authority),
     params: &Params,
-    (way, begun, cancel): (Way, BTreeSet<String>, Cancel),
+    (way, begun, cancel): (Way, BTreeSet<String>, tidegate_saga::Cancel),
 ) -> anyhow::Result<()> {
     let scope = prepared.fleet.scope.clone();
     let mut enrolment_files = BTreeMap::new();

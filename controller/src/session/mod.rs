@@ -98,7 +98,8 @@ async fn exchange(
     printer: &Printer,
 ) -> Result<u8, AgentError> {
     let mut resizes = tokio::time::interval(SIZE_INTERVAL);
-    let mut size = terminal.size();
+    // Without a terminal of ours nobody needs its size, and asking for it may start programs.
+    let mut size = (terminal.mode() == TerminalMode::Raw).then(|| terminal.size());
     loop {
         tokio::select! {
             got = responses.message() => {
@@ -110,8 +111,7 @@ async fn exchange(
             }
             _ = resizes.tick(), if terminal.mode() == TerminalMode::Raw => {
                 let now = terminal.size();
-                if now != size {
-                    size = now;
+                if size.replace(now) != Some(now) {
                     send(&sender, Sent::Resize(now));
                 }
             }

@@ -127,3 +127,39 @@ fn every_crate_takes_lints_and_dependencies_from_the_workspace() {
     }
     none(&findings, "versions stand in the workspace's Cargo.toml, so that there is one of each");
 }
+
+/// Ubuntu 22.04's, the oldest that droplets may run.
+const GLIBC: (u32, u32) = (2, 35);
+
+#[test]
+fn the_agent_asks_for_no_newer_glibc_than_the_oldest_droplet_has() {
+    let agent = tidegate_tests::programs::path(tidegate_tests::programs::Program::Agent).unwrap();
+    let program = fs_err::read(agent).unwrap();
+    let mut asked: Vec<(u32, u32)> = program.split(|byte| *byte == 0).filter_map(glibc_version).collect();
+    asked.sort_unstable();
+    asked.dedup();
+    assert!(!asked.is_empty(), "no version of glibc is named; was the agent linked statically?");
+    let newer: Vec<_> = asked.iter().filter(|version| **version > GLIBC).collect();
+    if let Ok(own) = own_glibc()
+        && own > (2, 36)
+        && !newer.is_empty()
+    {
+        println!("skipped: built on glibc {own:?}, newer than Debian 12's; a release is built on Debian 12");
+        return;
+    }
+    assert!(newer.is_empty(), "Ubuntu 22.04 has glibc {GLIBC:?}, the agent asks for {newer:?}");
+}
+
+/// `GLIBC_2.34`, as a program's table of needed versions holds it.
+fn glibc_version(text: &[u8]) -> Option<(u32, u32)> {
+    let (major, minor) = std::str::from_utf8(text).ok()?.strip_prefix("GLIBC_")?.split_once('.')?;
+    Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
+}
+
+/// Of the machine that builds: `ldd (Debian GLIBC 2.36-9+deb12u10) 2.36`.
+fn own_glibc() -> Result<(u32, u32), String> {
+    let said = std::process::Command::new("ldd").arg("--version").output().map_err(|e| e.to_string())?;
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    let version = text.lines().next().and_then(|line| line.rsplit(' ').next()).unwrap_or_default();
+    glibc_version(format!("GLIBC_{version}").as_bytes()).ok_or(text)
+}

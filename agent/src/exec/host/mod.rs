@@ -4,11 +4,12 @@
 //! made; its end is told by systemd's signals, never by asking again and again.
 
 mod environment_file;
+mod program;
 mod stdio;
 mod systemd;
 mod unit;
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{net::unix::pipe::Sender, time::timeout};
 use tracing::debug;
@@ -54,7 +55,7 @@ pub enum HostExecError {
 /// Runs commands on the droplet. One for the whole agent: it keeps its connection to systemd.
 #[derive(Debug)]
 pub struct HostExec {
-    systemd: Systemd,
+    systemd: Arc<Systemd>,
     runtime_directory: PathBuf,
     passwd: PathBuf,
 }
@@ -62,7 +63,7 @@ pub struct HostExec {
 impl HostExec {
     /// Connects when the first command comes. `runtime_directory` is the agent's own, on a tmpfs, root-only.
     pub fn new(runtime_directory: PathBuf) -> Self {
-        Self { systemd: Systemd::default(), runtime_directory, passwd: PathBuf::from("/etc/passwd") }
+        Self { systemd: Arc::default(), runtime_directory, passwd: PathBuf::from("/etc/passwd") }
     }
 
     /// Runs `command` until it ends or its caller is gone. `actor` is named in the journal.
@@ -75,15 +76,18 @@ impl HostExec {
         let name = format!("tidegate-exec-{}.service", uuid::Uuid::new_v4().simple());
         let variables = environment_file::write(&self.runtime_directory, &name, command.environment())
             .map_err(HostExecError::Variables)?;
-        let properties =
-            unit::properties(command, actor, &theirs, variables.as_ref().map(EnvironmentFile::path));
+        let start = program::start(command, &self.passwd, &program::DIRECTORIES);
+        let file = variables.as_ref().map(EnvironmentFile::path);
+        let properties = unit::properties(command, actor, &theirs, file, &start);
         let watch = self.systemd.start(&name, properties).await.map_err(HostExecError::Systemd)?;
         // systemd has duplicates of the pipes; while ours are open, the output has no end.
         let keep_open = theirs.after_start();
         debug!(unit = name, "command started");
         let running = Running { systemd: &self.systemd, name: &name, watch, ours };
         let outcome = running.converse(session, keep_open).await.map_err(HostExecError::Systemd);
-        self.systemd.release(&name).await;
+        // Nobody waits for it.
+        let systemd = Arc::clone(&self.systemd);
+        tokio::spawn(async move { systemd.release(&name).await });
         outcome
     }
 

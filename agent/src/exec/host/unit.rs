@@ -6,7 +6,10 @@ use std::{os::fd::AsFd, path::Path};
 
 use zbus::{Fd, Variant};
 
-use super::stdio::Theirs;
+use super::{
+    program::{DIRECTORIES, Login, Start},
+    stdio::Theirs,
+};
 use crate::exec::Command;
 
 /// Name and value, as `StartTransientUnit` takes them.
@@ -18,7 +21,6 @@ const IN_DIRECTORY: &str = "cd -- \"$1\" || exit 126; shift; exec \"$@\"";
 const AT_HOME: &str = "cd 2>/dev/null || cd /; exec \"$@\"";
 /// `$0` of the shell: stands before its complaints.
 const SHELL_NAME: &str = "tidegate";
-const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// How long a command has to end by itself, in microseconds, when its caller is gone.
 const STOP_MICROSECONDS: u64 = 5_000_000;
@@ -32,6 +34,7 @@ pub(super) fn properties<'a>(
     actor: &str,
     theirs: &'a Theirs,
     variables: Option<&Path>,
+    start: &Start,
 ) -> Vec<Property<'a>> {
     let mut properties = vec![
         // No arguments here: any user can read them, and the journal keeps them.
@@ -43,11 +46,19 @@ pub(super) fn properties<'a>(
         ("KillMode", Variant::from("control-group")),
         ("SendSIGHUP", Variant::from(true)),
         ("TimeoutStopUSec", Variant::from(STOP_MICROSECONDS)),
-        // An empty user would leave HOME, USER and SHELL unset.
-        ("User", Variant::from(command.user().unwrap_or("root").to_owned())),
-        ("Environment", Variant::from(environment(command))),
-        ("ExecStartEx", Variant::from(exec_start(command))),
+        ("Environment", Variant::from(environment(command, start))),
+        ("ExecStartEx", Variant::from(exec_start(command, start))),
     ];
+    match start {
+        // A home that is not there is no reason not to run.
+        Start::Program { login, .. } => {
+            properties.push(("WorkingDirectory", Variant::from(format!("-{}", login.home))));
+        }
+        // An empty user would leave HOME, USER and SHELL unset.
+        Start::Shell => {
+            properties.push(("User", Variant::from(command.user().unwrap_or("root").to_owned())));
+        }
+    }
     if let Some(path) = variables {
         let files = vec![(path.display().to_string(), false)];
         properties.push(("EnvironmentFiles", Variant::from(files)));
@@ -56,7 +67,12 @@ pub(super) fn properties<'a>(
     properties
 }
 
-fn exec_start(command: &Command) -> ExecStart {
+fn exec_start(command: &Command, start: &Start) -> ExecStart {
+    // Else systemd itself would replace `$x`, before anybody sees it.
+    let as_they_are = vec!["no-env-expand".to_owned()];
+    if let Start::Program { path, .. } = start {
+        return vec![(path.display().to_string(), command.argv().to_vec(), as_they_are)];
+    }
     let mut argv = vec![SHELL.to_owned(), "-c".to_owned()];
     match command.working_directory() {
         Some(directory) => {
@@ -65,12 +81,20 @@ fn exec_start(command: &Command) -> ExecStart {
         None => argv.extend([AT_HOME, SHELL_NAME].map(str::to_owned)),
     }
     argv.extend(command.argv().iter().cloned());
-    // Else systemd itself would replace `$x`, before the shell sees it.
-    vec![(SHELL.to_owned(), argv, vec!["no-env-expand".to_owned()])]
+    vec![(SHELL.to_owned(), argv, as_they_are)]
 }
 
-fn environment(command: &Command) -> Vec<String> {
-    let mut environment = vec![PATH.to_owned()];
+fn environment(command: &Command, start: &Start) -> Vec<String> {
+    let mut environment = vec![format!("PATH={}", DIRECTORIES.join(":"))];
+    // The user database is not asked for root: on a small machine that takes as long as the command.
+    if let Start::Program { login: Login { home, shell }, .. } = start {
+        environment.extend([
+            format!("HOME={home}"),
+            "USER=root".to_owned(),
+            "LOGNAME=root".to_owned(),
+            format!("SHELL={shell}"),
+        ]);
+    }
     if command.terminal().is_some() {
         environment.push("TERM=xterm-256color".to_owned());
     }
@@ -107,7 +131,7 @@ mod tests {
     use crate::exec::TerminalSize;
 
     fn argv(command: &Command) -> Vec<String> {
-        exec_start(command).remove(0).1
+        exec_start(command, &Start::Shell).remove(0).1
     }
 
     #[test]
@@ -129,10 +153,24 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_was_found_runs_without_a_shell_but_with_what_a_login_tells() {
+        let login = Login { home: "/root".into(), shell: "/bin/bash".into() };
+        let start = Start::Program { path: "/usr/bin/echo".into(), login };
+        let command = Command::new(vec!["echo".into(), "$HOME 100%".into()]).unwrap();
+        let expected = ("/usr/bin/echo".to_owned(), vec!["echo".to_owned(), "$HOME 100%".to_owned()]);
+        let (path, argv, options) = exec_start(&command, &start).remove(0);
+        assert_eq!((path, argv), expected);
+        assert_eq!(options, ["no-env-expand"]);
+        let told = environment(&command, &start);
+        assert_eq!(told[1..], ["HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/bash"]);
+    }
+
+    #[test]
     fn only_a_terminal_sets_term() {
         let command = Command::new(vec!["top".into()]).unwrap();
-        assert_eq!(environment(&command), [PATH]);
+        let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        assert_eq!(environment(&command, &Start::Shell), [path]);
         let with = command.with_terminal(Some(TerminalSize { columns: 80, rows: 24 }));
-        assert!(environment(&with).iter().any(|variable| variable.starts_with("TERM=")));
+        assert!(environment(&with, &Start::Shell).iter().any(|variable| variable.starts_with("TERM=")));
     }
 }

@@ -10,7 +10,10 @@ pub fn agent_killed_in_mid_deploy(shop: &mut Shop) {
     change(shop, "third");
     let deploy = shop.world.spawn(&["deploy"]);
     std::thread::sleep(Duration::from_secs(6));
-    shop.on_host(&["systemctl", "kill", "--signal=KILL", "tidegate-agent"]);
+    // Whoever asks for it loses the connection with the agent.
+    let kill =
+        shop.world.tidegate(&["exec", "--host", "--", "systemctl", "kill", "-s", "KILL", "tidegate-agent"]);
+    assert!(kill.code == 0 || kill.stderr.contains("was lost"), "{}", kill.text());
     let output = deploy.wait_with_output().unwrap();
     let said =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

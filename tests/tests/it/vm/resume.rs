@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::shop::Shop;
 
-/// Killed a few seconds in, when the droplet is being made; the next `up` finishes with no second droplet.
+/// Killed a few seconds in, when the droplet is being made, once for so long that the droplet can never enrol, and once more
+/// while that is mended; the next `up` finishes with no second droplet.
 pub fn up_killed_and_run_again(shop: &mut Shop) {
     let planned = shop.world.tidegate(&["plan"]).ok("plan");
     assert!(planned.stdout.contains("shop-production-web-1"), "{}", planned.stdout);
@@ -15,22 +16,50 @@ pub fn up_killed_and_run_again(shop: &mut Shop) {
     assert!(dry.text().contains("/v2/droplets"), "{}", dry.text());
     assert_eq!(droplets(shop).len(), 0, "a dry run made something");
 
-    let mut killed = shop.world.spawn(&["up", "--yes"]);
-    std::thread::sleep(Duration::from_secs(4));
-    killed.kill().unwrap();
-    killed.wait().unwrap();
-    shop.world.say("`up` killed after 4 s");
+    let late = killed_until_its_token_ran_out(shop);
+    killed_at(shop, Duration::from_secs(4));
 
     let said = shop.world.tidegate(&["up", "--yes"]).ok("up after a kill");
     shop.world.say(&format!("up in {:.0?}\n{}", said.took, said.text()));
     let made = droplets(shop);
     assert_eq!(made.len(), 1, "{made:?}");
-    let public =
-        made[0]["networks"]["v4"].as_array().unwrap().iter().find(|n| n["type"] == "public").unwrap().clone();
-    shop.address = public["ip_address"].as_str().unwrap().to_owned();
+    assert_ne!(made[0]["id"], late, "a droplet whose token had run out was not replaced");
+    shop.address = public_address(shop);
     let again = shop.world.tidegate(&["up", "--yes"]).ok("up with nothing to do");
     assert_eq!(droplets(shop).len(), 1, "{}", again.text());
     shop.world.tidegate(&["plan", "--exit-code"]).ok("plan after up");
+}
+
+/// Killed when the droplet is made, and left alone until its token is worth nothing any more; the droplet's id.
+fn killed_until_its_token_ran_out(shop: &Shop) -> Value {
+    const LIFE: Duration = Duration::from_secs(30);
+    let fleet = shop.world.read("tidegate.toml");
+    let section = fleet.replace("[agent]\n", &format!("[agent]\nenrol_within = \"{}s\"\n", LIFE.as_secs()));
+    assert_ne!(section, fleet, "no [agent] in the fleet file");
+    shop.world.write("tidegate.toml", &section);
+    killed_at(shop, Duration::from_secs(4));
+    let made = droplets(shop);
+    assert_eq!(made.len(), 1, "{made:?}");
+    std::thread::sleep(LIFE);
+    shop.world.write("tidegate.toml", &fleet);
+    made[0]["id"].clone()
+}
+
+/// Starts `up` and kills it after a time.
+fn killed_at(shop: &Shop, after: Duration) {
+    let mut killed = shop.world.spawn(&["up", "--yes"]);
+    std::thread::sleep(after);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    shop.world.say(&format!("`up` killed after {after:.0?}"));
+}
+
+/// The public address of the first droplet.
+pub fn public_address(shop: &Shop) -> String {
+    let droplets = droplets(shop);
+    let networks = droplets[0]["networks"]["v4"].as_array().unwrap();
+    let public = networks.iter().find(|network| network["type"] == "public").unwrap();
+    public["ip_address"].as_str().unwrap().to_owned()
 }
 
 /// All droplets of the account, as the API lists them.

@@ -55,6 +55,13 @@ impl Shop {
         Self { world, address: String::new() }
     }
 
+    /// What a failed run left.
+    pub fn found(world: World) -> Self {
+        let mut shop = Self { world, address: String::new() };
+        shop.address = super::resume::public_address(&shop);
+        shop
+    }
+
     /// The first release, served through the ingress.
     pub fn deploy_first(&self) {
         let said = self.world.tidegate(&["deploy"]).ok("deploy");

@@ -72,10 +72,18 @@ impl World {
             fs_err::remove_dir_all(&world.root).unwrap();
         }
         fs_err::create_dir_all(&world.project).unwrap();
-        let agent = agent_binary();
+        let agent = programs::path(Program::Agent).unwrap();
         world
             .run(Program::Sandbox, &["start", "--listen", LISTEN, "--agent", agent.to_str().unwrap()])
             .ok("sandbox start");
+        world.sandbox = world.run(Program::Sandbox, &["status", "--json"]).ok("sandbox status").json();
+        world
+    }
+
+    /// The sandbox that a failed run left running.
+    pub fn found(name: &str) -> Self {
+        let root = programs::target_directory().unwrap().join(format!("vm-{name}"));
+        let mut world = Self { project: root.join("project"), root, sandbox: Value::Null };
         world.sandbox = world.run(Program::Sandbox, &["status", "--json"]).ok("sandbox status").json();
         world
     }
@@ -186,12 +194,6 @@ impl World {
 
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
-}
-
-/// The agent that droplets get: a release build where there is one, for emulated processors are slow.
-fn agent_binary() -> PathBuf {
-    let release = programs::target_directory().unwrap().join("release/tidegate-agent");
-    if release.is_file() { release } else { programs::path(Program::Agent).unwrap() }
 }
 
 fn copy(from: &Path, to: &Path) {
