@@ -20,14 +20,17 @@ pub fn none_is_where_it_should_not_be(shop: &Shop) {
         assert!(!arguments().contains(secret), "{secret} is an argument of a process");
     }
     // On the droplet: user data, the agent's state, logs, arguments and what Docker tells.
+    // What is searched for stands in a file, else each search would find itself among the arguments.
     let script = format!(
-        "for s in {} {} {}; do
-           journalctl --no-pager -q | grep -c -F -- \"$s\" | sed 's/^/journal /'
-           grep -c -a -F -- \"$s\" /var/lib/cloud/instance/user-data.txt | sed 's/^/user-data /'
-           grep -l -a -r -F -- \"$s\" /var/log /etc/tidegate /var/lib/tidegate 2>/dev/null | sed 's/^/file /'
-           cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -F -- \"$s\" | grep -v -c -F 'for s in' | sed 's/^/arguments /'
-         done; true",
-        PASSPHRASE, PASSWORD, token
+        "umask 077; wanted=/run/wanted
+         for s in {PASSPHRASE} {PASSWORD} {token}; do
+           printf '%s\\n' \"$s\" >$wanted
+           journalctl --no-pager -q | grep -c -F -f $wanted | sed 's/^/journal /'
+           grep -c -a -F -f $wanted /var/lib/cloud/instance/user-data.txt | sed 's/^/user-data /'
+           grep -l -a -r -F -f $wanted /var/log /etc/tidegate /var/lib/tidegate 2>/dev/null | sed 's/^/file /'
+           cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -a -o -F -f $wanted | wc -l | sed 's/^/arguments /'
+         done
+         rm $wanted"
     );
     // Through standard input, so that the search itself puts nothing into arguments.
     let said =
