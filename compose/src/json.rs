@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use crate::yaml::key_order;
+
 /// A JSON value with Go's number kinds.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json {
@@ -22,6 +24,8 @@ pub enum Json {
     Float64(f64),
     /// A string.
     Str(String),
+    /// A time in RFC 3339: text in JSON, a scalar of its own in YAML.
+    Timestamp(String),
     /// An array.
     Array(Vec<Json>),
     /// An object in the order given.
@@ -41,6 +45,18 @@ impl Json {
         let mut out = String::new();
         write(self, Some("  "), 0, &mut out);
         out
+    }
+
+    /// An object with its keys in the order that the YAML library gives to maps.
+    #[must_use]
+    pub(crate) fn naturally_sorted(self) -> Json {
+        match self {
+            Json::Object(mut fields) => {
+                fields.sort_by(|left, right| key_order(&left.0, &right.0));
+                Json::Object(fields)
+            }
+            other => other,
+        }
     }
 
     /// An object made of a sorted map.
@@ -73,7 +89,7 @@ fn write(value: &Json, indent: Option<&str>, depth: usize, out: &mut String) {
             let plain = format!("{number:?}");
             float(number.abs(), 1e-6, &plain, &format!("{number:e}"), out);
         }
-        Json::Str(text) => string(text, out),
+        Json::Str(text) | Json::Timestamp(text) => string(text, out),
         Json::Array(items) => array(items, indent, depth, out),
         Json::Object(fields) => object(fields, indent, depth, out),
     }
@@ -136,7 +152,7 @@ fn float(size: f64, low: f64, plain: &str, exponent: &str, out: &mut String) {
 }
 
 /// Expands `d.ddde±n` to a plain decimal.
-fn expand(text: &str) -> String {
+pub(crate) fn expand(text: &str) -> String {
     let (digits, power) = text.split_once('e').unwrap_or((text, "0"));
     let power: i32 = power.parse().unwrap_or(0);
     let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |rest| ("-", rest));

@@ -19,12 +19,14 @@ mod problem;
 pub mod referenced;
 pub mod source;
 pub mod text;
+pub mod views;
 pub mod x_tidegate;
+pub mod yaml;
 
 pub use compat::Compatibility;
 pub use error::{ErrorClass, LoadError, LoadErrors, Place, Warning};
 pub use files::FileTable;
-pub use load::{LoadOptions, Loaded, load};
+pub use load::{EnvFileUse, LoadOptions, Loaded, load};
 pub use model::{Project, Service};
 pub use referenced::{References, referenced};
 pub use source::{FileKind, FileSource, MemoryFiles, OsFiles, SourceError};

@@ -18,6 +18,7 @@ mod reader;
 mod rules;
 mod scalar;
 mod schema;
+mod selection;
 mod setting;
 pub mod template;
 mod unique;
@@ -35,6 +36,7 @@ use crate::problem::{Problem, Stage, none_of, placed};
 use crate::referenced::References;
 use crate::source::FileSource;
 use reader::{Reader, Scope};
+pub(crate) use scalar::resolves_to_text;
 use setting::Setting;
 
 /// What to load, and how. Paths are `/`-separated; relative ones are relative to `working_directory`.
@@ -58,6 +60,21 @@ pub struct LoadOptions {
     pub home: Option<String>,
     /// The docker compose version to follow.
     pub compatibility: Compatibility,
+    /// The services asked for: they are enabled with their profiles, and only they and what they need are kept. None
+    /// means all.
+    pub services: Vec<String>,
+    /// Whether the files of `env_file` are read.
+    pub env_file: EnvFileUse,
+}
+
+/// Whether the files that services name in `env_file` are read into their environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EnvFileUse {
+    /// They are, and have to be there.
+    #[default]
+    Read,
+    /// They are left alone, as docker compose does where it lists names and hashes.
+    Leave,
 }
 
 /// A project and what the user should know about it.
@@ -151,9 +168,17 @@ fn stages(
     project.profiles = setting.profiles;
     select_profiles(&mut project);
     none_of(consistency::check(&project, &tree))?;
+    let late = options.compatibility == Compatibility::V2_26;
+    if late {
+        drop_unused(&mut project);
+    }
+    selection::enable(&mut project, &options.services);
     agree_on_replicas(&mut project);
-    environment::resolve(reader, &mut project, &tree)?;
-    drop_unused(&mut project);
+    environment::resolve(reader, (&mut project, &tree), options.env_file)?;
+    selection::restrict(&mut project, &options.services, &tree)?;
+    if !late {
+        drop_unused(&mut project);
+    }
     let references = references(reader, &project);
     Ok((project, references, places(&tree)))
 }

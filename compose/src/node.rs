@@ -115,7 +115,8 @@ impl Node {
             Value::Int(number) => Json::Int(*number),
             Value::Uint(number) => Json::Uint(*number),
             Value::Float(number) => Json::Float64(*number),
-            Value::Timestamp(text) | Value::Str(text) => Json::Str(text.clone()),
+            Value::Timestamp(text) => Json::Timestamp(text.clone()),
+            Value::Str(text) => Json::Str(text.clone()),
             Value::List(items) => Json::Array(items.iter().map(Node::to_json).collect()),
             Value::Map(map) => {
                 let mut fields: Vec<_> =
@@ -123,6 +124,18 @@ impl Node {
                 fields.sort_by(|left, right| left.0.cmp(&right.0));
                 Json::Object(fields)
             }
+        }
+    }
+
+    /// The value for YAML: as JSON, with mappings in the order of that library.
+    pub fn to_yaml(&self) -> Json {
+        match &self.value {
+            Value::List(items) => Json::Array(items.iter().map(Node::to_yaml).collect()),
+            Value::Map(map) => {
+                Json::Object(map.iter().map(|(key, node)| (key.clone(), node.to_yaml())).collect())
+                    .naturally_sorted()
+            }
+            _ => self.to_json(),
         }
     }
 

@@ -71,6 +71,11 @@ impl Environ {
         self.process.get(name).or_else(|| self.file.get(name)).map(String::as_str).filter(|v| !v.is_empty())
     }
 
+    /// All variables of the process, for what never leaves this machine.
+    pub fn process(&self) -> &BTreeMap<String, String> {
+        &self.process
+    }
+
     /// Variables an app may use: everything but the cloud's and tidegate's own credentials. With env files of its own
     /// an app does not read `.env`, as with docker compose.
     pub fn for_apps(&self, dot_env: DotEnv) -> BTreeMap<String, String> {

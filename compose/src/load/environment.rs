@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::EnvFileUse;
 use super::interpolate::Variables;
 use super::reader::{EnvFormat, Reader};
 use super::template::Lookup;
@@ -13,14 +14,18 @@ use crate::problem::{Problem, Stage};
 use crate::source::FileKind;
 
 /// Reads the files of all enabled services.
-pub(super) fn resolve(reader: &mut Reader<'_>, project: &mut Project, tree: &Map) -> Stage<()> {
+pub(super) fn resolve(
+    reader: &mut Reader<'_>,
+    (project, tree): (&mut Project, &Map),
+    env_file: EnvFileUse,
+) -> Stage<()> {
     let variables = project.environment.clone();
     let mut problems = Vec::new();
     for (name, service) in &mut project.services {
         let node = tree.get("services").and_then(|services| services.get(name));
         let at =
             |key: &str| node.and_then(|node| node.get(key)).map_or_else(Position::nowhere, |node| node.key);
-        let mut resolver = Resolver { reader, variables: &variables, name };
+        let mut resolver = Resolver { reader, variables: &variables, name, env_file };
         let done = resolver.variables(service, at("env_file"));
         problems.extend(
             done.and_then(|()| resolver.labels(service, at("label_file"))).err().into_iter().flatten(),
@@ -33,6 +38,7 @@ struct Resolver<'r, 'a> {
     reader: &'r mut Reader<'a>,
     variables: &'r BTreeMap<String, String>,
     name: &'r str,
+    env_file: EnvFileUse,
 }
 
 /// Answers from two maps, one after the other.
@@ -58,6 +64,9 @@ impl Resolver<'_, '_> {
         };
         if !service.env_file.is_empty() {
             service.declared = Declared::of(service);
+        }
+        if self.env_file == EnvFileUse::Leave {
+            service.env_file.clear();
         }
         for (name, value) in &mut service.environment {
             if value.is_none() {

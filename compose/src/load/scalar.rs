@@ -24,6 +24,11 @@ pub(super) fn resolve(text: &str) -> Value {
     }
 }
 
+/// Whether a plain scalar is text and nothing else.
+pub(crate) fn resolves_to_text(text: &str) -> bool {
+    matches!(resolve(text), Value::Str(_))
+}
+
 fn string(text: &str) -> Value {
     Value::Str(text.to_owned())
 }

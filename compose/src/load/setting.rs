@@ -49,10 +49,11 @@ impl Setting {
         let first = directory
             .clone()
             .or_else(|| explicit.first().map(|path| parent_path(path)))
+            .or_else(|| directory_of_listed(options))
             .unwrap_or_else(|| current.to_owned());
         let mut env = Env { reader, options, given: &given_env_files };
         env.read(&first, &mut environment)?;
-        let compose_files = compose_files(env.reader, (explicit, &environment), &first)?;
+        let compose_files = compose_files(env.reader, (explicit, &environment), (current, &first))?;
         let project_directory = directory
             .or_else(|| compose_files.first().map(|path| parent_path(path)))
             .unwrap_or_else(|| current.to_owned());
@@ -129,10 +130,24 @@ impl Env<'_, '_, '_> {
     }
 }
 
+/// The paths in `COMPOSE_FILE`.
+fn listed<'l>(list: &'l str, environment: &'l BTreeMap<String, String>) -> impl Iterator<Item = &'l str> {
+    let separator = environment.get("COMPOSE_PATH_SEPARATOR").filter(|text| !text.is_empty());
+    list.split(separator.map_or(":", String::as_str))
+}
+
+/// In 2.26 the caller's own `COMPOSE_FILE` says where `.env` is looked for, as `-f` does.
+fn directory_of_listed(options: &LoadOptions) -> Option<String> {
+    let list = options.environment.get("COMPOSE_FILE").filter(|list| !list.is_empty())?;
+    let first = listed(list, &options.environment).next()?;
+    let old = options.compatibility == Compatibility::V2_26;
+    old.then(|| parent_path(&join_path(&options.working_directory, first)))
+}
+
 fn compose_files(
     reader: &mut Reader<'_>,
     (explicit, environment): (Vec<String>, &BTreeMap<String, String>),
-    start: &str,
+    (current, start): (&str, &str),
 ) -> Stage<Vec<String>> {
     let missing = |path: &str| {
         Problem::new(ErrorClass::MissingFile, Position::nowhere(), format!("there is no file {path}"))
@@ -141,9 +156,7 @@ fn compose_files(
     if files.is_empty()
         && let Some(list) = environment.get("COMPOSE_FILE")
     {
-        let separator = environment.get("COMPOSE_PATH_SEPARATOR").filter(|text| !text.is_empty());
-        let separator = separator.map_or(":", String::as_str);
-        files = list.split(separator).map(|path| join_path(start, path)).collect();
+        files = listed(list, environment).map(|path| join_path(current, path)).collect();
     }
     if files.is_empty() {
         files = default_files(reader, start);

@@ -11,8 +11,14 @@ pub trait Field: Default + Clone {
     fn decode(node: &Node, decoder: &mut Decoder) -> Self;
     /// The JSON that docker compose of that version prints.
     fn encode(&self, compat: Compatibility) -> Json;
+    /// The YAML that docker compose of that version prints, as a tree.
+    fn to_yaml(&self, compat: Compatibility) -> Json {
+        self.encode(compat)
+    }
     /// Whether `omitempty` leaves it out.
     fn is_zero(&self) -> bool;
+    /// Whether YAML leaves out a zero value that JSON prints.
+    const OMITTED_IN_YAML: bool = false;
     /// What it is as the value of a mapping that may also be written as a list of `KEY=value`.
     const TEXT: Text = Text::No;
 }
@@ -204,6 +210,9 @@ impl<T: Field> Field for Option<T> {
     fn encode(&self, compat: Compatibility) -> Json {
         self.as_ref().map_or(Json::Null, |value| value.encode(compat))
     }
+    fn to_yaml(&self, compat: Compatibility) -> Json {
+        self.as_ref().map_or(Json::Null, |value| value.to_yaml(compat))
+    }
     fn is_zero(&self) -> bool {
         self.is_none()
     }
@@ -228,6 +237,9 @@ impl<T: Field> Field for Vec<T> {
     fn encode(&self, compat: Compatibility) -> Json {
         Json::Array(self.iter().map(|item| item.encode(compat)).collect())
     }
+    fn to_yaml(&self, compat: Compatibility) -> Json {
+        Json::Array(self.iter().map(|item| item.to_yaml(compat)).collect())
+    }
     fn is_zero(&self) -> bool {
         self.is_empty()
     }
@@ -242,6 +254,19 @@ pub(crate) fn put<T: Field>(
 ) {
     if rule == Rule::Keep || (rule == Rule::Omit && !value.is_zero()) {
         fields.push((key.to_owned(), value.encode(compat)));
+    }
+}
+
+/// Adds a field to a mapping of YAML under its rule.
+pub(crate) fn put_yaml<T: Field>(
+    fields: &mut Vec<(String, Json)>,
+    key: &str,
+    value: &T,
+    (rule, compat): (Rule, Compatibility),
+) {
+    let kept = rule == Rule::Keep && !T::OMITTED_IN_YAML;
+    if kept || (rule != Rule::Hide && !value.is_zero()) {
+        fields.push((key.to_owned(), value.to_yaml(compat)));
     }
 }
 
@@ -301,9 +326,19 @@ macro_rules! record {
                 $crate::json::Json::Object($crate::compat::ordered($id, compat, fields))
             }
 
+            fn to_yaml(&self, compat: $crate::compat::Compatibility) -> $crate::json::Json {
+                let mut fields = Vec::new();
+                $( $crate::model::field::put_yaml(&mut fields, $key, &self.$field, (record!(@rule $rule), compat)); )*
+                let mut fields = $crate::compat::ordered($id, compat, fields);
+                fields.extend(self.extensions.to_yaml());
+                $crate::json::Json::Object(fields)
+            }
+
             fn is_zero(&self) -> bool {
                 *self == Self::default()
             }
+
+            const OMITTED_IN_YAML: bool = true;
         }
     };
 }

@@ -18,6 +18,14 @@ impl Extensions {
     pub fn get(&self, name: &str) -> Option<&Node> {
         self.0.get(name)
     }
+
+    /// The fields that YAML prints behind a record's own.
+    pub(crate) fn to_yaml(&self) -> Vec<(String, Json)> {
+        match Json::from_map(&self.0, Node::to_yaml).naturally_sorted() {
+            Json::Object(fields) => fields,
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// A project after reading, merging, normalising and checking.
@@ -82,6 +90,28 @@ impl Project {
         fields.extend(filled.map(|(key, value)| (key.to_owned(), value)));
         fields.extend(self.extensions.0.iter().map(|(key, node)| (key.clone(), node.to_json())));
         fields.sort_by(|left, right| left.0.cmp(&right.0));
+        Json::Object(fields)
+    }
+
+    /// What `docker compose config` prints as YAML, before `$` is doubled, as a tree.
+    pub fn to_yaml(&self) -> Json {
+        let compat = self.compatibility;
+        let mut services = self.services.clone();
+        services.values_mut().for_each(|service| service.label_file.clear());
+        let parts = [
+            ("networks", self.networks.to_yaml(compat)),
+            ("volumes", self.volumes.to_yaml(compat)),
+            ("secrets", self.secrets.to_yaml(compat)),
+            ("configs", self.configs.to_yaml(compat)),
+            ("models", self.models.to_yaml(compat)),
+        ];
+        let mut fields = vec![
+            ("name".to_owned(), Json::Str(self.name.clone())),
+            ("services".to_owned(), services.to_yaml(compat)),
+        ];
+        let filled = parts.into_iter().filter(|(_, value)| *value != Json::Object(Vec::new()));
+        fields.extend(filled.map(|(key, value)| (key.to_owned(), value)));
+        fields.extend(self.extensions.to_yaml());
         Json::Object(fields)
     }
 

@@ -94,6 +94,10 @@ impl Field for WeightDevice {
         let fields = [("Path", self.path.encode(compat)), ("Weight", self.weight.encode(compat))];
         Json::Object(fields.map(|(key, value)| (key.to_owned(), value)).into())
     }
+    fn to_yaml(&self, compat: Compatibility) -> Json {
+        let fields = [("path", self.path.encode(compat)), ("weight", self.weight.encode(compat))];
+        Json::Object(fields.map(|(key, value)| (key.to_owned(), value)).into())
+    }
     fn is_zero(&self) -> bool {
         false
     }
@@ -122,6 +126,10 @@ impl Field for ThrottleDevice {
     }
     fn encode(&self, compat: Compatibility) -> Json {
         let fields = [("Path", self.path.encode(compat)), ("Rate", self.rate.encode(compat))];
+        Json::Object(fields.map(|(key, value)| (key.to_owned(), value)).into())
+    }
+    fn to_yaml(&self, compat: Compatibility) -> Json {
+        let fields = [("path", self.path.encode(compat)), ("rate", self.rate.encode(compat))];
         Json::Object(fields.map(|(key, value)| (key.to_owned(), value)).into())
     }
     fn is_zero(&self) -> bool {

@@ -27,6 +27,9 @@ impl<T: Field> Field for BTreeMap<String, T> {
     fn encode(&self, compat: Compatibility) -> Json {
         Json::from_map(self, |value| value.encode(compat))
     }
+    fn to_yaml(&self, compat: Compatibility) -> Json {
+        Json::from_map(self, |value| value.to_yaml(compat)).naturally_sorted()
+    }
     fn is_zero(&self) -> bool {
         self.is_empty()
     }

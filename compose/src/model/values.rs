@@ -75,6 +75,7 @@ impl Field for GoDuration {
 pub struct Command(pub Option<Vec<String>>);
 
 impl Field for Command {
+    const OMITTED_IN_YAML: bool = true;
     fn decode(node: &Node, decoder: &mut Decoder) -> Self {
         match &node.value {
             Value::Str(text) => match shellwords::split(text) {
@@ -179,6 +180,9 @@ impl Field for Options {
     fn encode(&self, compat: Compatibility) -> Json {
         self.0.encode(compat)
     }
+    fn to_yaml(&self, compat: Compatibility) -> Json {
+        self.0.to_yaml(compat)
+    }
     fn is_zero(&self) -> bool {
         self.0.is_empty()
     }
@@ -198,6 +202,9 @@ impl Field for TextMap {
     }
     fn encode(&self, compat: Compatibility) -> Json {
         self.0.encode(compat)
+    }
+    fn to_yaml(&self, compat: Compatibility) -> Json {
+        self.0.to_yaml(compat)
     }
     fn is_zero(&self) -> bool {
         self.0.is_empty()
@@ -221,6 +228,9 @@ impl Field for MultiOptions {
     }
     fn encode(&self, compat: Compatibility) -> Json {
         self.0.encode(compat)
+    }
+    fn to_yaml(&self, compat: Compatibility) -> Json {
+        self.0.to_yaml(compat)
     }
     fn is_zero(&self) -> bool {
         self.0.is_empty()

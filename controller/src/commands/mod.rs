@@ -2,6 +2,7 @@
 //! nothing themselves.
 
 mod audit;
+mod compose;
 pub mod context;
 mod deploy;
 mod down;
@@ -45,6 +46,8 @@ pub enum Command {
     Exec(exec::Args),
     /// Run a command in a new, one-off container of a service
     Run(run::Args),
+    /// Show what an app's Compose files mean (config), or what could be better in them (check)
+    Compose(compose::Args),
     /// Take an app off its droplets
     Remove(remove::Args),
     /// Look at who did what
@@ -71,6 +74,7 @@ impl Command {
             Self::Logs(args) => logs::run(&context, &args).await,
             Self::Exec(args) => exec::run(&context, &args).await,
             Self::Run(args) => run::run(&context, &args).await,
+            Self::Compose(args) => compose::run(&context, &args),
             Self::Remove(args) => remove::run(&context, &args).await,
             Self::Info => info::run(&context).await,
             Self::Sandbox(args) => sandbox::run(&context, &args),
