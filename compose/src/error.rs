@@ -66,6 +66,19 @@ pub struct Place {
     pub text: String,
 }
 
+impl Place {
+    /// Writes the line with a mark below the column.
+    pub(crate) fn show(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.text.is_empty() {
+            return Ok(());
+        }
+        let number = self.line.to_string();
+        let indent = usize::try_from(self.column.saturating_sub(1)).unwrap_or(0).min(200);
+        let shown: String = self.text.chars().take(200).collect();
+        write!(out, "\n  {number} | {shown}\n  {:width$} | {:indent$}^", "", "", width = number.len())
+    }
+}
+
 /// One problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadError {
@@ -91,11 +104,8 @@ impl fmt::Display for LoadError {
         } else {
             write!(out, "{}: {}", self.path, self.message)?;
         }
-        if let Some(place) = self.place.as_ref().filter(|place| !place.text.is_empty()) {
-            let number = place.line.to_string();
-            let indent = usize::try_from(place.column.saturating_sub(1)).unwrap_or(0).min(200);
-            let shown: String = place.text.chars().take(200).collect();
-            write!(out, "\n  {number} | {shown}\n  {:width$} | {:indent$}^", "", "", width = number.len())?;
+        if let Some(place) = &self.place {
+            place.show(out)?;
         }
         if let Some(hint) = &self.hint {
             write!(out, "\n  hint: {hint}")?;

@@ -4,6 +4,7 @@
 //! one that docker compose makes of them, with the same config-hash. It knows no network and no Docker, and it
 //! reads files only through [`FileSource`]; paths inside are `/`-separated strings on every system.
 
+pub mod advice;
 pub mod compat;
 pub mod error;
 pub mod files;
@@ -26,7 +27,7 @@ pub mod yaml;
 pub use compat::Compatibility;
 pub use error::{ErrorClass, LoadError, LoadErrors, Place, Warning};
 pub use files::FileTable;
-pub use load::{EnvFileUse, LoadOptions, Loaded, load};
+pub use load::{Extent, LoadOptions, Loaded, load};
 pub use model::{Project, Service};
 pub use referenced::{References, referenced};
 pub use source::{FileKind, FileSource, MemoryFiles, OsFiles, SourceError};

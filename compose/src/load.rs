@@ -13,6 +13,7 @@ mod interpolate;
 mod merge;
 mod normalize;
 mod paths;
+mod places;
 mod port;
 mod reader;
 mod rules;
@@ -35,6 +36,7 @@ use crate::node::{Map, Node, Position};
 use crate::problem::{Problem, Stage, none_of, placed};
 use crate::referenced::References;
 use crate::source::FileSource;
+use places::{Places, Written};
 use reader::{Reader, Scope};
 pub(crate) use scalar::resolves_to_text;
 use setting::Setting;
@@ -63,18 +65,19 @@ pub struct LoadOptions {
     /// The services asked for: they are enabled with their profiles, and only they and what they need are kept. None
     /// means all.
     pub services: Vec<String>,
-    /// Whether the files of `env_file` are read.
-    pub env_file: EnvFileUse,
+    /// How much of the project is wanted.
+    pub extent: Extent,
 }
 
-/// Whether the files that services name in `env_file` are read into their environment.
+/// How much of a project is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum EnvFileUse {
-    /// They are, and have to be there.
+pub enum Extent {
+    /// All of it.
     #[default]
-    Read,
-    /// They are left alone, as docker compose does where it lists names and hashes.
-    Leave,
+    Whole,
+    /// Its names and hashes: as in docker compose, files of `env_file` are not read, and services may share a container
+    /// name.
+    Names,
 }
 
 /// A project and what the user should know about it.
@@ -88,37 +91,19 @@ pub struct Loaded {
     pub files: FileTable,
     /// What the sources refer to.
     pub references: References,
-    places: BTreeMap<String, Position>,
+    places: Places,
 }
 
 impl Loaded {
     /// Where an attribute is written (`services.web.ports`), or the nearest thing around it that is written somewhere.
     pub fn place(&self, path: &str) -> Option<Place> {
-        let mut path = path;
-        loop {
-            if let Some(place) = self.places.get(path).and_then(|at| self.files.place(*at)) {
-                return Some(place);
-            }
-            path = path.rsplit_once('.')?.0;
-        }
+        self.places.near(path, &self.files)
     }
-}
 
-/// Where keys stand, by path, down to the parts of a service's attributes.
-fn places(tree: &Map) -> BTreeMap<String, Position> {
-    const DEPTH: usize = 5;
-    let mut found = BTreeMap::new();
-    let mut open: Vec<(String, &Map, usize)> = vec![(String::new(), tree, 1)];
-    while let Some((prefix, map, depth)) = open.pop() {
-        for (key, node) in map {
-            let path = format!("{prefix}{key}");
-            found.insert(path.clone(), node.key);
-            if let Some(map) = node.as_map().filter(|_| depth < DEPTH) {
-                open.push((format!("{path}."), map, depth.saturating_add(1)));
-            }
-        }
+    /// Whether the value of an attribute is written out, not filled in from a variable.
+    pub fn is_literal(&self, path: &str) -> bool {
+        self.places.is_literal(path)
     }
-    found
 }
 
 /// Loads a project.
@@ -129,16 +114,14 @@ pub fn load(files: &dyn FileSource, options: &LoadOptions) -> Result<Loaded, Loa
     let mut reader = Reader::new(files, options.compatibility, options.home.clone());
     match stages(&mut reader, options) {
         Ok((project, references, places)) => {
+            let places = Places::new(places, reader.filled);
             Ok(Loaded { project, warnings: reader.warnings, files: reader.table, references, places })
         }
         Err(problems) => Err(placed(problems, &reader.table)),
     }
 }
 
-fn stages(
-    reader: &mut Reader<'_>,
-    options: &LoadOptions,
-) -> Stage<(Project, References, BTreeMap<String, Position>)> {
+fn stages(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<(Project, References, Written)> {
     let setting = Setting::find(reader, options)?;
     let scope = Scope {
         working: setting.project_directory.clone(),
@@ -167,20 +150,21 @@ fn stages(
     project.environment = setting.environment;
     project.profiles = setting.profiles;
     select_profiles(&mut project);
-    none_of(consistency::check(&project, &tree))?;
-    let late = options.compatibility == Compatibility::V2_26;
-    if late {
+    none_of(consistency::check(&project, &tree, options.extent))?;
+    selection::enable(&mut project, &options.services);
+    // 2.26 keeps what services use that were not asked for.
+    let early = options.compatibility == Compatibility::V2_26;
+    if early {
         drop_unused(&mut project);
     }
-    selection::enable(&mut project, &options.services);
     agree_on_replicas(&mut project);
-    environment::resolve(reader, (&mut project, &tree), options.env_file)?;
+    environment::resolve(reader, (&mut project, &tree), options.extent)?;
     selection::restrict(&mut project, &options.services, &tree)?;
-    if !late {
+    if !early {
         drop_unused(&mut project);
     }
     let references = references(reader, &project);
-    Ok((project, references, places(&tree)))
+    Ok((project, references, places::written(&tree)))
 }
 
 /// The most services of a project; each is a few kilobytes once it is decoded.

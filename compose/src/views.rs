@@ -71,11 +71,8 @@ pub fn environment(project: &Project) -> Vec<String> {
 /// # Errors
 /// With a name that no enabled service has.
 pub fn hashes(project: &Project, names: &[String]) -> Result<Vec<String>, String> {
-    let sorted: BTreeSet<&String> = if names.is_empty() {
-        project.services.keys().collect()
-    } else {
-        names.iter().collect()
-    };
+    let sorted: BTreeSet<&String> =
+        if names.is_empty() { project.services.keys().collect() } else { names.iter().collect() };
     let line = |name: &String| {
         let service = project.services.get(name).ok_or_else(|| name.clone())?;
         Ok(format!("{name} {}", hash::printed(service, project.compatibility)))

@@ -10,7 +10,6 @@ mod scalar;
 use crate::compat::Compatibility;
 use crate::json::Json;
 pub use key_order::key_order;
-use scalar::Style;
 
 /// A mapping's key longer than this is written with `? `.
 const LONGEST_SIMPLE_KEY: usize = 128;
@@ -49,7 +48,7 @@ impl Writer {
                 self.out.push_str(": ");
                 self.item(value, indent + 2);
             } else {
-                scalar::write(key, Style::Key, indent, &mut self.out);
+                scalar::write(key, indent, &mut self.out);
                 self.out.push(':');
                 self.value(value, indent);
             }
@@ -100,8 +99,10 @@ impl Writer {
             Json::Str(text) if text.contains('\n') && scalar::may_be_literal(text) => {
                 return self.literal(text, indent);
             }
-            Json::Str(text) => scalar::write(text, Style::Value, indent, &mut self.out),
-            Json::Float32(number) => self.out.push_str(&scalar::float(f64::from(*number), &format!("{number:e}"))),
+            Json::Str(text) => scalar::write(text, indent, &mut self.out),
+            Json::Float32(number) => {
+                self.out.push_str(&scalar::float(f64::from(*number), &format!("{number:e}")))
+            }
             Json::Float64(number) => self.out.push_str(&scalar::float(*number, &format!("{number:e}"))),
             Json::Timestamp(text) => self.out.push_str(text),
             _ => self.out.push_str(&value.to_compact()),

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Extent;
 use crate::compat::Compatibility;
 use crate::error::ErrorClass;
 use crate::files::nearest;
@@ -16,7 +17,7 @@ use crate::problem::Problem;
 const MAX_PROBLEMS: usize = 100;
 
 /// Checks a project; `tree` is what it was decoded from and knows the places.
-pub(super) fn check(project: &Project, tree: &Map) -> Vec<Problem> {
+pub(super) fn check(project: &Project, tree: &Map, extent: Extent) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (name, service) in &project.services {
         if problems.len() >= MAX_PROBLEMS {
@@ -34,7 +35,9 @@ pub(super) fn check(project: &Project, tree: &Map) -> Vec<Problem> {
             check.mounts();
         }
     }
-    container_names(project, tree, &mut problems);
+    if extent == Extent::Whole {
+        container_names(project, tree, &mut problems);
+    }
     for (name, secret) in &project.secrets {
         if !secret.external && secret.file.is_empty() && secret.environment.is_empty() {
             let at = place(tree, &["secrets", name]);

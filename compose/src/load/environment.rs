@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::EnvFileUse;
+use super::Extent;
 use super::interpolate::Variables;
 use super::reader::{EnvFormat, Reader};
 use super::template::Lookup;
@@ -17,7 +17,7 @@ use crate::source::FileKind;
 pub(super) fn resolve(
     reader: &mut Reader<'_>,
     (project, tree): (&mut Project, &Map),
-    env_file: EnvFileUse,
+    extent: Extent,
 ) -> Stage<()> {
     let variables = project.environment.clone();
     let mut problems = Vec::new();
@@ -25,7 +25,7 @@ pub(super) fn resolve(
         let node = tree.get("services").and_then(|services| services.get(name));
         let at =
             |key: &str| node.and_then(|node| node.get(key)).map_or_else(Position::nowhere, |node| node.key);
-        let mut resolver = Resolver { reader, variables: &variables, name, env_file };
+        let mut resolver = Resolver { reader, variables: &variables, name, extent };
         let done = resolver.variables(service, at("env_file"));
         problems.extend(
             done.and_then(|()| resolver.labels(service, at("label_file"))).err().into_iter().flatten(),
@@ -38,7 +38,7 @@ struct Resolver<'r, 'a> {
     reader: &'r mut Reader<'a>,
     variables: &'r BTreeMap<String, String>,
     name: &'r str,
-    env_file: EnvFileUse,
+    extent: Extent,
 }
 
 /// Answers from two maps, one after the other.
@@ -65,7 +65,7 @@ impl Resolver<'_, '_> {
         if !service.env_file.is_empty() {
             service.declared = Declared::of(service);
         }
-        if self.env_file == EnvFileUse::Leave {
+        if self.extent == Extent::Names {
             service.env_file.clear();
         }
         for (name, value) in &mut service.environment {

@@ -54,6 +54,8 @@ pub(super) struct Interpolation<'a> {
     pub variables: &'a Variables<'a>,
     pub compat: Compatibility,
     pub problems: Vec<Problem>,
+    /// Where a variable was filled in.
+    pub filled: Vec<Position>,
     /// Booleans written in the words of YAML 1.1, with their nodes' places.
     pub old_booleans: Vec<(String, Position)>,
 }
@@ -92,6 +94,9 @@ impl Interpolation<'_> {
             return None;
         }
         self.variables.at.set(at);
+        if text.replace("$$", "").contains('$') {
+            self.filled.push(at);
+        }
         let filled = match template::substitute(text, self.variables) {
             Ok(filled) => filled,
             Err(error) => {

@@ -54,6 +54,8 @@ pub(super) struct Reader<'a> {
     pub warnings: Vec<Warning>,
     pub sources: BTreeSet<String>,
     pub used: RefCell<BTreeSet<String>>,
+    /// Where variables were filled in.
+    pub filled: BTreeSet<Position>,
     parsed: HashMap<String, Vec<yaml::Document>>,
     nodes: usize,
     ports: usize,
@@ -69,6 +71,7 @@ impl<'a> Reader<'a> {
             warnings: Vec::new(),
             sources: BTreeSet::new(),
             used: RefCell::default(),
+            filled: BTreeSet::new(),
             parsed: HashMap::new(),
             nodes: 0,
             ports: 0,
@@ -233,10 +236,12 @@ impl<'a> Reader<'a> {
             variables: &variables,
             compat: self.compat,
             problems: Vec::new(),
+            filled: Vec::new(),
             old_booleans: Vec::new(),
         };
         walk.walk(root, &mut Vec::new());
-        let Interpolation { problems, old_booleans, .. } = walk;
+        let Interpolation { problems, filled, old_booleans, .. } = walk;
+        self.filled.extend(filled);
         let unset = variables.unset.into_inner();
         self.tell_unset(unset);
         for (text, at) in old_booleans {

@@ -49,7 +49,8 @@ pub(super) fn restrict(project: &mut Project, names: &[String], tree: &Map) -> S
         }
     }
     none_of(problems)?;
-    let (on, off) = std::mem::take(&mut project.services).into_iter().partition(|(name, _)| kept.contains(name));
+    let (on, off) =
+        std::mem::take(&mut project.services).into_iter().partition(|(name, _)| kept.contains(name));
     project.services = on;
     project.disabled_services.extend(off);
     for service in project.services.values_mut() {
@@ -67,7 +68,10 @@ fn unknown(project: &Project, name: &str) -> Problem {
 
 fn disabled((name, needed): (&str, &str), project: &Project, tree: &Map) -> Problem {
     let node = tree.get("services").and_then(|services| services.get(name)?.get("depends_on"));
-    let at = node.and_then(|node| node.get(needed)).or(node).map_or_else(Position::nowhere, |node: &Node| node.key);
+    let at = node
+        .and_then(|node| node.get(needed))
+        .or(node)
+        .map_or_else(Position::nowhere, |node: &Node| node.key);
     let message = format!("{needed:?} is needed by {name:?} and enabled by no profile");
     let profiles = project.disabled_services.get(needed).and_then(|service| service.profiles.first());
     let hint = profiles.map(|profile| format!("name it too, or give --profile {profile}"));

@@ -2,22 +2,13 @@
 
 use crate::load::resolves_to_text;
 
-/// Where a scalar stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
-    /// The key of a mapping.
-    Key,
-    /// Anything else.
-    Value,
-}
-
 /// Writes a text that is not a literal block.
-pub(super) fn write(text: &str, style: Style, indent: usize, out: &mut String) {
+pub(super) fn write(text: &str, indent: usize, out: &mut String) {
     let facts = Facts::of(text);
     let lines = text.contains('\n');
     if lines || !plain_means_text(text) || facts.needs_escapes {
         double_quoted(text, out);
-    } else if facts.needs_quotes || (style == Style::Key && text.is_empty()) {
+    } else if facts.needs_quotes {
         single_quoted(text, indent, out);
     } else {
         out.push_str(text);
@@ -67,7 +58,11 @@ fn is_base_60(text: &str) -> bool {
         let number = part.parse::<u8>().is_ok_and(|number| number < 60);
         number && part.len() <= 2 && part.bytes().all(|b| b.is_ascii_digit())
     });
-    whole.starts_with(|c: char| c.is_ascii_digit()) && digits(whole) && sixties && count > 0 && digits(fraction)
+    whole.starts_with(|c: char| c.is_ascii_digit())
+        && digits(whole)
+        && sixties
+        && count > 0
+        && digits(fraction)
 }
 
 /// What of a text decides about its quotes.
@@ -111,7 +106,8 @@ fn is_break(letter: char) -> bool {
 
 /// The characters that the library writes as they are.
 fn is_printable(letter: char) -> bool {
-    matches!(letter, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}') && letter != '\u{feff}'
+    matches!(letter, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
+        && letter != '\u{feff}'
 }
 
 fn single_quoted(text: &str, indent: usize, out: &mut String) {

@@ -8,8 +8,32 @@ fn value(text: &str) -> String {
 #[test]
 fn what_reads_back_as_text_stays_plain() {
     for text in [
-        "a", "1.2.3", "1e", ".", "+", "0x", "tRUE", "_1", "<<", "=", "?x", ":x", "-x", "x,y", "a'b", "a\"b",
-        "a#b", "0.0.0.0:80", "a  b", "é", "\u{a0}", "12:99", "2024-02-30", "a{b}", "C:\\x", "~a",
+        "a",
+        "1.2.3",
+        "1e",
+        ".",
+        "+",
+        "0x",
+        "tRUE",
+        "_1",
+        "<<",
+        "=",
+        "?x",
+        ":x",
+        "-x",
+        "x,y",
+        "a'b",
+        "a\"b",
+        "a#b",
+        "0.0.0.0:80",
+        "a  b",
+        "é",
+        "\u{a0}",
+        "12:99",
+        "2024-02-30",
+        "a{b}",
+        "C:\\x",
+        "~a",
     ] {
         assert_eq!(value(text), text);
     }
@@ -18,9 +42,40 @@ fn what_reads_back_as_text_stays_plain() {
 #[test]
 fn what_reads_back_as_something_else_stands_in_double_quotes() {
     for text in [
-        "", "~", "null", "NULL", "true", "False", "y", "N", "yes", "No", "on", "OFF", "1", "-1", "+1", "010",
-        "08", "0x1f", "0o17", "0b11", "1_000", "1.", ".5", "1e3", "-.5e3", ".nan", ".inf", "-.INF", "+.inf",
-        "1:20", "12:30:45.6", "2001-01-01", "2001-1-1 1:2:3", "2001-12-14T21:59:43.10-05:00",
+        "",
+        "~",
+        "null",
+        "NULL",
+        "true",
+        "False",
+        "y",
+        "N",
+        "yes",
+        "No",
+        "on",
+        "OFF",
+        "1",
+        "-1",
+        "+1",
+        "010",
+        "08",
+        "0x1f",
+        "0o17",
+        "0b11",
+        "1_000",
+        "1.",
+        ".5",
+        "1e3",
+        "-.5e3",
+        ".nan",
+        ".inf",
+        "-.INF",
+        "+.inf",
+        "1:20",
+        "12:30:45.6",
+        "2001-01-01",
+        "2001-1-1 1:2:3",
+        "2001-12-14T21:59:43.10-05:00",
         "18446744073709551615",
     ] {
         assert_eq!(value(text), format!("\"{text}\""));
@@ -30,8 +85,8 @@ fn what_reads_back_as_something_else_stands_in_double_quotes() {
 #[test]
 fn what_has_a_meaning_in_yaml_stands_in_single_quotes() {
     for text in [
-        " a", "a ", "  ", "a: b", "a:", "#a", "a #b", "- a", "-", "?", "? a", ": a", "%a", "@a", "`a", "{", "}a",
-        "[a", "]", ",a", "&a", "*a", "!a", "|", ">", "\"a", "...", "---x",
+        " a", "a ", "  ", "a: b", "a:", "#a", "a #b", "- a", "-", "?", "? a", ": a", "%a", "@a", "`a", "{",
+        "}a", "[a", "]", ",a", "&a", "*a", "!a", "|", ">", "\"a", "...", "---x",
     ] {
         assert_eq!(value(text), format!("'{text}'"));
     }
@@ -60,7 +115,8 @@ fn what_cannot_be_seen_is_escaped() {
 #[test]
 fn lines_become_a_block() {
     let lines = ["a\nb\n", "a\nb", " a\nb", "a\n\n", "\n", "\n\nx\n\n", "a\n  b", "a\tb\nc", "a: b\n# c\n"];
-    let fields = lines.iter().enumerate().map(|(index, text)| (format!("k{index}"), Json::Str((*text).into())));
+    let fields =
+        lines.iter().enumerate().map(|(index, text)| (format!("k{index}"), Json::Str((*text).into())));
     let tree = Json::Object(vec![("outer".into(), Json::Object(fields.collect()))]);
     insta::assert_snapshot!("blocks_2_40", to_text(&tree, Compatibility::V2_40));
     insta::assert_snapshot!("blocks_2_26", to_text(&tree, Compatibility::V2_26));

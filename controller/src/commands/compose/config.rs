@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use tidegate_compose::{EnvFileUse, Project, views, yaml};
+use tidegate_compose::{Extent, Project, views, yaml};
 
 use super::{
     super::context::Context,
@@ -64,13 +64,14 @@ enum Format {
 
 pub(super) fn run(context: &Context, input: &Input, args: &Args) -> anyhow::Result<Outcome> {
     let list = args.list();
-    let (services, env_file) = match &list {
-        None => (args.services.as_slice(), EnvFileUse::Read),
+    let (services, extent) = match &list {
+        None => (args.services.as_slice(), Extent::Whole),
+        Some(List::Environment) => (&[][..], Extent::Whole),
         // Of the lists only this one heeds the services, as in docker compose; none needs the env files.
-        Some(List::Images) => (args.services.as_slice(), EnvFileUse::Leave),
-        Some(_) => (&[][..], EnvFileUse::Leave),
+        Some(List::Images) => (args.services.as_slice(), Extent::Names),
+        Some(_) => (&[][..], Extent::Names),
     };
-    let loaded = input.load(context, (services, env_file))?.map_err(|errors| refused(&errors))?;
+    let loaded = input.load(context, (services, extent))?.map_err(|errors| refused(&errors))?;
     warn(context, &loaded);
     let text = match &list {
         Some(list) => lines(&loaded.project, list)?,

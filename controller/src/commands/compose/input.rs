@@ -3,13 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use tidegate_compose::{Compatibility, EnvFileUse, LoadErrors, LoadOptions, Loaded, OsFiles, load};
+use tidegate_compose::{Compatibility, Extent, LoadErrors, LoadOptions, Loaded, OsFiles, load};
 
 use super::super::context::Context;
-use crate::{
-    failure::Failure,
-    fleet::FILE_NAME,
-};
+use crate::{failure::Failure, fleet::FILE_NAME};
 
 /// Which project is meant.
 #[derive(Debug, Clone, clap::Args)]
@@ -64,7 +61,7 @@ impl Input {
     pub(super) fn load(
         &self,
         context: &Context,
-        (services, env_file): (&[String], EnvFileUse),
+        (services, extent): (&[String], Extent),
     ) -> anyhow::Result<Result<Loaded, LoadErrors>> {
         let directory = working_directory(context)?;
         let working_directory = slashes(&directory);
@@ -83,7 +80,7 @@ impl Input {
                 Version::V2_26 => Compatibility::V2_26,
             },
             services: services.to_vec(),
-            env_file,
+            extent,
         };
         Ok(load(&files, &options))
     }
@@ -113,4 +110,3 @@ pub(super) fn warn(context: &Context, loaded: &Loaded) {
         context.printer.note(format!("warning: {warning}"));
     }
 }
-
