@@ -124,9 +124,14 @@ pub struct LoadErrors {
 }
 
 impl LoadErrors {
-    /// The class of the first problem.
+    /// The class that docker compose would stop at: variables are filled in before anything else is looked at.
     pub fn class(&self) -> Option<ErrorClass> {
-        self.errors.first().map(|error| error.class)
+        let mut classes = self.errors.iter().map(|error| error.class);
+        let first = classes.next();
+        if classes.any(|class| class == ErrorClass::Interpolation) {
+            return Some(ErrorClass::Interpolation);
+        }
+        first
     }
 }
 

@@ -174,7 +174,10 @@ impl<'a> Reader<'a> {
         let mut resets = Resets::new();
         for mut document in documents {
             let at = document.root.at;
-            self.interpolate(&mut document.root, scope)?;
+            let wrong = self.interpolate(&mut document.root, scope).err().unwrap_or_default();
+            if !wrong.is_empty() {
+                return Err(self.with_others(wrong, (tree, document.root), (depth, at)));
+            }
             let Value::Map(mut root) = document.root.value else {
                 let message = "the top level must be a mapping with `services:` and the like";
                 return Err(Problem::new(ErrorClass::Schema, at, message).into());
@@ -192,6 +195,21 @@ impl<'a> Reader<'a> {
             tree = self.combine(tree, root, (depth, at))?;
         }
         Ok((tree, resets))
+    }
+
+    /// Adds what else is wrong with a file whose variables cannot be filled in, so that all is told in one go.
+    fn with_others(
+        &mut self,
+        mut wrong: Vec<Problem>,
+        (tree, root): (Map, Node),
+        (depth, at): (Depth, Position),
+    ) -> Vec<Problem> {
+        let Value::Map(root) = root.value else { return wrong };
+        let others = self.combine(tree, root, (depth, at)).err().unwrap_or_default();
+        // A value that was not filled in is of no type yet.
+        let known: BTreeSet<Position> = wrong.iter().map(|problem| problem.at).collect();
+        wrong.extend(others.into_iter().filter(|other| !known.contains(&other.at)));
+        wrong
     }
 
     fn combine(&mut self, tree: Map, root: Map, (depth, at): (Depth, Position)) -> Stage<Map> {

@@ -46,25 +46,10 @@ impl Case<'_> {
             ]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into(),
-            ..LoadOptions::default()
+            ..options_of(self.entry)
         };
         for (name, value) in self.entry["env"].as_object().unwrap() {
             options.environment.insert(name.clone(), value.as_str().unwrap().to_owned());
-        }
-        let mut args = self.entry["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap());
-        while let Some(arg) = args.next() {
-            if arg == "--compatibility" {
-                continue;
-            }
-            let value = args.next().unwrap().to_owned();
-            match arg {
-                "-f" | "--file" => options.compose_files.push(value),
-                "--env-file" => options.env_files.push(value),
-                "--profile" => options.profiles.push(value),
-                "--project-directory" => options.project_directory = Some(value),
-                "-p" | "--project-name" => options.project_name = Some(value),
-                other => panic!("unknown argument {other}"),
-            }
         }
         options
     }
@@ -187,6 +172,27 @@ impl Case<'_> {
         let wanted = called(service, number);
         (wanted != name).then(|| format!("name {wanted} instead of {name}"))
     }
+}
+
+/// What a case's arguments say; `~` is the home of the recordings.
+pub(crate) fn options_of(entry: &Value) -> LoadOptions {
+    let mut options = LoadOptions { home: Some("/home/user".into()), ..LoadOptions::default() };
+    let mut args = entry["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap());
+    while let Some(arg) = args.next() {
+        if arg == "--compatibility" {
+            continue;
+        }
+        let value = args.next().unwrap().to_owned();
+        match arg {
+            "-f" | "--file" => options.compose_files.push(value),
+            "--env-file" => options.env_files.push(value),
+            "--profile" => options.profiles.push(value),
+            "--project-directory" => options.project_directory = Some(value),
+            "-p" | "--project-name" => options.project_name = Some(value),
+            other => panic!("unknown argument {other}"),
+        }
+    }
+    options
 }
 
 fn resources_differ(project: &Project, recorded: &Value) -> Option<String> {

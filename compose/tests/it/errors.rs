@@ -1,5 +1,7 @@
 //! One snapshot per class of error: where, what, what was expected, what to do.
 
+use tidegate_compose::{LoadOptions, MemoryFiles, load};
+
 use super::{load_files, load_text};
 
 fn shown(text: &str) -> String {
@@ -47,6 +49,21 @@ fn interpolation() {
     image: \"x:${TAG:?give a tag}\"
     scale: \"many\"
     hostname: \"${A:wrong}\"
+"
+    ));
+}
+
+#[test]
+fn variables_and_keys_in_one_go() {
+    insta::assert_snapshot!(shown(
+        "services:
+  web:
+    imag: nginx
+    scale: ${SCALE:-many}
+    hostname: \"${NAME:?give a name}\"
+  db:
+    image: x
+    prots: [\"80\"]
 "
     ));
 }
@@ -127,4 +144,95 @@ fn other_files() {
         ])
     );
     insta::assert_snapshot!("no_file", show(&[("other.txt", "")]));
+}
+
+#[test]
+fn more_files() {
+    let show = |files: &[(&str, &str)]| load_files(files).map(|_| ()).unwrap_err().to_string();
+    insta::assert_snapshot!(
+        "include_circle",
+        show(&[
+            ("compose.yaml", "include: [o.yaml]\nservices:\n  a: {image: x}\n"),
+            ("o.yaml", "include: [compose.yaml]\n"),
+        ])
+    );
+    insta::assert_snapshot!(
+        "include_missing",
+        shown("include:\n  - nope.yaml\nservices:\n  a: {image: x}\n")
+    );
+    insta::assert_snapshot!(
+        "env_file_missing",
+        shown("services:\n  a:\n    image: x\n    env_file: nope.env\n")
+    );
+    insta::assert_snapshot!(
+        "label_file_missing",
+        shown("services:\n  a:\n    image: x\n    label_file: nope.labels\n")
+    );
+    insta::assert_snapshot!(
+        "override_schema",
+        show(&[
+            ("compose.yaml", "services:\n  a: {image: x}\n"),
+            ("compose.override.yaml", "services:\n  a:\n    imgae: y\n    restart: 5\n"),
+        ])
+    );
+}
+
+#[test]
+fn more_yaml() {
+    insta::assert_snapshot!("merge_key", shown("services:\n  a:\n    <<: 5\n    image: x\n"));
+    insta::assert_snapshot!("key_not_text", shown("services:\n  a:\n    image: x\n    5: y\n"));
+    insta::assert_snapshot!("tab", shown("services:\n\ta:\n"));
+    insta::assert_snapshot!("top_level", shown("- a\n- b\n"));
+}
+
+#[test]
+fn contradictions() {
+    insta::assert_snapshot!(shown(
+        "services:
+  nothing: {}
+  modes:
+    image: x
+    network_mode: host
+    networks: [front]
+  scales:
+    image: x
+    scale: 2
+    deploy: {replicas: 3}
+  memory:
+    image: x
+    mem_limit: 1g
+    deploy: {resources: {limits: {memory: 2g}}}
+  first: {image: x, container_name: same}
+  second: {image: x, container_name: same}
+  waits:
+    image: x
+    depends_on: {off: {condition: service_healthy}}
+  off: {image: x, profiles: [later]}
+networks: {front: {}}
+secrets:
+  bare: {}
+"
+    ));
+}
+
+#[test]
+fn what_was_asked_for() {
+    let text = "services:
+  web: {image: x, profiles: [a], depends_on: [db]}
+  db: {image: x, profiles: [b]}
+";
+    let ask = |change: &dyn Fn(&mut LoadOptions)| {
+        let files: MemoryFiles = [("/p/compose.yaml", text)].into_iter().collect();
+        let mut options = LoadOptions { working_directory: "/p".into(), ..LoadOptions::default() };
+        change(&mut options);
+        load(&files, &options).map(|_| ()).unwrap_err().to_string()
+    };
+    insta::assert_snapshot!("project_name", ask(&|options| options.project_name = Some("My Shop".into())));
+    insta::assert_snapshot!(
+        "compose_file",
+        ask(&|options| options.compose_files = vec!["other.yaml".into()])
+    );
+    insta::assert_snapshot!("env_file_given", ask(&|options| options.env_files = vec!["other.env".into()]));
+    insta::assert_snapshot!("service", ask(&|options| options.services = vec!["wbe".into()]));
+    insta::assert_snapshot!("service_needs_disabled", ask(&|options| options.services = vec!["web".into()]));
 }

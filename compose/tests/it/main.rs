@@ -12,6 +12,7 @@ mod corpus;
 mod errors;
 mod hostile;
 mod merge;
+mod real;
 mod tidegate;
 
 use tidegate_compose::{LoadErrors, LoadOptions, Loaded, MemoryFiles, load};

@@ -11,6 +11,7 @@
 )]
 
 mod ambiguous;
+mod compose;
 mod down;
 mod help;
 mod init;

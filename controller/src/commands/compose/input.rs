@@ -101,7 +101,10 @@ fn slashes(path: &Path) -> String {
 
 /// What is told when the files are wrong.
 pub(super) fn refused(errors: &LoadErrors) -> anyhow::Error {
-    Failure::input(format!("the Compose files are not right:\n{errors}")).into()
+    // What was asked for and is not there stands in no file.
+    let placed = errors.errors.iter().any(|error| error.place.is_some());
+    let head = if placed { "the Compose files are not right:\n" } else { "" };
+    Failure::input(format!("{head}{errors}")).into()
 }
 
 /// Tells the warnings of a load.
