@@ -101,7 +101,7 @@ impl Writer {
             }
             Json::Str(text) => scalar::write(text, indent, &mut self.out),
             Json::Float32(number) => {
-                self.out.push_str(&scalar::float(f64::from(*number), &format!("{number:e}")))
+                self.out.push_str(&scalar::float(f64::from(*number), &format!("{number:e}")));
             }
             Json::Float64(number) => self.out.push_str(&scalar::float(*number, &format!("{number:e}"))),
             Json::Timestamp(text) => self.out.push_str(text),

@@ -97,7 +97,9 @@ impl Project {
     pub fn to_yaml(&self) -> Json {
         let compat = self.compatibility;
         let mut services = self.services.clone();
-        services.values_mut().for_each(|service| service.label_file.clear());
+        for service in services.values_mut() {
+            service.label_file.clear();
+        }
         let parts = [
             ("networks", self.networks.to_yaml(compat)),
             ("volumes", self.volumes.to_yaml(compat)),

@@ -17,7 +17,7 @@ pub fn key_order(left: &str, right: &str) -> Ordering {
     match (a.is_alphabetic(), b.is_alphabetic()) {
         (true, true) => a.cmp(&b),
         (false, false) => {
-            let start = if (a == '0' || b == '0') && in_number(same) { 1 } else { 0 };
+            let start = i64::from((a == '0' || b == '0') && in_number(same));
             let first = number(left.get(at..).unwrap_or_default(), start);
             let second = number(right.get(at..).unwrap_or_default(), start);
             first.cmp(&second).then(a.cmp(&b))

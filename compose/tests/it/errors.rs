@@ -209,8 +209,6 @@ fn contradictions() {
     depends_on: {off: {condition: service_healthy}}
   off: {image: x, profiles: [later]}
 networks: {front: {}}
-secrets:
-  bare: {}
 "
     ));
 }

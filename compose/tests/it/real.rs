@@ -136,7 +136,7 @@ impl Beside<'_> {
     fn ours(&self, view: &View) -> Result<Loaded, tidegate_compose::LoadErrors> {
         let directory = self.directory.to_str().unwrap();
         let mut options = options_of(self.entry);
-        options.working_directory = directory.to_owned();
+        directory.clone_into(&mut options.working_directory);
         options.environment = self.environment().into_iter().collect();
         options.compatibility = self.compat;
         options.extent = view.extent;

@@ -64,7 +64,7 @@ impl Input {
         (services, extent): (&[String], Extent),
     ) -> anyhow::Result<Result<Loaded, LoadErrors>> {
         let directory = working_directory(context)?;
-        let working_directory = slashes(&directory);
+        let working_directory = rooted(slashes(&directory));
         let files = OsFiles::new(&working_directory, &directory);
         let options = LoadOptions {
             working_directory,
@@ -93,6 +93,11 @@ fn working_directory(context: &Context) -> anyhow::Result<PathBuf> {
     let named = context.environ.get("PWD").map(PathBuf::from).filter(|path| path.is_absolute());
     let same = |path: &PathBuf| fs_err::canonicalize(path).is_ok_and(|path| path == real);
     Ok(named.filter(same).unwrap_or(real))
+}
+
+/// The model's absolute paths begin with a slash; `C:/shop` becomes `/C:/shop`.
+fn rooted(path: String) -> String {
+    if path.starts_with('/') { path } else { format!("/{path}") }
 }
 
 fn slashes(path: &Path) -> String {
