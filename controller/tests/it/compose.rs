@@ -11,7 +11,7 @@ impl Project {
     fn new(files: &[(&str, &str)]) -> Self {
         let project = Self(tempfile::tempdir().unwrap());
         for (name, text) in files {
-            let path = project.path().join(name);
+            let path = project.0.path().join(name);
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             fs_err::write(path, text).unwrap();
         }
