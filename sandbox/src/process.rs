@@ -42,13 +42,12 @@ impl ProcessId {
     /// # Errors
     /// When `/proc` cannot be read.
     pub fn of(pid: u32) -> io::Result<Option<Self>> {
-        let Some((state, start_ticks)) = stat(pid)? else {
-            return Ok(None);
-        };
-        if is_dead(state) {
-            return Ok(None);
+        match stat(pid)? {
+            Some(stat) if !stat.is_dead() => {
+                Ok(Some(Self { pid, start_ticks: stat.start_ticks, boot_id: boot_id()? }))
+            }
+            _ => Ok(None),
         }
-        Ok(Some(Self { pid, start_ticks, boot_id: boot_id()? }))
     }
 
     /// Whether it lives.
@@ -60,7 +59,7 @@ impl ProcessId {
             return Ok(Life::EndedWithHost);
         }
         Ok(match stat(self.pid)? {
-            Some((state, ticks)) if ticks == self.start_ticks && !is_dead(state) => Life::Alive,
+            Some(stat) if stat.start_ticks == self.start_ticks && !stat.is_dead() => Life::Alive,
             _ => Life::Ended,
         })
     }
@@ -169,25 +168,42 @@ impl Detached<'_> {
     }
 }
 
-fn is_dead(state: char) -> bool {
-    matches!(state, 'Z' | 'X' | 'x')
+/// What `/proc/PID/stat` tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stat {
+    state: char,
+    threads: u32,
+    start_ticks: u64,
 }
 
-/// State and start time from `/proc/PID/stat`; the name, second and in parentheses, may contain anything.
-fn stat(pid: u32) -> io::Result<Option<(char, u64)>> {
+impl Stat {
+    /// A process whose first thread has ended is told as a zombie while others of its threads still run, and hold its ports.
+    fn is_dead(self) -> bool {
+        match self.state {
+            'Z' => self.threads <= 1,
+            state => matches!(state, 'X' | 'x'),
+        }
+    }
+
+    /// The name, second and in parentheses, may contain anything.
+    fn parse(text: &str) -> Option<Self> {
+        let (_, rest) = text.rsplit_once(") ")?;
+        let mut fields = rest.split(' ');
+        // Fields 3, 20 and 22 of the whole line.
+        let state = fields.next()?.chars().next()?;
+        let threads = fields.nth(16)?.parse().ok()?;
+        let start_ticks = fields.nth(1)?.parse().ok()?;
+        Some(Self { state, threads, start_ticks })
+    }
+}
+
+fn stat(pid: u32) -> io::Result<Option<Stat>> {
     let text = match fs_err::read_to_string(format!("/proc/{pid}/stat")) {
         Ok(text) => text,
         Err(error) if gone(&error) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let parsed = text.rsplit_once(") ").and_then(|(_, rest)| {
-        let mut fields = rest.split(' ');
-        let state = fields.next()?.chars().next()?;
-        // Field 22 of the whole line; the state is field 3.
-        let start = fields.nth(18)?.parse().ok()?;
-        Some((state, start))
-    });
-    parsed.map(Some).ok_or_else(|| {
+    Stat::parse(&text).map(Some).ok_or_else(|| {
         io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/stat is not as expected"))
     })
 }
@@ -209,6 +225,18 @@ mod tests {
         let detached =
             Detached { program: Path::new("sleep"), args: &["60".to_owned()], dir, log: dir.join("log") };
         detached.spawn().unwrap()
+    }
+
+    #[test]
+    fn a_process_lives_while_any_of_its_threads_does() {
+        let line = |state: char, threads: u32| {
+            let text = format!("7 (a) b (c) {state} 1 7 7 0 -1 4 1 2 3 4 5 6 7 8 20 0 {threads} 0 4711 1 2");
+            Stat::parse(&text).unwrap()
+        };
+        assert_eq!(line('S', 1), Stat { state: 'S', threads: 1, start_ticks: 4711 });
+        assert!(!line('Z', 4).is_dead());
+        assert!(line('Z', 1).is_dead());
+        assert!(line('X', 4).is_dead());
     }
 
     #[tokio::test]
