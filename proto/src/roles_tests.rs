@@ -59,9 +59,10 @@ fn each_role_reaches_exactly_what_the_design_says() {
     let expected = [
         (
             Role::Viewer,
-            ["Info", "Status", "Logs", "WatchRelease", "AuditLog", "InstallRevocationList"].as_slice(),
+            ["Info", "Status", "Logs", "Releases", "WatchRelease", "AuditLog", "InstallRevocationList"]
+                .as_slice(),
         ),
-        (Role::Deployer, &["Deploy", "PlanDeploy"]),
+        (Role::Deployer, &["Deploy", "PlanDeploy", "Rollback", "PlanRollback", "CancelRelease"]),
         (Role::Operator, &["ExecContainer", "Run", "RemoveApp"]),
         (Role::Admin, &["ExecHost", "Renew"]),
     ];

@@ -5,15 +5,16 @@
 use std::sync::Arc;
 
 use tidegate_proto::v1::{
-    AuditEntry, AuditLogRequest, DeployRequest, ExecRequest, ExecResponse, InfoRequest, InfoResponse,
-    InstallRevocationListRequest, InstallRevocationListResponse, LogEntry, LogsRequest, PlanDeployResponse,
-    ReleaseEvent, RemoveAppRequest, RemoveAppResponse, RenewRequest, RenewResponse, StatusRequest,
+    AuditEntry, AuditLogRequest, CancelReleaseRequest, CancelReleaseResponse, DeployRequest, ExecRequest,
+    ExecResponse, InfoRequest, InfoResponse, InstallRevocationListRequest, InstallRevocationListResponse,
+    LogEntry, LogsRequest, PlanDeployResponse, ReleaseEvent, ReleasesRequest, ReleasesResponse,
+    RemoveAppRequest, RemoveAppResponse, RenewRequest, RenewResponse, RollbackRequest, StatusRequest,
     StatusResponse, WatchReleaseRequest, agent_server::Agent,
 };
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    Context, audit, caller::Caller, deploy, errors, exec, info, logs, releases, renewal, status,
+    Context, audit, caller::Caller, deploy, errors, exec, info, logs, releases, renewal, rollback, status,
     stream::Answers,
 };
 
@@ -70,6 +71,41 @@ impl Agent for AgentService {
     ) -> Result<Response<Self::WatchReleaseStream>, Status> {
         self.check_app(&request, "/tidegate.v1.Agent/WatchRelease", &request.get_ref().app)?;
         releases::watch(&self.context, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn releases(
+        &self,
+        request: Request<ReleasesRequest>,
+    ) -> Result<Response<ReleasesResponse>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/Releases", &request.get_ref().app)?;
+        releases::list(&self.context, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn plan_rollback(
+        &self,
+        request: Request<RollbackRequest>,
+    ) -> Result<Response<PlanDeployResponse>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/PlanRollback", &request.get_ref().app)?;
+        rollback::plan(&self.context, request.into_inner()).await.map(Response::new)
+    }
+
+    type RollbackStream = Answers<ReleaseEvent>;
+    async fn rollback(
+        &self,
+        request: Request<RollbackRequest>,
+    ) -> Result<Response<Self::RollbackStream>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/Rollback", &request.get_ref().app)?;
+        let caller = Caller::from_request(&request)?;
+        rollback::rollback(&self.context, &caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn cancel_release(
+        &self,
+        request: Request<CancelReleaseRequest>,
+    ) -> Result<Response<CancelReleaseResponse>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/CancelRelease", &request.get_ref().app)?;
+        let caller = Caller::from_request(&request)?;
+        rollback::cancel(&self.context, &caller, request.into_inner()).await.map(Response::new)
     }
 
     type LogsStream = Answers<LogEntry>;

@@ -11,8 +11,8 @@ use crate::{
     apps::AppName,
     audit::{Begun, Deed, Outcome},
     release::{
-        Change, ChangeKind, DeployInput, Engine, EventKind, GitRevision, Joined, Release, ReleaseState,
-        SourceFile,
+        Change, ChangeKind, DeployInput, Engine, EngineError, EventKind, GitRevision, Joined, Release,
+        ReleasePlan, ReleaseState, SourceFile,
     },
 };
 
@@ -21,7 +21,12 @@ const ORDINARY_FILE: u32 = 0o644;
 
 pub(super) async fn plan(context: &Context, request: DeployRequest) -> Result<PlanDeployResponse, Status> {
     let plan = context.engine.plan(&input(request)?).await.map_err(|error| errors::engine(&error))?;
-    Ok(PlanDeployResponse { changes: plan.changes().into_iter().map(change).collect(), notes: plan.notes })
+    Ok(planned(plan))
+}
+
+/// A plan as a message.
+pub(super) fn planned(plan: ReleasePlan) -> PlanDeployResponse {
+    PlanDeployResponse { changes: plan.changes().into_iter().map(change).collect(), notes: plan.notes }
 }
 
 pub(super) async fn deploy(
@@ -34,7 +39,17 @@ pub(super) async fn deploy(
         .with("revision", &input.git.revision)
         .with("source", &input.source_digest());
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
-    let release = match context.engine.deploy(input, &caller.actor()).await {
+    let asked = context.engine.deploy(input, &caller.actor()).await;
+    follow(context, asked, begun).await
+}
+
+/// Follows a release that was asked for, and sees that the audit log tells how it ended.
+pub(super) async fn follow(
+    context: &Context,
+    asked: Result<Release, EngineError>,
+    begun: Begun,
+) -> Result<Answers<v1::ReleaseEvent>, Status> {
+    let release = match asked {
         Ok(release) => release,
         Err(error) => {
             let status = errors::engine(&error);
@@ -95,6 +110,7 @@ fn input(request: DeployRequest) -> Result<DeployInput, Status> {
             subject: request.git_subject,
         },
         idempotency_key: request.idempotency_key,
+        returns_to: None,
     })
 }
 

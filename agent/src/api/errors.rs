@@ -175,6 +175,9 @@ pub(super) fn engine(error: &EngineError) -> Status {
         EngineError::NoApp(_) => rich(Code::NotFound, "NO_APP", error),
         EngineError::NoService { .. } => rich(Code::NotFound, "NO_SERVICE", error),
         EngineError::NoRelease { .. } => rich(Code::NotFound, "NO_RELEASE", error),
+        EngineError::NoWayBack { .. } => {
+            rich(Code::FailedPrecondition, "NO_WAY_BACK", error).hint("`tidegate releases` lists them")
+        }
         EngineError::Docker(source) => {
             let docker = of_docker(source);
             // That Docker lacks something is no mistake of who asked the engine.

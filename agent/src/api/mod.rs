@@ -17,6 +17,7 @@ mod info;
 mod logs;
 mod releases;
 mod renewal;
+mod rollback;
 mod status;
 mod stream;
 

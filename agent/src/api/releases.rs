@@ -1,17 +1,54 @@
-//! `WatchRelease` and `RemoveApp`, and the events of a release as messages.
+//! `Releases`, `WatchRelease` and `RemoveApp`; a release and its events as messages.
 //!
 //! Owns the conversion. Must not run releases.
 
 use futures::{Stream, StreamExt};
-use tidegate_proto::v1::{self, RemoveAppRequest, RemoveAppResponse, WatchReleaseRequest, release_event};
+use tidegate_proto::v1::{
+    self, ReleasesRequest, ReleasesResponse, RemoveAppRequest, RemoveAppResponse, WatchReleaseRequest,
+    release_event,
+};
 use tonic::Status;
 
 use super::{Context, caller::Caller, convert, errors, stream::Answers};
 use crate::{
     apps::{AppName, ReleaseNumber},
     audit::{Deed, Outcome},
-    release::{EngineError, EventKind, Interruption, ReleaseEvent, Volumes},
+    release::{EngineError, EventKind, Interruption, ReleaseEvent, ReleaseImage, ReleaseRow, Volumes},
 };
+
+pub(super) async fn list(context: &Context, request: ReleasesRequest) -> Result<ReleasesResponse, Status> {
+    let app = AppName::new(request.app).map_err(|error| errors::bad_field("app", &error))?;
+    let rows = context.engine.releases(&app).await.map_err(|error| errors::engine(&error))?;
+    if rows.is_empty() {
+        return Err(errors::engine(&EngineError::NoApp(app)));
+    }
+    let limit = usize::try_from(request.limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
+    Ok(ReleasesResponse { releases: rows.into_iter().take(limit).map(summary).collect() })
+}
+
+pub(super) fn summary(row: ReleaseRow) -> v1::ReleaseSummary {
+    let image = |ReleaseImage { reference, id, digest }| v1::ReleaseImage {
+        reference,
+        id,
+        digest: digest.unwrap_or_default(),
+    };
+    v1::ReleaseSummary {
+        release: row.number.get(),
+        source_digest: row.source_digest,
+        started_at: Some(convert::timestamp(row.started_at)),
+        finished_at: row.finished_at.map(convert::timestamp),
+        actor: row.actor,
+        state: convert::release_state(row.state).into(),
+        git_revision: row.git.revision,
+        git_branch: row.git.branch,
+        git_subject: row.git.subject,
+        returns_to: row.returns_to.map_or(0, ReleaseNumber::get),
+        images: row.images.into_iter().map(image).collect(),
+        migration: row.migration.unwrap_or_default(),
+        interruptions: row.interruptions.iter().map(interruption).collect(),
+        failure: row.failure.map(convert::failure),
+    }
+}
 
 pub(super) async fn watch(
     context: &Context,

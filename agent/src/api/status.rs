@@ -9,11 +9,11 @@ use tidegate_proto::{
 };
 use tonic::Status;
 
-use super::{Context, caller::Caller, convert, errors};
+use super::{Context, caller::Caller, convert, errors, releases};
 use crate::{
     apps::AppName,
     docker::{Container, ContainerHealth},
-    release::{AppStatus, ReleaseRow, ServiceStatus},
+    release::{AppStatus, ServiceStatus},
 };
 
 const RPC: &str = "/tidegate.v1.Agent/Status";
@@ -41,23 +41,9 @@ fn own_app(context: &Context, caller: &Caller, app: &str) -> Result<AppName, Sta
 fn app_status(status: AppStatus) -> v1::AppStatus {
     v1::AppStatus {
         app: status.app.to_string(),
-        release: status.release.map(summary),
-        running_release: status.running_release.map(summary),
+        release: status.release.map(releases::summary),
+        running_release: status.running_release.map(releases::summary),
         services: status.services.into_iter().map(service_status).collect(),
-    }
-}
-
-fn summary(row: ReleaseRow) -> v1::ReleaseSummary {
-    v1::ReleaseSummary {
-        release: row.number.get(),
-        source_digest: row.source_digest,
-        started_at: Some(convert::timestamp(row.started_at)),
-        finished_at: row.finished_at.map(convert::timestamp),
-        actor: row.actor,
-        state: convert::release_state(row.state).into(),
-        git_revision: row.git.revision,
-        git_branch: row.git.branch,
-        git_subject: row.git.subject,
     }
 }
 

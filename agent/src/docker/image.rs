@@ -61,6 +61,8 @@ pub struct ImageFacts {
     pub id: String,
     /// Names with digests under which it was pulled; empty when it came from no registry.
     pub repo_digests: Vec<String>,
+    /// Names with tags that it bears, as Docker lists them.
+    pub tags: Vec<String>,
     /// Whether it has a health check of its own.
     pub has_healthcheck: bool,
     /// Paths that it declares as volumes.
@@ -94,6 +96,7 @@ impl Docker {
         Ok(Some(ImageFacts {
             id: image.id.unwrap_or_default(),
             repo_digests: image.repo_digests.unwrap_or_default(),
+            tags: image.repo_tags.unwrap_or_default(),
             has_healthcheck: test.first().is_some_and(|first| first != "NONE"),
             volumes: config.volumes.unwrap_or_default(),
         }))

@@ -97,7 +97,7 @@ pub enum EngineError {
     Refused(Vec<Failure>),
     /// Something is under way for the app.
     #[error(
-        "{what} of {app} is under way, begun by {actor} at {since}; wait for it, or follow it with `tidegate deploy --attach`"
+        "{what} of {app} is under way, begun by {actor} at {since}; wait for it, follow it with `tidegate deploy --attach`, or have it taken back with `tidegate deploy --cancel`"
     )]
     Busy {
         /// The app.
@@ -143,6 +143,14 @@ pub enum EngineError {
     /// Docker.
     #[error("Docker did not do its part")]
     Docker(#[source] DockerError),
+    /// A release that cannot be gone back to.
+    #[error("{app} cannot go back: {why}")]
+    NoWayBack {
+        /// The app.
+        app: AppName,
+        /// Why.
+        why: String,
+    },
     /// The database.
     #[error("the agent's database did not do its part")]
     Database(#[source] DatabaseError),
@@ -187,7 +195,7 @@ impl Engine {
     /// When it is refused: nothing was changed then.
     pub async fn deploy(&self, input: DeployInput, actor: &str) -> Result<Release, EngineError> {
         let app = input.app.clone();
-        if let Some(release) = self.earlier(&input).await? {
+        if let Some(release) = self.earlier(&app, &input.idempotency_key).await? {
             return Ok(Release { app, release, joined: Joined::Existing });
         }
         let reservation = self.reserve(&app, ("a release", actor))?;
@@ -205,6 +213,37 @@ impl Engine {
         reservation.began(release);
         tokio::spawn(run::start(reservation, run::Begun { id, input, loaded, plan }));
         Ok(Release { app, release, joined: Joined::Began })
+    }
+
+    /// What a rollback would do, and why; see [`Engine::rollback`]. Changes nothing.
+    ///
+    /// # Errors
+    /// Everything that stands against it.
+    pub async fn plan_rollback(
+        &self,
+        app: &AppName,
+        to: Option<ReleaseNumber>,
+    ) -> Result<ReleasePlan, EngineError> {
+        let input = super::rollback::input(self, app, (to, String::new())).await?;
+        self.prepare(&input).await.map(|(_, plan)| plan)
+    }
+
+    /// Begins a release that is an earlier one again: its files, its variables, its images, without a registry. Its
+    /// migrations are not run. Without a number, the release that served before this one.
+    ///
+    /// # Errors
+    /// When there is no such release or its files or images are gone: nothing was changed then.
+    pub async fn rollback(
+        &self,
+        app: &AppName,
+        (to, idempotency_key): (Option<ReleaseNumber>, String),
+        actor: &str,
+    ) -> Result<Release, EngineError> {
+        if let Some(release) = self.earlier(app, &idempotency_key).await? {
+            return Ok(Release { app: app.clone(), release, joined: Joined::Existing });
+        }
+        let input = super::rollback::input(self, app, (to, idempotency_key)).await?;
+        self.deploy(input, actor).await
     }
 
     /// Events of a release with a higher number than `after`, until its last one.
@@ -252,10 +291,12 @@ impl Engine {
         removed
     }
 
-    /// Asks a running release to be taken back. True when one was running.
-    pub fn cancel(&self, app: &AppName, why: &str) -> bool {
-        let live = self.inner.live().get(app).filter(|live| live.release.is_some()).cloned();
-        live.map(|live| live.cancel.cancel(why)).is_some()
+    /// Asks the release that is under way to be taken back; which that is. One that is committed already stays.
+    pub fn cancel(&self, app: &AppName, why: &str) -> Option<ReleaseNumber> {
+        let live = self.inner.live().get(app).cloned()?;
+        let release = live.release?;
+        live.cancel.cancel(why);
+        Some(release)
     }
 
     /// Containers of an app, or of one of its services, without one-offs, in the order of their numbers.
@@ -315,7 +356,8 @@ impl Engine {
         input: &DeployInput,
     ) -> Result<(LoadedProject, ReleasePlan), EngineError> {
         let folder = self.inner.paths.project(&input.app);
-        let loaded = load::project(input, &folder).map_err(EngineError::Refused)?;
+        let mut loaded = load::project(input, &folder).map_err(EngineError::Refused)?;
+        let images = super::rollback::adapt(self, input, &mut loaded).await?;
         let policy = Policy::load(&self.inner.policy).map_err(|error| {
             EngineError::Refused(vec![Failure::caused_by("the droplet's policy cannot be read", &error)])
         })?;
@@ -326,7 +368,7 @@ impl Engine {
         if !refused.is_empty() {
             return Err(located(refused));
         }
-        let world = survey::world(&self.inner, &input.app, &loaded.project).await;
+        let world = survey::world(&self.inner, &input.app, (&loaded.project, &images)).await;
         let world = world.map_err(|error| match error {
             EngineError::Refused(failures) => located(failures),
             other => other,
@@ -344,12 +386,12 @@ impl Engine {
     }
 
     /// The release that an earlier request with the same key began.
-    async fn earlier(&self, input: &DeployInput) -> Result<Option<ReleaseNumber>, EngineError> {
-        if input.idempotency_key.is_empty() {
+    async fn earlier(&self, app: &AppName, key: &str) -> Result<Option<ReleaseNumber>, EngineError> {
+        if key.is_empty() {
             return Ok(None);
         }
-        let rows = self.releases(&input.app).await?;
-        Ok(rows.into_iter().find(|row| row.idempotency_key == input.idempotency_key).map(|row| row.number))
+        let rows = self.releases(app).await?;
+        Ok(rows.into_iter().find(|row| row.idempotency_key == key).map(|row| row.number))
     }
 
     async fn refuse_unfinished(&self, app: &AppName) -> Result<(), EngineError> {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    apps::AppName,
+    apps::{AppName, ReleaseNumber},
     store::{ReplaceError, atomic_replace, sync_directory},
 };
 
@@ -38,6 +38,9 @@ pub struct DeployInput {
     pub git: GitRevision,
     /// Chosen at random by the caller; a repeated request joins the release it started. Empty: none.
     pub idempotency_key: String,
+    /// For a rollback: the release whose files, variables and images these are.
+    #[serde(default)]
+    pub returns_to: Option<ReleaseNumber>,
 }
 
 /// Where the source comes from; empty where unknown.
@@ -184,6 +187,7 @@ mod tests {
             model_digest: String::new(),
             git: GitRevision::default(),
             idempotency_key: String::new(),
+            returns_to: None,
         }
     }
 

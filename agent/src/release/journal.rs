@@ -13,7 +13,7 @@ use tidegate_saga::{Generation, Journal, JournalError, NodeFailure, NodeName, Re
 use tokio::sync::watch;
 
 use super::{
-    EventKind, Failure, ReleaseState,
+    EventKind, Failure, ReleaseState, steps,
     store::{Appended, ReleaseStore},
 };
 use crate::{
@@ -71,7 +71,7 @@ impl ReleaseJournal {
             Record::NodeSucceeded { node, output } => EventKind::StepFinished {
                 step: node.to_string(),
                 took: self.took(node, now),
-                summary: output.get("summary").and_then(|text| text.as_str()).unwrap_or_default().to_owned(),
+                summary: steps::summary_of(output).to_owned(),
             },
             Record::NodeFailed { node, failure } => {
                 EventKind::StepFailed { step: node.to_string(), failure: failure_of(failure) }

@@ -18,6 +18,7 @@ pub mod planner;
 pub mod policy;
 mod redact;
 mod remove;
+mod rollback;
 mod run;
 mod status;
 mod steps;
@@ -35,7 +36,7 @@ pub use one_off::{OneOff, OneOffSpec, Terminal};
 pub use plan::{Change, ChangeKind, ReleasePlan};
 pub use remove::Volumes;
 pub use status::{AppStatus, ServiceStatus};
-pub use store::ReleaseRow;
+pub use store::{ReleaseImage, ReleaseRow};
 
 use crate::store::Migration;
 

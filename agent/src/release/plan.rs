@@ -44,6 +44,9 @@ pub struct PlannedImage {
     pub reference: String,
     /// What the registry says it is now; none for one that lives on this droplet only.
     pub digest: Option<String>,
+    /// The image that is to bear the name, when it is here.
+    #[serde(default)]
+    pub id: Option<String>,
     /// The image that bears the name now, to go back to.
     pub former: Option<String>,
     /// Whether it has to be pulled.

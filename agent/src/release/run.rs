@@ -1,6 +1,6 @@
 //! Carries a planned release out, from its beginning or from where a dead agent left it, and writes down how it ended.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tidegate_saga::{Ended, Journal as _, NodeName, Record, Retry, Runner, Value};
@@ -54,8 +54,7 @@ pub(super) async fn resume(reservation: Reservation, id: ReleaseId) {
         }
         Err(failure) => {
             tracing::error!(release = %id.label(), cause = failure.cause, "the release cannot be resumed");
-            let ending =
-                Ending { state: ReleaseState::Stuck, failure: Some(failure), interruptions: Vec::new() };
+            let ending = Ending::without_work(ReleaseState::Stuck, failure);
             report(finish(&inner, &id, ending).await, &id);
         }
     }
@@ -91,8 +90,7 @@ async fn carry_out(reservation: &Reservation, begun: Begun, how: How) {
         Ok(saga) => saga,
         Err(error) => {
             let failure = Failure::caused_by("the plan makes no saga", &error);
-            let ending =
-                Ending { state: ReleaseState::Stuck, failure: Some(failure), interruptions: Vec::new() };
+            let ending = Ending::without_work(ReleaseState::Stuck, failure);
             return report(finish(inner, &id, ending).await, &id);
         }
     };
@@ -148,24 +146,10 @@ async fn former(inner: &Inner, id: &ReleaseId) -> Option<DeployInput> {
 }
 
 async fn ending(ended: Ended, journal: &ReleaseJournal) -> Ending {
-    match ended {
-        Ended::Done { outputs } => {
-            let interruptions =
-                outputs.iter().flat_map(|(node, output)| interruptions(node, output)).collect();
-            Ending { state: ReleaseState::Released, failure: None, interruptions }
-        }
+    let (state, failure, outputs) = match ended {
+        Ended::Done { outputs } => (ReleaseState::Released, None, outputs.into_iter().collect()),
         Ended::Undone { failure } => {
-            // What was replaced and taken back was interrupted too; the journal still has what it told.
-            let records = journal.load().await.unwrap_or_default();
-            let interruptions = records.iter().flat_map(|record| match record {
-                Record::NodeSucceeded { node, output } => interruptions(node, output),
-                _ => Vec::new(),
-            });
-            Ending {
-                state: ReleaseState::Undone,
-                interruptions: interruptions.collect(),
-                failure: Some(failure_of(&failure)),
-            }
+            (ReleaseState::Undone, Some(failure_of(&failure)), recorded(journal).await)
         }
         Ended::Stuck { node, failure, .. } => {
             let inner = failure_of(&failure);
@@ -176,9 +160,26 @@ async fn ending(ended: Ended, journal: &ReleaseJournal) -> Ending {
             .at(inner.place)
             .hint("mend it, then restart tidegate-agent on the droplet, which tries again")
             .details(inner.details);
-            Ending { state: ReleaseState::Stuck, failure: Some(failure), interruptions: Vec::new() }
+            (ReleaseState::Stuck, Some(failure), recorded(journal).await)
         }
+    };
+    let migrated = outputs.iter().find(|(node, _)| node.as_str() == Step::Migrate.to_string());
+    Ending {
+        state,
+        failure,
+        interruptions: outputs.iter().flat_map(|(node, output)| interruptions(node, output)).collect(),
+        migration: migrated.map(|(_, output)| steps::summary_of(output).to_owned()),
     }
+}
+
+/// What the steps told that succeeded: what was replaced and taken back was interrupted too, and a migration stays.
+async fn recorded(journal: &ReleaseJournal) -> BTreeMap<NodeName, Value> {
+    let records = journal.load().await.unwrap_or_default();
+    let output = |record| match record {
+        Record::NodeSucceeded { node, output } => Some((node, output)),
+        _ => None,
+    };
+    records.into_iter().filter_map(output).collect()
 }
 
 /// What a step's output tells of interruptions.
@@ -208,7 +209,7 @@ pub(super) async fn finish_unbegun(
 ) -> Result<(), DatabaseError> {
     let started = EventKind::Started { release: id.release, steps: Vec::new() };
     inner.store.event(&id.app, id.release, (started, inner.clock.now())).await?;
-    let ending = Ending { state: ReleaseState::Undone, failure: Some(failure), interruptions: Vec::new() };
+    let ending = Ending::without_work(ReleaseState::Undone, failure);
     finish(inner, id, ending).await
 }
 

@@ -12,6 +12,7 @@ mod prepare;
 mod prune;
 mod pull;
 mod replace;
+mod retention;
 mod switch;
 
 pub use drain::CLOSED;
@@ -47,6 +48,11 @@ struct StepNode(Step);
 /// What a step tells at its end.
 fn summary(text: impl Into<String>) -> Value {
     json!({ "summary": text.into() })
+}
+
+/// What a step told at its end.
+pub fn summary_of(output: &Value) -> &str {
+    output.get("summary").and_then(Value::as_str).unwrap_or_default()
 }
 
 impl StepNode {

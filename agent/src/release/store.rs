@@ -2,13 +2,18 @@
 //!
 //! # Format
 //! `release` has a row per release; `finished_at` is null until its saga ended. `release_event` has the numbered events as
-//! JSON ([`super::EventKind`]). `journal` has the records of a release's saga as JSON (`tidegate_saga::Record`), each with
+//! JSON ([`super::EventKind`]). `release.images` has the images that it serves with as JSON ([`ReleaseImage`]), so that a rollback needs no registry;
+//! `returns_to` the release that a rollback goes back to. `journal` has the records of a release's saga as JSON (`tidegate_saga::Record`), each with
 //! the generation that wrote it; `journal_claim` has the generation that may write now. Times are RFC 3339 in UTC.
 
+mod journal;
+mod sql;
+
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+pub use journal::Appended;
+use rusqlite::{Connection, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
-use tidegate_saga::{Generation, Record};
+use sql::{conversion, from_json, json, parse, signed, unsigned, word};
 
 use super::{DeployInput, EventKind, Failure, GitRevision, Interruption, ReleaseEvent, ReleaseState};
 use crate::{
@@ -17,10 +22,11 @@ use crate::{
 };
 
 /// The tables of releases.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    module: "release",
-    number: 1,
-    sql: "
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        module: "release",
+        number: 1,
+        sql: "
 CREATE TABLE release (
     app TEXT NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL, actor TEXT NOT NULL,
     source_digest TEXT NOT NULL, git_revision TEXT NOT NULL, git_branch TEXT NOT NULL, git_subject TEXT NOT NULL,
@@ -34,7 +40,17 @@ CREATE TABLE journal (
     PRIMARY KEY (saga, number)) STRICT, WITHOUT ROWID;
 CREATE TABLE journal_claim (saga TEXT NOT NULL PRIMARY KEY, generation INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ",
-}];
+    },
+    Migration {
+        module: "release",
+        number: 2,
+        sql: "
+ALTER TABLE release ADD COLUMN returns_to INTEGER;
+ALTER TABLE release ADD COLUMN images TEXT;
+ALTER TABLE release ADD COLUMN migration TEXT;
+",
+    },
+];
 
 /// A release as a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +75,25 @@ pub struct ReleaseRow {
     pub finished_at: Option<Timestamp>,
     /// Why it was undone or is stuck.
     pub failure: Option<Failure>,
+    /// Which services were interrupted.
+    pub interruptions: Vec<Interruption>,
+    /// The release that it goes back to, for a rollback.
+    pub returns_to: Option<ReleaseNumber>,
+    /// What it serves, or served, with; empty before its commit.
+    pub images: Vec<ReleaseImage>,
+    /// What its migration told last; none when there was none, or it did not end well.
+    pub migration: Option<String>,
+}
+
+/// An image of a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseImage {
+    /// As the file names it.
+    pub reference: String,
+    /// `sha256:...` of its configuration: what containers say that they run.
+    pub id: String,
+    /// What the registry called it; none for one that lives on this droplet only.
+    pub digest: Option<String>,
 }
 
 /// SQL over the tables of releases. Cheap to clone.
@@ -76,6 +111,15 @@ pub struct Ending {
     pub failure: Option<Failure>,
     /// Which services were interrupted.
     pub interruptions: Vec<Interruption>,
+    /// What the migration told last.
+    pub migration: Option<String>,
+}
+
+impl Ending {
+    /// An end before anything was done.
+    pub fn without_work(state: ReleaseState, failure: Failure) -> Self {
+        Self { state, failure: Some(failure), interruptions: Vec::new(), migration: None }
+    }
 }
 
 impl ReleaseStore {
@@ -96,6 +140,7 @@ impl ReleaseStore {
     ) -> Result<ReleaseNumber, DatabaseError> {
         let (app, actor) = (input.app.clone(), actor.to_owned());
         let (digest, git, key) = (input.source_digest(), input.git.clone(), input.idempotency_key.clone());
+        let returns_to = input.returns_to.map(|release| signed(release.get()));
         let insert = move |t: &Transaction<'_>| {
             let number: i64 = t.query_row(
                 "SELECT coalesce(max(number), 0) + 1 FROM release WHERE app = ?1",
@@ -104,10 +149,10 @@ impl ReleaseStore {
             )?;
             t.execute(
                 "INSERT INTO release (app, number, state, actor, source_digest, git_revision, git_branch, git_subject,
-                 idempotency_key, started_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                 idempotency_key, started_at, returns_to) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                 params![
                     app.as_str(), number, word(ReleaseState::Running), actor, digest, git.revision, git.branch,
-                    git.subject, key, now.to_string()
+                    git.subject, key, now.to_string(), returns_to
                 ],
             )?;
             Ok(number)
@@ -124,7 +169,8 @@ impl ReleaseStore {
         let select = move |connection: &Connection| {
             let mut statement = connection.prepare(
                 "SELECT app, number, state, actor, source_digest, git_revision, git_branch, git_subject,
-                 idempotency_key, started_at, finished_at, failure FROM release
+                 idempotency_key, started_at, finished_at, failure, interruptions, returns_to, images, migration
+                 FROM release
                  WHERE ?1 = '' OR app = ?1 ORDER BY app, number DESC",
             )?;
             let rows = statement.query_map([app], row_of)?;
@@ -133,12 +179,30 @@ impl ReleaseStore {
         self.database.read(select).await
     }
 
-    /// Makes the release the one that serves, and the one before superseded.
+    /// Makes the release the one that serves, with these images, and the one before superseded.
     ///
     /// # Errors
     /// When the database fails; nothing was changed.
-    pub async fn commit(&self, app: &AppName, release: ReleaseNumber) -> Result<(), DatabaseError> {
-        self.replace_serving(app, (ReleaseState::Released, ReleaseState::Superseded, release)).await
+    pub async fn commit(
+        &self,
+        app: &AppName,
+        release: ReleaseNumber,
+        images: Vec<ReleaseImage>,
+    ) -> Result<(), DatabaseError> {
+        let app = app.clone();
+        let number = signed(release.get());
+        let update = move |t: &Transaction<'_>| {
+            t.execute(
+                "UPDATE release SET state = ?3 WHERE app = ?1 AND number <> ?2 AND state = ?4",
+                params![app.as_str(), number, word(ReleaseState::Superseded), word(ReleaseState::Released)],
+            )?;
+            t.execute(
+                "UPDATE release SET state = ?3, images = ?4 WHERE app = ?1 AND number = ?2",
+                params![app.as_str(), number, word(ReleaseState::Released), json(&images)?],
+            )
+            .map(drop)
+        };
+        self.database.write(update).await
     }
 
     /// Takes [`ReleaseStore::commit`] back.
@@ -160,27 +224,6 @@ impl ReleaseStore {
                 "UPDATE release SET state = ?3 WHERE app = ?1 AND number = (SELECT max(number) FROM release
                  WHERE app = ?1 AND number < ?2 AND state = ?4)",
                 params![app.as_str(), number, word(ReleaseState::Released), word(ReleaseState::Superseded)],
-            )
-            .map(drop)
-        };
-        self.database.write(update).await
-    }
-
-    async fn replace_serving(
-        &self,
-        app: &AppName,
-        (new, old, release): (ReleaseState, ReleaseState, ReleaseNumber),
-    ) -> Result<(), DatabaseError> {
-        let app = app.clone();
-        let number = signed(release.get());
-        let update = move |t: &Transaction<'_>| {
-            t.execute(
-                "UPDATE release SET state = ?3 WHERE app = ?1 AND number <> ?2 AND state = ?4",
-                params![app.as_str(), number, word(old), word(new)],
-            )?;
-            t.execute(
-                "UPDATE release SET state = ?3 WHERE app = ?1 AND number = ?2",
-                params![app.as_str(), number, word(new)],
             )
             .map(drop)
         };
@@ -228,7 +271,7 @@ impl ReleaseStore {
             )?;
             let started: Timestamp = started.parse().unwrap_or(now);
             t.execute(
-                "UPDATE release SET state = ?3, finished_at = ?4, failure = ?5, interruptions = ?6
+                "UPDATE release SET state = ?3, finished_at = ?4, failure = ?5, interruptions = ?6, migration = ?7
                  WHERE app = ?1 AND number = ?2",
                 params![
                     app.as_str(),
@@ -236,7 +279,8 @@ impl ReleaseStore {
                     word(ending.state),
                     now.to_string(),
                     json(&ending.failure)?,
-                    json(&ending.interruptions)?
+                    json(&ending.interruptions)?,
+                    ending.migration
                 ],
             )?;
             let kind = EventKind::Finished {
@@ -296,78 +340,6 @@ impl ReleaseStore {
         };
         self.database.read(select).await
     }
-
-    /// Takes a journal over: the new generation and the records so far.
-    ///
-    /// # Errors
-    /// When the database fails or holds a record that this program does not know.
-    pub async fn claim(&self, saga: &str) -> Result<(Generation, Vec<Record>), DatabaseError> {
-        let saga = saga.to_owned();
-        let write = move |t: &Transaction<'_>| {
-            t.execute(
-                "INSERT INTO journal_claim (saga, generation) VALUES (?1, 1)
-                 ON CONFLICT (saga) DO UPDATE SET generation = generation + 1",
-                [&saga],
-            )?;
-            let generation: i64 =
-                t.query_row("SELECT generation FROM journal_claim WHERE saga = ?1", [&saga], |row| {
-                    row.get(0)
-                })?;
-            Ok((Generation::new(unsigned(generation)), records(t, &saga)?))
-        };
-        self.database.write(write).await
-    }
-
-    /// The records of a journal.
-    ///
-    /// # Errors
-    /// When the database fails or holds a record that this program does not know.
-    pub async fn records(&self, saga: &str) -> Result<Vec<Record>, DatabaseError> {
-        let saga = saga.to_owned();
-        self.database.read(move |connection| records(connection, &saga)).await
-    }
-
-    /// Adds a record, and with it the event that tells of it; false when the generation was superseded.
-    ///
-    /// # Errors
-    /// When the database fails; nothing was added.
-    pub async fn append(
-        &self,
-        (saga, generation, record): (&str, Generation, &Record),
-        (app, release): (&AppName, ReleaseNumber),
-        (event, now): (Option<EventKind>, Timestamp),
-    ) -> Result<Appended, DatabaseError> {
-        let (saga, app) = (saga.to_owned(), app.clone());
-        let record = serde_json::to_string(record).unwrap_or_default();
-        let generation = signed(generation.number());
-        let write = move |t: &Transaction<'_>| {
-            let current: Option<i64> = t
-                .query_row("SELECT generation FROM journal_claim WHERE saga = ?1", [&saga], |row| row.get(0))
-                .optional()?;
-            if current != Some(generation) {
-                return Ok(Appended::Superseded);
-            }
-            t.execute(
-                "INSERT INTO journal (saga, number, generation, record) VALUES
-                 (?1, (SELECT coalesce(max(number), 0) + 1 FROM journal WHERE saga = ?1), ?2, ?3)",
-                params![saga, generation, record],
-            )?;
-            if let Some(kind) = &event {
-                insert_event(t, &app, release, (kind, now))?;
-            }
-            Ok(Appended::Written)
-        };
-        self.database.write(write).await
-    }
-}
-
-/// Whether a record was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Appended {
-    /// It was.
-    Written,
-    /// Another process has taken the saga over.
-    Superseded,
 }
 
 fn insert_event(
@@ -382,12 +354,6 @@ fn insert_event(
         params![app.as_str(), signed(release.get()), now.to_string(), json(kind)?],
     )
     .map(drop)
-}
-
-fn records(connection: &Connection, saga: &str) -> rusqlite::Result<Vec<Record>> {
-    let mut statement = connection.prepare("SELECT record FROM journal WHERE saga = ?1 ORDER BY number")?;
-    let rows = statement.query_map([saga], |row| from_json(&row.get::<_, String>(0)?, 0))?;
-    rows.collect()
 }
 
 fn row_of(row: &Row<'_>) -> rusqlite::Result<ReleaseRow> {
@@ -406,40 +372,14 @@ fn row_of(row: &Row<'_>) -> rusqlite::Result<ReleaseRow> {
         started_at: parse(&text(9)?, 9)?,
         finished_at: finished.map(|at| parse(&at, 10)).transpose()?,
         failure: failure.map(|json| from_json::<Option<Failure>>(&json, 11)).transpose()?.flatten(),
+        interruptions: optional_json(row, 12)?.unwrap_or_default(),
+        returns_to: row.get::<_, Option<i64>>(13)?.map(|number| ReleaseNumber::new(unsigned(number))),
+        images: optional_json(row, 14)?.unwrap_or_default(),
+        migration: row.get(15)?,
     })
 }
 
-fn word(state: ReleaseState) -> &'static str {
-    match state {
-        ReleaseState::Running => "running",
-        ReleaseState::Released => "released",
-        ReleaseState::Undone => "undone",
-        ReleaseState::Stuck => "stuck",
-        ReleaseState::Superseded => "superseded",
-        ReleaseState::Removed => "removed",
-    }
-}
-
-fn json(value: &impl Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
-}
-
-fn from_json<T: for<'de> Deserialize<'de>>(text: &str, column: usize) -> rusqlite::Result<T> {
-    serde_json::from_str(text).map_err(|error| conversion(column, error))
-}
-
-fn parse(text: &str, column: usize) -> rusqlite::Result<Timestamp> {
-    text.parse().map_err(|error: jiff::Error| conversion(column, error))
-}
-
-fn conversion(column: usize, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error.into())
-}
-
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
+fn optional_json<T: for<'de> Deserialize<'de>>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|json| from_json(&json, column)).transpose()
 }

@@ -6,6 +6,7 @@ use super::{
     EngineError, Failure,
     context::docker_failure,
     engine::Inner,
+    store::ReleaseImage,
     world::{ImageState, World},
 };
 use crate::{
@@ -13,8 +14,21 @@ use crate::{
     docker::{DockerError, Reference},
 };
 
+/// Which images a release is to have.
+#[derive(Debug)]
+pub(super) enum Images {
+    /// What their names stand for now.
+    Named,
+    /// Those that an earlier release had.
+    Recorded(Vec<ReleaseImage>),
+}
+
 /// What there is.
-pub(super) async fn world(inner: &Inner, app: &AppName, project: &Project) -> Result<World, EngineError> {
+pub(super) async fn world(
+    inner: &Inner,
+    app: &AppName,
+    (project, images): (&Project, &Images),
+) -> Result<World, EngineError> {
     let docker = &inner.docker;
     let mut world = World {
         networks: docker.networks().await.map_err(EngineError::Docker)?,
@@ -44,7 +58,14 @@ pub(super) async fn world(inner: &Inner, app: &AppName, project: &Project) -> Re
         if world.images.contains_key(&service.image) {
             continue;
         }
-        match image(inner, service).await {
+        let found = match images {
+            Images::Named => image(inner, service).await,
+            Images::Recorded(images) => {
+                let image = images.iter().find(|image| image.reference == service.image);
+                recorded(inner, service, image).await
+            }
+        };
+        match found {
             Ok(state) => drop(world.images.insert(service.image.clone(), state)),
             Err(failure) => refused.push(failure),
         }
@@ -79,6 +100,28 @@ async fn image(inner: &Inner, service: &Service) -> Result<ImageState, Failure> 
     };
     let pulled = docker.image(&reference.with_digest(&digest)).await.map_err(asked)?;
     Ok(ImageState { digest: Some(digest), id: pulled.map(|image| image.id), named })
+}
+
+/// The very image that the release had.
+async fn recorded(
+    inner: &Inner,
+    service: &Service,
+    image: Option<&ReleaseImage>,
+) -> Result<ImageState, Failure> {
+    let asked = |error| docker_failure(format!("the image {}", service.image), &error);
+    let named = inner.docker.image(&service.image).await.map_err(asked)?.map(|image| image.id);
+    if let Some(ReleaseImage { id, digest, .. }) = image
+        && inner.docker.image(id).await.map_err(asked)?.is_some()
+    {
+        return Ok(ImageState { digest: digest.clone(), id: Some(id.clone()), named });
+    }
+    let failure = Failure::new(
+        format!("the image {} of that release is gone", service.image),
+        "it is no longer on this droplet, and its name may stand for another one by now",
+    );
+    Err(failure
+        .at(format!("services.{}.image", service.name))
+        .hint("deploy that revision again: `tidegate releases` shows its commit"))
 }
 
 fn not_here(service: &Service) -> Failure {

@@ -11,10 +11,14 @@ mod info;
 mod init;
 mod logs;
 mod plan;
+mod planned;
 mod prepare;
 mod reach;
 mod registry;
+mod releases;
 mod remove;
+mod rollback;
+mod rollout;
 mod run;
 mod sandbox;
 mod status;
@@ -38,6 +42,10 @@ pub enum Command {
     Down(down::Args),
     /// Release an app on its droplets
     Deploy(deploy::Args),
+    /// Go back to an earlier release of an app
+    Rollback(rollback::Args),
+    /// Show which releases an app had, and how each went
+    Releases(releases::Args),
     /// Show what runs on the droplets
     Status(status::Args),
     /// Show what an app's containers wrote
@@ -70,6 +78,8 @@ impl Command {
             Self::Down(args) => down::run(&context, &args).await,
             Self::Plan(args) => plan::run(&context, &args).await,
             Self::Deploy(args) => deploy::run(&context, &args).await,
+            Self::Rollback(args) => rollback::run(&context, &args).await,
+            Self::Releases(args) => releases::run(&context, &args).await,
             Self::Status(args) => status::run(&context, &args).await,
             Self::Logs(args) => logs::run(&context, &args).await,
             Self::Exec(args) => exec::run(&context, &args).await,

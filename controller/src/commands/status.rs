@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde::Serialize;
 use tidegate_proto::v1::{
-    AppStatus, ContainerStatus, InfoResponse, ReleaseState, ReleaseSummary, StatusRequest, StatusResponse,
+    AppStatus, ContainerStatus, InfoResponse, ReleaseSummary, StatusRequest, StatusResponse,
 };
 
 use super::{
@@ -17,7 +17,7 @@ use crate::{
     clock::human,
     failure::{Failure, Outcome},
     output::Table,
-    release::times::timestamp,
+    release::{follow::state_name, times::timestamp},
 };
 
 /// Arguments of `status`.
@@ -189,19 +189,6 @@ fn container_view(service: &str, container: ContainerStatus) -> ContainerView {
         started_at: container.started_at.as_ref().and_then(timestamp),
         exit_code: container.exit_code,
         memory_limit_bytes: container.memory_limit_bytes,
-    }
-}
-
-/// A release's state as people read it.
-pub(super) fn state_name(state: ReleaseState) -> &'static str {
-    match state {
-        ReleaseState::Unspecified => "unknown",
-        ReleaseState::Running => "running",
-        ReleaseState::Released => "released",
-        ReleaseState::Undone => "undone",
-        ReleaseState::Stuck => "stuck",
-        ReleaseState::Superseded => "superseded",
-        ReleaseState::Removed => "removed",
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tidegate_proto::v1::{
-    DeployRequest, Failure as Told, ReleaseEvent, ReleaseFinished, ReleaseState, WatchReleaseRequest,
-    release_event::Event,
+    DeployRequest, Failure as Told, Interruption, ReleaseEvent, ReleaseFinished, ReleaseState,
+    RollbackRequest, WatchReleaseRequest, release_event::Event,
 };
 use tonic::{Code, Status, Streaming};
 
@@ -49,6 +49,40 @@ pub struct Interrupted {
     pub closed_requests: u64,
 }
 
+impl From<&Interruption> for Interrupted {
+    fn from(told: &Interruption) -> Self {
+        Self {
+            service: told.service.clone(),
+            seconds: duration(told.interrupted.as_ref()).as_secs_f64(),
+            closed_requests: told.closed_requests,
+        }
+    }
+}
+
+impl Interrupted {
+    /// `worker 6.2 s and 3 requests`
+    pub fn describe(&self) -> String {
+        let time = human(Duration::try_from_secs_f64(self.seconds).unwrap_or_default());
+        match self.closed_requests {
+            0 => format!("{} {time}", self.service),
+            requests => format!("{} {time} and {requests} requests", self.service),
+        }
+    }
+}
+
+/// A release's state as people read it.
+pub fn state_name(state: ReleaseState) -> &'static str {
+    match state {
+        ReleaseState::Unspecified => "unknown",
+        ReleaseState::Running => "running",
+        ReleaseState::Released => "released",
+        ReleaseState::Undone => "undone",
+        ReleaseState::Stuck => "stuck",
+        ReleaseState::Superseded => "superseded",
+        ReleaseState::Removed => "removed",
+    }
+}
+
 /// A failure as the agent told it.
 #[derive(Debug, Clone, Serialize)]
 pub struct FailureView {
@@ -75,6 +109,8 @@ impl From<Told> for FailureView {
 pub enum Begin {
     /// A new release.
     Deploy(Box<DeployRequest>),
+    /// An earlier release again.
+    Rollback(RollbackRequest),
     /// The latest one, running or ended.
     Attach,
 }
@@ -136,7 +172,8 @@ impl Way<'_> {
     async fn stream(&self, agent: &Agent, view: &View) -> Result<Streaming<ReleaseEvent>, Status> {
         match &self.begin {
             Begin::Deploy(request) if view.release == 0 => agent.client().deploy((**request).clone()).await,
-            Begin::Deploy(_) | Begin::Attach => {
+            Begin::Rollback(request) if view.release == 0 => agent.client().rollback(request.clone()).await,
+            Begin::Deploy(_) | Begin::Rollback(_) | Begin::Attach => {
                 let request =
                     WatchReleaseRequest { app: self.app.to_owned(), release: view.release, after: view.last };
                 agent.client().watch_release(request).await
@@ -237,25 +274,12 @@ impl View {
 
     fn ended(&self, finished: ReleaseFinished) -> Ended {
         let state = finished.state();
-        let interrupted = finished.interruptions.iter().map(|interruption| Interrupted {
-            service: interruption.service.clone(),
-            seconds: duration(interruption.interrupted.as_ref()).as_secs_f64(),
-            closed_requests: interruption.closed_requests,
-        });
         Ended {
             droplet: self.droplet.clone(),
             release: finished.release,
-            state: match state {
-                ReleaseState::Released => "released",
-                ReleaseState::Undone => "undone",
-                ReleaseState::Stuck => "stuck",
-                ReleaseState::Running => "running",
-                ReleaseState::Superseded => "superseded",
-                ReleaseState::Removed => "removed",
-                ReleaseState::Unspecified => "unknown",
-            },
+            state: state_name(state),
             took_seconds: duration(finished.took.as_ref()).as_secs_f64(),
-            interrupted: interrupted.collect(),
+            interrupted: finished.interruptions.iter().map(Interrupted::from).collect(),
             failure: finished.failure.map(FailureView::from),
         }
     }
@@ -265,18 +289,7 @@ impl Ended {
     /// `Released r42 on web-1 in 1 min 24 s. Interrupted: worker 6.2 s.`
     pub fn describe(&self) -> String {
         let took = human(Duration::try_from_secs_f64(self.took_seconds).unwrap_or_default());
-        let by_service: Vec<String> = self
-            .interrupted
-            .iter()
-            .map(|i| {
-                let time = human(Duration::try_from_secs_f64(i.seconds).unwrap_or_default());
-                if i.closed_requests > 0 {
-                    format!("{} {time} and {} requests", i.service, i.closed_requests)
-                } else {
-                    format!("{} {time}", i.service)
-                }
-            })
-            .collect();
+        let by_service: Vec<String> = self.interrupted.iter().map(Interrupted::describe).collect();
         let interrupted = if by_service.is_empty() { "nothing".to_owned() } else { by_service.join(", ") };
         format!("Released r{} on {} in {took}. Interrupted: {interrupted}.", self.release, self.droplet)
     }

@@ -23,7 +23,13 @@ pub(super) fn images(wanted: Wanted<'_>, world: &World) -> Vec<PlannedImage> {
             (Some(id), Some(named)) if id == named => ImageAction::Keep,
             (Some(_), _) => ImageAction::Tag,
         };
-        PlannedImage { reference: reference.to_owned(), digest: state.digest, former: state.named, action }
+        PlannedImage {
+            reference: reference.to_owned(),
+            digest: state.digest,
+            id: state.id,
+            former: state.named,
+            action,
+        }
     };
     names.into_iter().map(planned).collect()
 }

@@ -175,6 +175,7 @@ mod tests {
             model_digest: String::new(),
             git: GitRevision::default(),
             idempotency_key: String::new(),
+            returns_to: None,
         }
     }
 

@@ -1,8 +1,8 @@
-//! What the release replaced goes: old containers, the migration's container, inputs of long past releases.
+//! What the release replaced goes: old containers, the migration's container, inputs and images of long past releases.
 
 use serde_json::Value;
 
-use super::{migrate, summary};
+use super::{migrate, retention, summary};
 use crate::{
     docker::AnonymousVolumes,
     release::{
@@ -31,6 +31,7 @@ pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
     }
     migrate::remove(context).await?;
     prune_inputs(context);
+    retention::images(context).await;
     Ok(summary(""))
 }
 

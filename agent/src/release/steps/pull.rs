@@ -21,17 +21,27 @@ const TELL: Duration = Duration::from_secs(1);
 pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Failure> {
     let mut pulled = 0_u32;
     for image in &context.plan.images {
-        let reference = Reference::parse(&image.reference);
-        let Some(digest) = image.digest.as_deref().filter(|_| image.action != ImageAction::Keep) else {
+        if image.action == ImageAction::Keep {
             continue;
-        };
+        }
+        let reference = Reference::parse(&image.reference);
         let failed = |error| docker_failure(format!("the image {reference}"), &error);
-        let by_digest = reference.with_digest(digest);
-        if context.docker.image(&by_digest).await.map_err(failed)?.is_some() {
-            context.docker.tag(&by_digest, &reference).await.map_err(failed)?;
-        } else {
-            pull(context, step, image, digest).await?;
-            pulled = pulled.saturating_add(1);
+        let by_digest = image.digest.as_deref().map(|digest| reference.with_digest(digest));
+        // Whichever of the two is here is the same image; a retry finds what an earlier try has pulled.
+        let mut here = None;
+        for name in image.id.iter().chain(&by_digest) {
+            if context.docker.image(name).await.map_err(failed)?.is_some() {
+                here = Some(name.as_str());
+                break;
+            }
+        }
+        match (here, image.digest.as_deref()) {
+            (Some(name), _) => context.docker.tag(name, &reference).await.map_err(failed)?,
+            (None, Some(digest)) => {
+                pull(context, step, image, digest).await?;
+                pulled = pulled.saturating_add(1);
+            }
+            (None, None) => return Err(gone(image)),
         }
     }
     Ok(summary(match pulled {
@@ -39,6 +49,14 @@ pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Fail
         1 => "1 image".to_owned(),
         n => format!("{n} images"),
     }))
+}
+
+fn gone(image: &PlannedImage) -> Failure {
+    Failure::new(
+        format!("the image {} is gone", image.reference),
+        "it was on this droplet when the release was planned",
+    )
+    .hint("deploy again")
 }
 
 async fn pull(context: &Context, step: &str, image: &PlannedImage, digest: &str) -> Result<(), Failure> {

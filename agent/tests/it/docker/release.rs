@@ -5,6 +5,7 @@ mod fixture;
 mod images;
 mod kill;
 mod refusal;
+mod rollback;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},

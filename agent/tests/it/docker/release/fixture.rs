@@ -184,6 +184,7 @@ pub fn input(app: &App) -> DeployInput {
         model_digest: String::new(),
         git: GitRevision::default(),
         idempotency_key: String::new(),
+        returns_to: None,
     }
 }
 

@@ -1,0 +1,145 @@
+//! Going back to an earlier release: a release of its own, made of what that one was made of.
+//!
+//! Migrations are not run and not undone. They are of the kind `compatible`, so old code lives with the newer schema; and
+//! an old image does not know the newer revisions.
+
+use super::{
+    DeployInput, Engine, EngineError, Failure, InputError, ReleaseRow, ReleaseState, load::LoadedProject,
+    survey::Images,
+};
+use crate::apps::{AppName, ReleaseNumber};
+
+/// What the release is made of that is gone back to.
+pub(super) async fn input(
+    engine: &Engine,
+    app: &AppName,
+    (to, idempotency_key): (Option<ReleaseNumber>, String),
+) -> Result<DeployInput, EngineError> {
+    let rows = engine.releases(app).await?;
+    if rows.is_empty() {
+        return Err(EngineError::NoApp(app.clone()));
+    }
+    let row = target(app, &rows, to)?;
+    let folder = engine.inner.paths.release(app, row.number);
+    let kept = DeployInput::read(&folder).map_err(|error| refused(row, &error))?;
+    // The digest of the model was the caller's at that time; nobody computes it on another machine now.
+    Ok(DeployInput { idempotency_key, returns_to: Some(row.number), model_digest: String::new(), ..kept })
+}
+
+fn refused(row: &ReleaseRow, error: &InputError) -> EngineError {
+    let what = format!("{} cannot be gone back to", row.number);
+    let failure = match error {
+        InputError::Io(source) if source.kind() == std::io::ErrorKind::NotFound => {
+            Failure::new(what, "its files are not kept any more")
+        }
+        other => Failure::caused_by(what, other),
+    };
+    EngineError::Refused(vec![
+        failure.hint("deploy that revision again: `tidegate releases` shows its commit"),
+    ])
+}
+
+/// The release that is meant, of these rows, the latest first.
+fn target<'r>(
+    app: &AppName,
+    rows: &'r [ReleaseRow],
+    to: Option<ReleaseNumber>,
+) -> Result<&'r ReleaseRow, EngineError> {
+    let no_way = |why: String| EngineError::NoWayBack { app: app.clone(), why };
+    let serving = rows.iter().find(|row| row.state == ReleaseState::Released);
+    let Some(release) = to else {
+        let before = |row: &&ReleaseRow| {
+            row.state == ReleaseState::Superseded && serving.is_none_or(|serving| row.number < serving.number)
+        };
+        return rows
+            .iter()
+            .find(before)
+            .ok_or_else(|| no_way("no release served before this one".to_owned()));
+    };
+    let row = rows.iter().find(|row| row.number == release);
+    let row = row.ok_or_else(|| EngineError::NoRelease { app: app.clone(), release })?;
+    match row.state {
+        ReleaseState::Superseded | ReleaseState::Removed => Ok(row),
+        ReleaseState::Released => Err(no_way(format!("{release} serves already"))),
+        ReleaseState::Undone | ReleaseState::Stuck => Err(no_way(format!("{release} never served"))),
+        ReleaseState::Running => Err(no_way(format!("{release} is still under way"))),
+    }
+}
+
+/// Which images a release is to have; a rollback also leaves its migration out, and says so.
+pub(super) async fn adapt(
+    engine: &Engine,
+    input: &DeployInput,
+    loaded: &mut LoadedProject,
+) -> Result<Images, EngineError> {
+    let Some(release) = input.returns_to else {
+        return Ok(Images::Named);
+    };
+    if loaded.extension.migrate.take().is_some() {
+        loaded.notes.push(format!(
+            "migrations are neither run nor undone: the database keeps its schema, and the code of {release} works on it"
+        ));
+    }
+    let rows = engine.releases(&input.app).await?;
+    let row = rows.into_iter().find(|row| row.number == release);
+    Ok(Images::Recorded(row.map(|row| row.images).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::GitRevision;
+
+    fn rows(states: &[ReleaseState]) -> Vec<ReleaseRow> {
+        let row = |(index, state): (usize, &ReleaseState)| ReleaseRow {
+            app: app(),
+            number: ReleaseNumber::new(u64::try_from(index).unwrap() + 1),
+            state: *state,
+            actor: String::new(),
+            source_digest: String::new(),
+            git: GitRevision::default(),
+            idempotency_key: String::new(),
+            started_at: jiff::Timestamp::UNIX_EPOCH,
+            finished_at: None,
+            failure: None,
+            interruptions: Vec::new(),
+            returns_to: None,
+            images: Vec::new(),
+            migration: None,
+        };
+        states.iter().enumerate().map(row).rev().collect()
+    }
+
+    fn app() -> AppName {
+        AppName::new("shop").unwrap()
+    }
+
+    #[test]
+    fn without_a_number_it_is_the_one_that_served_before() {
+        use ReleaseState::{Released, Superseded, Undone};
+        let found = |states: &[ReleaseState]| {
+            target(&app(), &rows(states), None).map(|row| row.number.get()).map_err(|error| error.to_string())
+        };
+        assert_eq!(found(&[Superseded, Superseded, Undone, Released, Undone]), Ok(2));
+        assert_eq!(found(&[Superseded, Undone, Released]), Ok(1));
+        assert_eq!(found(&[Released]).unwrap_err(), "shop cannot go back: no release served before this one");
+        assert_eq!(
+            found(&[Undone, Released]).unwrap_err(),
+            "shop cannot go back: no release served before this one"
+        );
+    }
+
+    #[test]
+    fn one_that_never_served_or_serves_is_refused() {
+        use ReleaseState::{Released, Superseded, Undone};
+        let rows = rows(&[Superseded, Undone, Released]);
+        let asked = |number| {
+            let found = target(&app(), &rows, Some(ReleaseNumber::new(number)));
+            found.map(|row| row.number.get()).map_err(|error| error.to_string())
+        };
+        assert_eq!(asked(1), Ok(1));
+        assert_eq!(asked(2).unwrap_err(), "shop cannot go back: r2 never served");
+        assert_eq!(asked(3).unwrap_err(), "shop cannot go back: r3 serves already");
+        assert_eq!(asked(4).unwrap_err(), "app shop has no release r4");
+    }
+}

@@ -1,0 +1,110 @@
+//! `tidegate rollback`: an earlier release again, from what its droplets still have.
+
+use std::str::FromStr;
+
+use tidegate_proto::v1::RollbackRequest;
+
+use super::{
+    context::Context,
+    planned,
+    reach::{Reach, Which},
+    releases,
+    rollout::{self, Wanted},
+};
+use crate::{agents::Target, failure::Outcome, names::Name};
+
+/// Arguments of `rollback`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Release to go back to, such as `r41`; by default the one that served before
+    #[arg(value_name = "RELEASE")]
+    release: Option<Number>,
+    #[command(flatten)]
+    which: Which,
+    /// Show what would be done, and why; change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// `r41` or `41`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Number(u64);
+
+impl FromStr for Number {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text.strip_prefix('r').unwrap_or(text).parse().ok().filter(|number| *number > 0);
+        number.map(Self).ok_or("a release is a number such as r41; `tidegate releases` lists them")
+    }
+}
+
+pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
+    let reach = Reach::open(context)?;
+    let (name, app) = reach.app(args.which.app.as_ref())?;
+    let targets = reach.targets((&name, &app), args.which.selection())?;
+    let request = RollbackRequest {
+        app: name.to_string(),
+        release: args.release.map_or(0, |release| release.0),
+        idempotency_key: String::new(),
+    };
+    if args.dry_run {
+        return dry_run(context, &reach, &targets, &request).await;
+    }
+    let shorts: Vec<&str> = targets.iter().map(|target| target.short.as_str()).collect();
+    let to =
+        args.release.map_or_else(|| "the release before".to_owned(), |release| format!("r{}", release.0));
+    context.printer.note(format!("{name} back to {to} -> {}", shorts.join(", ")));
+    let ended = rollout::roll(context, &reach, (&name, &targets), &Wanted::Rollback(&request)).await?;
+    for (target, ended) in targets.iter().zip(&ended) {
+        if let Some(told) = told(&reach, (&name, target), ended.release).await? {
+            context.printer.note(told);
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// Where it has led: the numbers differ between droplets.
+async fn told(
+    reach: &Reach,
+    (app, target): (&Name, &Target),
+    release: u64,
+) -> anyhow::Result<Option<String>> {
+    let rows = releases::of(reach, (app, target), 0).await?;
+    let this = rows.iter().find(|row| row.release == release);
+    let Some(former) = this.and_then(|this| rows.iter().find(|row| row.release == this.returns_to)) else {
+        return Ok(None);
+    };
+    let revision = former.git_revision.get(..7).map(|short| format!(" ({short})")).unwrap_or_default();
+    Ok(Some(format!("{} serves what r{} was{revision}.", target.short, former.release)))
+}
+
+async fn dry_run(
+    context: &Context,
+    reach: &Reach,
+    targets: &[Target],
+    request: &RollbackRequest,
+) -> anyhow::Result<Outcome> {
+    let mut plans = Vec::new();
+    for target in targets {
+        let (agent, _) = reach.checked(target).await?;
+        let mut client = agent.client();
+        plans.push(planned::view(target, agent.call(client.plan_rollback(request.clone())).await?));
+    }
+    context.printer.result(&plans, planned::text(&plans, "tidegate rollback"));
+    Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_is_a_number_with_or_without_its_letter() {
+        assert_eq!("r41".parse(), Ok(Number(41)));
+        assert_eq!("41".parse(), Ok(Number(41)));
+        for wrong in ["", "r", "r0", "latest", "-1"] {
+            assert!(wrong.parse::<Number>().is_err(), "{wrong}");
+        }
+    }
+}
