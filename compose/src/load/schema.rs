@@ -127,6 +127,13 @@ impl Checker {
         }
     }
 
+    fn fail_key(&mut self, at: Position, message: String, hint: Option<String>) {
+        if !self.is_full() {
+            let problem = Problem::new(ErrorClass::Schema, at, message).about_key();
+            self.problems.push(problem.path(self.path.join(".")).hint(hint));
+        }
+    }
+
     fn below(&mut self, key: &str, node: &Node, shape: &Shape) {
         if self.is_full() {
             return;
@@ -223,7 +230,7 @@ impl Checker {
                 self.below(key, node, shape.value);
             } else if shape.others == Others::Refused {
                 let message = format!("{key:?} is no valid name; use letters, digits, `.`, `_` and `-`");
-                self.fail(node.key, message, None);
+                self.fail_key(node.key, message, None);
             }
         }
     }
@@ -231,6 +238,7 @@ impl Checker {
     fn record(&mut self, map: &Map, at: Position, record: &Record) {
         let compat = self.compat;
         let known = |attribute: &&Attribute| attribute.age == Age::Always || compat != Compatibility::V2_26;
+        let mut meant = Vec::new();
         for (key, node) in map {
             let found = record.attributes.iter().filter(known).find(|one| one.key == key);
             if let Some(attribute) = found {
@@ -240,25 +248,26 @@ impl Checker {
             match record.extensions {
                 Extensions::Open => {}
                 Extensions::Allowed if key.starts_with("x-") => {}
-                _ => self.unknown(key, node, record),
+                _ => meant.extend(self.unknown(key, node, record)),
             }
         }
         for key in record.required {
-            if !map.contains_key(*key) {
+            if !map.contains_key(*key) && !meant.contains(key) {
                 self.fail(at, format!("`{key}` is missing"), Some(format!("add `{key}:` here")));
             }
         }
     }
 
-    fn unknown(&mut self, key: &str, node: &Node, record: &Record) {
+    /// Tells of an unknown key, and gives the known one that was likely meant.
+    fn unknown(&mut self, key: &str, node: &Node, record: &Record) -> Option<&'static str> {
         if self.is_full() {
-            return;
+            return None;
         }
         let newer = record.attributes.iter().any(|one| one.key == key);
         if newer {
             let message = format!("`{key}` is newer than docker compose {}", self.compat.version());
-            self.fail(node.key, message, None);
-            return;
+            self.fail_key(node.key, message, None);
+            return None;
         }
         let near = nearest(key, record.attributes.iter().map(|one| one.key));
         let hint = match near {
@@ -266,7 +275,8 @@ impl Checker {
             None if record.extensions == Extensions::Allowed => Some("own keys start with `x-`".to_owned()),
             None => None,
         };
-        self.fail(node.key, format!("unknown key `{key}`"), hint);
+        self.fail_key(node.key, format!("unknown key `{key}`"), hint);
+        near
     }
 
     /// Whether a value fits without a problem.

@@ -11,7 +11,7 @@ use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use super::scalar;
 use crate::error::ErrorClass;
 use crate::node::{FileId, Map, Node, Position, Value};
-use crate::problem::{Problem, Stage};
+use crate::problem::Problem;
 
 /// The most nodes that the files of a load may have after aliases are expanded.
 pub(super) const MAX_NODES: usize = 400_000;
@@ -27,6 +27,15 @@ pub(super) struct Document {
     pub root: Node,
     /// Paths that are deleted from what came before.
     pub resets: Vec<Vec<String>>,
+}
+
+/// What a file says.
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    pub documents: Vec<Document>,
+    pub problems: Vec<Problem>,
+    /// Whether it was read to its end.
+    pub whole: bool,
 }
 
 struct Anchor {
@@ -53,8 +62,8 @@ struct Builder<'i> {
 /// What stopped the reading of a file.
 struct Stop;
 
-/// Reads all documents of a file. `nodes` counts over the files of a load.
-pub(super) fn read(text: &str, file: FileId, nodes: &mut usize) -> Stage<Vec<Document>> {
+/// Reads all documents of a file, up to the first that is no YAML. `nodes` counts over the files of a load.
+pub(super) fn read(text: &str, file: FileId, nodes: &mut usize) -> Text {
     let mut options = granit_parser::options! {
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
@@ -73,20 +82,17 @@ pub(super) fn read(text: &str, file: FileId, nodes: &mut usize) -> Stage<Vec<Doc
         bytes: 0,
         repeated: 0,
     };
-    let documents = builder.documents();
-    match documents {
-        Ok(documents) if builder.problems.is_empty() => Ok(documents),
-        _ => Err(builder.problems),
-    }
+    let mut documents = Vec::new();
+    let whole = builder.documents(&mut documents).is_ok();
+    Text { documents, problems: builder.problems, whole }
 }
 
 impl<'i> Builder<'i> {
-    fn documents(&mut self) -> Result<Vec<Document>, Stop> {
-        let mut documents = Vec::new();
+    fn documents(&mut self, documents: &mut Vec<Document>) -> Result<(), Stop> {
         loop {
             let (event, _) = self.next()?;
             match event {
-                Event::StreamEnd => return Ok(documents),
+                Event::StreamEnd => return Ok(()),
                 Event::DocumentStart(..) => {
                     self.anchors.clear();
                     let (event, span) = self.next()?;

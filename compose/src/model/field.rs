@@ -4,6 +4,7 @@ use super::project::Extensions;
 use crate::compat::Compatibility;
 use crate::json::Json;
 use crate::node::{Map, Node, Position, Value};
+use crate::text::number::parse_float;
 
 /// A value that can stand in a record.
 pub trait Field: Default + Clone {
@@ -177,8 +178,8 @@ impl Field for f32 {
             _ => String::new(),
         };
         // Through f64 first, as the original does: rounding twice can differ from rounding once.
-        text.parse::<f64>().map_or_else(
-            |_| {
+        parse_float(&text).map_or_else(
+            || {
                 decoder.problem(node, format!("expected a number, found {}", node.kind()));
                 0.0
             },
@@ -194,7 +195,7 @@ impl Field for f32 {
 }
 
 /// Rounds to the nearest `float32`; there is no `TryFrom` for it and `as` is banned here.
-fn narrow(number: f64) -> f32 {
+pub(crate) fn narrow(number: f64) -> f32 {
     // Enough digits to name the double exactly, so that parsing rounds once, to the nearest float.
     format!("{number:.60e}").parse().unwrap_or(0.0)
 }
