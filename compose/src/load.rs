@@ -37,7 +37,7 @@ use crate::node::{Map, Node, Position};
 use crate::problem::{Problem, Stage, placed};
 use crate::referenced::References;
 use crate::source::FileSource;
-use places::{Places, Written};
+use places::Places;
 use reader::{Reader, Scope};
 pub(crate) use scalar::resolves_to_text;
 use setting::Setting;
@@ -120,12 +120,12 @@ pub fn load(files: &dyn FileSource, options: &LoadOptions) -> Result<Loaded, Loa
     if let Some(found) = reader.findings.finish() {
         return Err(placed(found, &reader.table));
     }
-    let (project, references, places) = parts;
-    let places = Places::new(places, reader.filled);
+    let (project, references, tree) = parts;
+    let places = Places::new(tree, reader.filled);
     Ok(Loaded { project, warnings: reader.warnings, files: reader.table, references, places })
 }
 
-type Parts = (Project, References, Written);
+type Parts = (Project, References, Map);
 
 /// All stages; each goes on with what the one before it found nothing wrong with. An error is the end of it.
 fn stages(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<Parts> {
@@ -180,7 +180,7 @@ fn stages(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<Parts> {
         drop_unused(&mut project);
     }
     let references = references(reader, &project);
-    Ok((project, references, places::written(&tree)))
+    Ok((project, references, tree))
 }
 
 /// The most services of a project; each is a few kilobytes once it is decoded.

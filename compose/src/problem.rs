@@ -40,6 +40,12 @@ impl Problem {
         Self { about: About::Key, ..self }
     }
 
+    /// Puts a step before the path.
+    pub fn prefix(&mut self, step: &dyn std::fmt::Display) {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        self.path = format!("{step}{dot}{}", self.path);
+    }
+
     pub fn hint(self, hint: Option<String>) -> Self {
         Self { hint, ..self }
     }

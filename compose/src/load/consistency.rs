@@ -155,8 +155,11 @@ impl Check<'_> {
 
     /// Whether a name is declared at the top level.
     fn known<T>(&mut self, kind: &str, name: &str, (all, attribute): (&BTreeMap<String, T>, &[&str])) {
+        if all.contains_key(name) {
+            return;
+        }
         let section = format!("{kind}s");
-        if all.contains_key(name) || self.damage.section(&section) {
+        if self.damage.section(&section) {
             return;
         }
         let near = nearest(name, all.keys().map(String::as_str));

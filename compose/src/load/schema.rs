@@ -103,14 +103,13 @@ const MAX_PROBLEMS: usize = 100;
 
 /// Checks a whole tree.
 pub(super) fn check(root: &Map, at: Position, compat: Compatibility) -> Vec<Problem> {
-    let mut checker = Checker { compat, path: Vec::new(), problems: Vec::new() };
+    let mut checker = Checker { compat, problems: Vec::new() };
     checker.record(root, at, &table::PROJECT);
     checker.problems
 }
 
 struct Checker {
     compat: Compatibility,
-    path: Vec<String>,
     problems: Vec<Problem>,
 }
 
@@ -122,25 +121,26 @@ impl Checker {
 
     fn fail(&mut self, at: Position, message: String, hint: Option<String>) {
         if !self.is_full() {
-            let problem = Problem::new(ErrorClass::Schema, at, message);
-            self.problems.push(problem.path(self.path.join(".")).hint(hint));
+            self.problems.push(Problem::new(ErrorClass::Schema, at, message).hint(hint));
         }
     }
 
     fn fail_key(&mut self, at: Position, message: String, hint: Option<String>) {
         if !self.is_full() {
-            let problem = Problem::new(ErrorClass::Schema, at, message).about_key();
-            self.problems.push(problem.path(self.path.join(".")).hint(hint));
+            self.problems.push(Problem::new(ErrorClass::Schema, at, message).about_key().hint(hint));
         }
     }
 
-    fn below(&mut self, key: &str, node: &Node, shape: &Shape) {
+    fn below(&mut self, step: impl std::fmt::Display, node: &Node, shape: &Shape) {
         if self.is_full() {
             return;
         }
-        self.path.push(key.to_owned());
+        let before = self.problems.len();
         self.value(node, shape);
-        self.path.pop();
+        // Few values are wrong: the way to them is put together on the way back.
+        for problem in self.problems.iter_mut().skip(before) {
+            problem.prefix(&step);
+        }
     }
 
     fn value(&mut self, node: &Node, shape: &Shape) {
@@ -212,7 +212,7 @@ impl Checker {
             return;
         };
         for (index, entry) in items.iter().enumerate() {
-            self.below(&index.to_string(), entry, item);
+            self.below(index, entry, item);
         }
     }
 
@@ -297,7 +297,7 @@ impl Checker {
             Shape::Since40(..) => self.fits(node, resolve(shape, self.compat)),
             Shape::Either(shapes) => shapes.iter().any(|shape| self.fits(node, shape)),
             Shape::List(_) | Shape::Set(_) | Shape::Map(_) | Shape::Record(_) => {
-                let mut probe = Checker { compat: self.compat, path: Vec::new(), problems: Vec::new() };
+                let mut probe = Checker { compat: self.compat, problems: Vec::new() };
                 probe.value(node, shape);
                 probe.problems.is_empty()
             }
