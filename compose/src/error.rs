@@ -121,23 +121,23 @@ impl std::error::Error for LoadError {}
 pub struct LoadErrors {
     /// The problems, in the order of files and lines.
     pub errors: Vec<LoadError>,
+    first: ErrorClass,
 }
 
 impl LoadErrors {
-    /// The class that docker compose would stop at: variables are filled in before anything else is looked at.
-    pub fn class(&self) -> Option<ErrorClass> {
-        let mut classes = self.errors.iter().map(|error| error.class);
-        let first = classes.next();
-        if classes.any(|class| class == ErrorClass::Interpolation) {
-            return Some(ErrorClass::Interpolation);
-        }
-        first
+    pub(crate) fn of(first: ErrorClass, errors: Vec<LoadError>) -> Self {
+        Self { errors, first }
+    }
+
+    /// The class of the problem that docker compose would stop at; it may stand behind others in the file.
+    pub fn class(&self) -> ErrorClass {
+        self.first
     }
 }
 
 impl From<LoadError> for LoadErrors {
     fn from(error: LoadError) -> Self {
-        Self { errors: vec![error] }
+        Self { first: error.class, errors: vec![error] }
     }
 }
 

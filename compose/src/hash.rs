@@ -12,22 +12,20 @@ use crate::model::{Field as _, Network, Service, Volume};
 fn unhashed(compat: Compatibility) -> &'static [&'static str] {
     match compat {
         Compatibility::V2_40 => &["build", "pull_policy", "scale", "depends_on", "profiles"],
-        Compatibility::V2_26 => &["build", "pull_policy", "scale"],
+        Compatibility::V2_26 => &["build", "pull_policy", "scale", "label_file"],
     }
 }
 
 /// The bytes that are hashed for a service.
 pub fn service_json(service: &Service, compat: Compatibility) -> String {
-    let mut service = service.clone();
-    if compat == Compatibility::V2_26 {
-        service.label_file.clear();
-    }
-    if let Some(deploy) = &mut service.deploy {
-        deploy.replicas = None;
-    }
     let mut json = service.encode(compat);
     if let Json::Object(fields) = &mut json {
         fields.retain(|(key, _)| !unhashed(compat).contains(&key.as_str()));
+        for (key, value) in fields {
+            if let ("deploy", Json::Object(parts)) = (key.as_str(), value) {
+                parts.retain(|(key, _)| key != "replicas");
+            }
+        }
     }
     json.to_compact()
 }

@@ -176,7 +176,10 @@ pub(crate) fn expand(text: &str) -> String {
 
 fn string(text: &str, out: &mut String) {
     out.push('"');
-    for letter in text.chars() {
+    let mut rest = text;
+    while let Some((plain, letter, after)) = split_at_special(rest) {
+        out.push_str(plain);
+        rest = after;
         match letter {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
@@ -192,7 +195,18 @@ fn string(text: &str, out: &mut String) {
             other => out.push(other),
         }
     }
+    out.push_str(rest);
     out.push('"');
+}
+
+/// The text before the first character that is written as an escape, this character, and what follows it.
+fn split_at_special(text: &str) -> Option<(&str, char, &str)> {
+    let special =
+        |c: char| matches!(c, '\0'..='\x1f' | '"' | '\\' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
+    let (plain, rest) = text.split_at_checked(text.find(special)?)?;
+    let mut letters = rest.chars();
+    let letter = letters.next()?;
+    Some((plain, letter, letters.as_str()))
 }
 
 #[cfg(test)]

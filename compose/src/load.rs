@@ -8,6 +8,7 @@ mod defaults;
 pub mod dotenv;
 mod environment;
 mod extends;
+mod findings;
 mod include;
 mod interpolate;
 mod merge;
@@ -33,10 +34,10 @@ use crate::error::{ErrorClass, LoadErrors, Place, Warning};
 use crate::files::FileTable;
 use crate::model::{Decoder, Field, Project, Service};
 use crate::node::{Map, Node, Position};
-use crate::problem::{Problem, Stage, none_of, placed};
+use crate::problem::{Problem, Stage, placed};
 use crate::referenced::References;
 use crate::source::FileSource;
-use places::{Places, Written};
+use places::Places;
 use reader::{Reader, Scope};
 pub(crate) use scalar::resolves_to_text;
 use setting::Setting;
@@ -112,24 +113,33 @@ impl Loaded {
 /// When anything about it is wrong: all problems that could be found in one go.
 pub fn load(files: &dyn FileSource, options: &LoadOptions) -> Result<Loaded, LoadErrors> {
     let mut reader = Reader::new(files, options.compatibility, options.home.clone());
-    match stages(&mut reader, options) {
-        Ok((project, references, places)) => {
-            let places = Places::new(places, reader.filled);
-            Ok(Loaded { project, warnings: reader.warnings, files: reader.table, references, places })
-        }
-        Err(problems) => Err(placed(problems, &reader.table)),
+    let parts = stages(&mut reader, options).unwrap_or_else(|problems| {
+        reader.findings.add(problems);
+        Parts::default()
+    });
+    if let Some(found) = reader.findings.finish() {
+        return Err(placed(found, &reader.table));
     }
+    let (project, references, tree) = parts;
+    let places = Places::new(tree, reader.filled);
+    Ok(Loaded { project, warnings: reader.warnings, files: reader.table, references, places })
 }
 
-fn stages(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<(Project, References, Written)> {
+type Parts = (Project, References, Map);
+
+/// All stages; each goes on with what the one before it found nothing wrong with. An error is the end of it.
+fn stages(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<Parts> {
     let setting = Setting::find(reader, options)?;
     let scope = Scope {
         working: setting.project_directory.clone(),
         directory: setting.project_directory.clone(),
         environment: setting.environment.clone(),
     };
-    let mut tree = reader.model(&setting.compose_files, &scope, &[])?;
-    if tree.is_empty() {
+    let mut tree = reader.model(&setting.compose_files, &scope, &[]);
+    if reader.findings.is_full() {
+        return Ok(Parts::default());
+    }
+    if tree.is_empty() && reader.findings.is_empty() {
         let message = format!("{} is empty; it needs `services:`", setting.compose_files.join(", "));
         return Err(Problem::new(ErrorClass::Yaml, Position::nowhere(), message).into());
     }
@@ -141,16 +151,18 @@ fn stages(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<(Project, Ref
         used.borrow_mut().insert(name.to_owned());
         get(name)
     });
-    let mut project = decode(&tree, options.compatibility)?;
+    let (mut project, wrong) = decode(&tree, options.compatibility);
     project.name = setting.name;
     project.working_directory = setting.project_directory;
     project.compose_files = setting.compose_files;
     project.environment_files = setting.given_env_files;
     drop(get);
+    reader.findings.take_out(wrong, &mut tree);
     project.environment = setting.environment;
     project.profiles = setting.profiles;
     select_profiles(&mut project);
-    none_of(consistency::check(&project, &tree, options.extent))?;
+    let wrong = consistency::check(&project, &tree, (options.extent, &reader.findings.damage));
+    reader.findings.add(wrong);
     selection::enable(&mut project, &options.services);
     // 2.26 keeps what services use that were not asked for.
     let early = options.compatibility == Compatibility::V2_26;
@@ -158,13 +170,17 @@ fn stages(reader: &mut Reader<'_>, options: &LoadOptions) -> Stage<(Project, Ref
         drop_unused(&mut project);
     }
     agree_on_replicas(&mut project);
-    environment::resolve(reader, (&mut project, &tree), options.extent)?;
-    selection::restrict(&mut project, &options.services, &tree)?;
+    let wrong = environment::resolve(reader, (&mut project, &tree), options.extent);
+    reader.findings.add(wrong.err().unwrap_or_default());
+    if !reader.findings.damage.incomplete {
+        let wrong = selection::restrict(&mut project, &options.services, &tree);
+        reader.findings.add(wrong.err().unwrap_or_default());
+    }
     if !early {
         drop_unused(&mut project);
     }
     let references = references(reader, &project);
-    Ok((project, references, places::written(&tree)))
+    Ok((project, references, tree))
 }
 
 /// The most services of a project; each is a few kilobytes once it is decoded.
@@ -183,7 +199,8 @@ fn bounded(tree: &Map) -> Stage<()> {
     }
 }
 
-fn decode(tree: &Map, compat: Compatibility) -> Stage<Project> {
+/// The project, and what of it cannot be read.
+fn decode(tree: &Map, compat: Compatibility) -> (Project, Vec<Problem>) {
     let mut decoder = Decoder::new(compat);
     let mut project = Project { compatibility: compat, ..Project::default() };
     for (key, node) in tree {
@@ -203,13 +220,10 @@ fn decode(tree: &Map, compat: Compatibility) -> Stage<Project> {
     for (name, service) in &mut project.services {
         service.name.clone_from(name);
     }
-    let problems = decoder.problems.into_iter();
-    none_of(
-        problems
-            .map(|(message, path, at)| Problem::new(ErrorClass::Decode, at, message).path(path))
-            .collect(),
-    )?;
-    Ok(project)
+    let problem = |(message, path, at): (String, String, Position)| {
+        Problem::new(ErrorClass::Decode, at, message).path(path)
+    };
+    (project, decoder.problems.into_iter().map(problem).collect())
 }
 
 /// Sets services aside that no enabled profile asks for.

@@ -22,7 +22,7 @@ pub use deploy::{
     Resources, RestartPolicy, UpdateConfig,
 };
 pub use field::{Decoder, Field, Text};
-pub(crate) use field::{boolean, whole};
+pub(crate) use field::{boolean, narrow, whole};
 pub use network::{Ipam, IpamPool, Network, Port, ServiceNetwork};
 pub use project::{Extensions, Project};
 pub use runtime::{

@@ -117,6 +117,8 @@ impl Node {
             Value::Float(number) => Json::Float64(*number),
             Value::Timestamp(text) => Json::Timestamp(text.clone()),
             Value::Str(text) => Json::Str(text.clone()),
+            // An empty list is a nil slice by then, and that is how Go prints one.
+            Value::List(items) if items.is_empty() => Json::Null,
             Value::List(items) => Json::Array(items.iter().map(Node::to_json).collect()),
             Value::Map(map) => {
                 let mut fields: Vec<_> =

@@ -143,7 +143,10 @@ pub fn read(project: &Project, files: &FileTable) -> Result<Extension, LoadError
         }
         extension.services.insert(name.clone(), read);
     }
-    if reader.errors.is_empty() { Ok(extension) } else { Err(LoadErrors { errors: reader.errors }) }
+    match reader.errors.first() {
+        None => Ok(extension),
+        Some(first) => Err(LoadErrors::of(first.class, reader.errors)),
+    }
 }
 
 struct Reader<'a> {

@@ -210,7 +210,7 @@ impl Canonical<'_> {
         let at = item.at;
         match &item.value {
             Value::Map(_) => {}
-            Value::Str(text) => match volume::parse(text) {
+            Value::Str(text) => match volume::parse(text, self.compat) {
                 Ok(volume) => item.value = Value::Map(long_mount(&volume, at)),
                 Err(error) => {
                     self.fail(ErrorClass::Decode, at, (path.to_owned(), error.to_string()));
@@ -250,7 +250,8 @@ impl Canonical<'_> {
             return;
         };
         let mut ports = Vec::with_capacity(items.len());
-        for item in std::mem::take(items) {
+        let full = *self.ports > MAX_PORTS;
+        for item in std::mem::take(items).into_iter().filter(|_| !full) {
             let text = match &item.value {
                 Value::Map(_) => {
                     ports.push(item);

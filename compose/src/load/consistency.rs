@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::Extent;
+use super::findings::Damage;
 use crate::compat::Compatibility;
 use crate::error::ErrorClass;
 use crate::files::nearest;
@@ -17,17 +18,21 @@ use crate::problem::Problem;
 const MAX_PROBLEMS: usize = 100;
 
 /// Checks a project; `tree` is what it was decoded from and knows the places.
-pub(super) fn check(project: &Project, tree: &Map, extent: Extent) -> Vec<Problem> {
+pub(super) fn check(project: &Project, tree: &Map, (extent, damage): (Extent, &Damage)) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (name, service) in &project.services {
         if problems.len() >= MAX_PROBLEMS {
             break;
         }
-        let mut check = Check { project, service, name, tree, problems: &mut problems };
-        check.source();
-        check.build();
+        let mut check = Check { project, service, name, tree, damage, problems: &mut problems };
         check.references();
         check.dependencies();
+        // What goes with what is seen only where all of it is there.
+        if damage.entry("services", name) {
+            continue;
+        }
+        check.source();
+        check.build();
         check.scale();
         check.limits();
         check.details();
@@ -39,16 +44,15 @@ pub(super) fn check(project: &Project, tree: &Map, extent: Extent) -> Vec<Proble
         container_names(project, tree, &mut problems);
     }
     for (name, secret) in &project.secrets {
-        if !secret.external && secret.file.is_empty() && secret.environment.is_empty() {
+        let whole = !damage.entry("secrets", name);
+        if whole && !secret.external && secret.file.is_empty() && secret.environment.is_empty() {
             let at = place(tree, &["secrets", name]);
             let message = "a secret needs `file` or `environment`";
             let problem = Problem::new(ErrorClass::Consistency, at, message);
             problems.push(problem.path(format!("secrets.{name}")));
         }
     }
-    if problems.is_empty()
-        && let Err(error) = order::stages(&project.services)
-    {
+    if let Err(error) = order::stages(&project.services) {
         let first = error.members.first().map(String::as_str).unwrap_or_default();
         let at = place(tree, &["services", first, "depends_on"]);
         problems.push(Problem::new(ErrorClass::Consistency, at, error.to_string()));
@@ -80,6 +84,7 @@ struct Check<'a> {
     service: &'a Service,
     name: &'a str,
     tree: &'a Map,
+    damage: &'a Damage,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -153,9 +158,13 @@ impl Check<'_> {
         if all.contains_key(name) {
             return;
         }
+        let section = format!("{kind}s");
+        if self.damage.section(&section) {
+            return;
+        }
         let near = nearest(name, all.keys().map(String::as_str));
         let hint = near.map_or_else(
-            || format!("declare it under `{kind}s:` at the top level"),
+            || format!("declare it under `{section}:` at the top level"),
             |near| format!("did you mean `{near}`?"),
         );
         let mut entry = attribute.to_vec();
@@ -196,7 +205,7 @@ impl Check<'_> {
                 continue;
             }
             let disabled = project.disabled_services.contains_key(name);
-            if disabled && !dependency.required {
+            if (disabled && !dependency.required) || (!disabled && self.damage.section("services")) {
                 continue;
             }
             let hint = if disabled {
@@ -211,6 +220,7 @@ impl Check<'_> {
         }
         if let Some(target) = service.network_mode.strip_prefix("service:")
             && !project.services.contains_key(target)
+            && !self.damage.section("services")
         {
             self.fail(&["network_mode"], format!("service `{target}` is not defined"));
         }

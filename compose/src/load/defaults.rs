@@ -130,7 +130,7 @@ fn external_volume(name: &str, volume: &Node, problems: &mut Vec<Problem>) {
         if !matches!(key.as_str(), "name" | "external") && !key.starts_with("x-") {
             let message =
                 format!("an external volume is only looked up: `{key}` has no place beside `external`");
-            let problem = Problem::new(ErrorClass::Consistency, node.key, message);
+            let problem = Problem::new(ErrorClass::Consistency, node.key, message).about_key();
             problems.push(problem.path(format!("volumes.{name}")));
         }
     }

@@ -74,7 +74,7 @@ pub fn parse_raw(
         if key.is_empty() {
             return Err(fail("the line has no variable name"));
         }
-        if key.contains(char::is_whitespace) {
+        if key.contains([' ', '\t']) {
             return Err(fail("the variable name contains white space"));
         }
         if let Some(value) = value.map(str::to_owned).or_else(|| outer.get(key)) {
@@ -252,14 +252,14 @@ fn escapes(text: &str) -> String {
     out
 }
 
-/// `\0` with up to three octal digits; without exactly three it stays as it is.
+/// `\0` with three octal digits; with anything else the zero is lost, as in the original.
 fn octal<'t>(after: &'t str, out: &mut String) -> &'t str {
     let digits: String = after.chars().skip(1).take(3).take_while(char::is_ascii_digit).collect();
     let code = (digits.len() == 3).then(|| u32::from_str_radix(&digits, 8).ok()).flatten();
     if let Some(letter) = code.filter(|code| *code < 256).and_then(char::from_u32) {
         out.push(letter);
     } else {
-        out.push_str("\\0");
+        out.push('\\');
         out.push_str(&digits);
     }
     after.get(1 + digits.len()..).unwrap_or_default()
@@ -289,6 +289,11 @@ mod tests {
         let expected =
             vec!["A=1", "B=two", "C=$A x", "D=1\n$A\t\"", "E=a#b", "F=os-1", "G=m\nl", "H=", "OS=os"];
         assert_eq!(read(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn octal_escapes() {
+        assert_eq!(read("A=\"\\0101\\0\\08\\0777\"\n").unwrap(), ["A=A\\\\8\\777"]);
     }
 
     #[test]

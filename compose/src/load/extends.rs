@@ -16,24 +16,17 @@ type Chain = Vec<(String, String)>;
 /// The longest chain of services that extend each other.
 const MAX_CHAIN: usize = 100;
 
-/// The most problems that are collected.
-const MAX_PROBLEMS: usize = 20;
-
 /// Resolves `extends` of all services of a file.
-pub(super) fn apply(
-    reader: &mut Reader<'_>,
-    root: &mut Map,
-    (path, scope): (&str, &Scope),
-    resets: &Resets,
-) -> Stage<()> {
+pub(super) fn apply(reader: &mut Reader<'_>, root: &mut Map, (path, scope): (&str, &Scope), resets: &Resets) {
     let Some(node) = root.get_mut("services") else {
-        return Ok(());
+        return;
     };
     let Some(services) = node.as_map_mut() else {
         let message = format!("expected a mapping, found {}", node.kind());
-        return Err(Problem::new(ErrorClass::Schema, node.at, message).path("services").into());
+        let problem = Problem::new(ErrorClass::Schema, node.at, message).path("services");
+        reader.findings.take_out(problem.into(), root);
+        return;
     };
-    let mut problems = Vec::new();
     let names: Vec<String> = services.keys().cloned().collect();
     for name in names {
         let mut resolver = Resolver { reader: &mut *reader, path, scope };
@@ -43,13 +36,27 @@ pub(super) fn apply(
                     services.insert(name, merged);
                 }
             }
-            Err(found) => problems.extend(found),
+            Err(found) => {
+                reader.findings.add(found);
+                reader.findings.damage.service(&name);
+                without_base(services, &name);
+            }
         }
-        if problems.len() >= MAX_PROBLEMS {
+        if reader.findings.is_full() {
             break;
         }
     }
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// Leaves a service with what it says itself.
+fn without_base(services: &mut Map, name: &str) {
+    let Some(node) = services.get_mut(name) else { return };
+    match node.as_map_mut() {
+        Some(map) => {
+            map.shift_remove("extends");
+        }
+        None => node.value = Value::Null,
+    }
 }
 
 struct Resolver<'r, 'a> {
@@ -86,7 +93,7 @@ impl Resolver<'_, '_> {
         let service = node.clone();
         let at = extends.at;
         let base = if let Some(file) = &target.file {
-            let (mut others, resets) = self.file(name, &target, file, at)?;
+            let (mut others, resets) = self.file(name, &target, (file, at))?;
             let chain = extend(chain, (file, name), at)?;
             let merged = self.service(&target.service, &mut others, &chain, &resets)?;
             merged.or_else(|| others.get(&target.service).cloned())
@@ -101,11 +108,14 @@ impl Resolver<'_, '_> {
             }
             services.get(&target.service).cloned()
         };
-        let merged = self.over(base, service, (name, resets))?;
-        Ok(Some(merged))
+        let damage = &mut self.reader.findings.damage;
+        if damage.entry("services", &target.service) {
+            damage.service(name);
+        }
+        Ok(Some(self.over(base, service, (name, resets))))
     }
 
-    fn over(&self, base: Option<Node>, service: Node, (name, resets): (&str, &Resets)) -> Stage<Node> {
+    fn over(&mut self, base: Option<Node>, service: Node, (name, resets): (&str, &Resets)) -> Node {
         let mut merged = match base.filter(|base| !base.is_null()) {
             None => service,
             Some(base) => {
@@ -120,17 +130,20 @@ impl Resolver<'_, '_> {
                 if let Some(map) = base.as_map_mut() {
                     reset(map, &resets);
                 }
-                Merger::at_service(self.reader.compat).merge(base, service)?
+                let mut merger = Merger::at_service(self.reader.compat);
+                let merged = merger.merge(base, service);
+                self.reader.findings.add(merger.problems);
+                merged
             }
         };
         if let Some(map) = merged.as_map_mut() {
             map.shift_remove("extends");
         }
-        Ok(merged)
+        merged
     }
 
     /// The services of another file, with paths as seen from here.
-    fn file(&mut self, name: &str, target: &Target, file: &str, at: Position) -> Stage<(Map, Resets)> {
+    fn file(&mut self, name: &str, target: &Target, (file, at): (&str, Position)) -> Stage<(Map, Resets)> {
         let directory = &self.scope.directory;
         let local = join_path(directory, file);
         let working = self.reader.relative_directory(directory, file);
@@ -144,7 +157,7 @@ impl Resolver<'_, '_> {
             let problem = Problem::new(ErrorClass::MissingFile, at, message);
             return Err(problem.path(format!("services.{name}.extends")).into());
         }
-        let (mut tree, resets) = self.reader.file(&local, &scope, (Depth::Extended, &[]), Map::new())?;
+        let (mut tree, resets) = self.reader.file(&local, &scope, (Depth::Extended, &[]), Map::new());
         let fail = |message: String| {
             let problem = Problem::new(ErrorClass::Extends, at, message);
             problem.path(format!("services.{name}.extends"))
@@ -155,7 +168,7 @@ impl Resolver<'_, '_> {
             Some(false) => return Err(fail(format!("`services` of {file} is not a mapping")).into()),
             None => return Err(fail(format!("{file} has no services")).into()),
         }
-        self.reader.resolve_paths(&mut tree, &working)?;
+        self.reader.resolve_paths(&mut tree, &working);
         let services = match tree.shift_remove("services").map(|node| node.value) {
             Some(Value::Map(services)) => services,
             _ => Map::new(),

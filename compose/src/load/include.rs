@@ -22,22 +22,35 @@ struct Include {
 }
 
 /// Loads what a file includes and takes it over. `chain` is the file and what included it.
-pub(super) fn apply(reader: &mut Reader<'_>, root: &mut Map, scope: &Scope, chain: &[String]) -> Stage<()> {
+pub(super) fn apply(reader: &mut Reader<'_>, root: &mut Map, scope: &Scope, chain: &[String]) {
     let Some(node) = root.shift_remove("include") else {
-        return Ok(());
+        return;
     };
-    for include in entries(&node)? {
-        if chain.len() > MAX_CHAIN {
-            let message = format!("files include each other deeper than {MAX_CHAIN} levels");
-            return Err(Problem::new(ErrorClass::Include, include.at, message).into());
+    let (includes, problems) = entries(&node);
+    reader.findings.damage.incomplete |= !problems.is_empty();
+    reader.findings.add(problems);
+    for include in includes {
+        if reader.findings.is_full() {
+            return;
         }
-        let imported = load(reader, &include, scope, chain)?;
-        take_over(imported, root)?;
+        match load(reader, &include, scope, chain) {
+            Ok(imported) => {
+                let problems = take_over(imported, root);
+                reader.findings.take_out(problems, root);
+            }
+            Err(problems) => {
+                reader.findings.add(problems);
+                reader.findings.damage.incomplete = true;
+            }
+        }
     }
-    Ok(())
 }
 
 fn load(reader: &mut Reader<'_>, include: &Include, scope: &Scope, chain: &[String]) -> Stage<Map> {
+    if chain.len() > MAX_CHAIN {
+        let message = format!("files include each other deeper than {MAX_CHAIN} levels");
+        return Err(Problem::new(ErrorClass::Include, include.at, message).into());
+    }
     let remote = |path: &str| {
         ["oci:", "git@", "https://", "http://", "github.com/", "ssh://"]
             .iter()
@@ -68,7 +81,7 @@ fn load(reader: &mut Reader<'_>, include: &Include, scope: &Scope, chain: &[Stri
     }
     let environment = environment(reader, include, (scope, &directory))?;
     let inner = Scope { working, directory, environment };
-    reader.model(&files, &inner, chain)
+    Ok(reader.model(&files, &inner, chain))
 }
 
 /// The directory that paths are resolved against, relative, and where it lies.
@@ -119,17 +132,18 @@ fn environment(
     Ok(values)
 }
 
-fn entries(node: &Node) -> Stage<Vec<Include>> {
+/// What is included, and what is wrong with the list of it.
+fn entries(node: &Node) -> (Vec<Include>, Vec<Problem>) {
     let fail = |node: &Node, wanted: &str| {
         let message = format!("expected {wanted}, found {}", node.kind());
         Problem::new(ErrorClass::Schema, node.at, message).path("include")
     };
     let items = match &node.value {
         Value::List(items) => items,
-        Value::Null => return Ok(Vec::new()),
-        _ => return Err(fail(node, "a list of files").into()),
+        Value::Null => return (Vec::new(), Vec::new()),
+        _ => return (Vec::new(), fail(node, "a list of files").into()),
     };
-    let mut includes = Vec::new();
+    let (mut includes, mut problems) = (Vec::new(), Vec::new());
     for item in items {
         let texts = |key: &str| -> Vec<(String, Position)> {
             let node = item.get(key);
@@ -140,7 +154,10 @@ fn entries(node: &Node) -> Stage<Vec<Include>> {
         let files = match &item.value {
             Value::Str(path) => vec![(path.clone(), item.at)],
             Value::Map(_) => texts("path"),
-            _ => return Err(fail(item, "a path or a mapping with `path`").into()),
+            _ => {
+                problems.push(fail(item, "a path or a mapping with `path`"));
+                continue;
+            }
         };
         includes.push(Include {
             files,
@@ -153,11 +170,11 @@ fn entries(node: &Node) -> Stage<Vec<Include>> {
             at: item.at,
         });
     }
-    Ok(includes)
+    (includes, problems)
 }
 
-/// Copies the sections of an included project; what is there already must say the same.
-fn take_over(imported: Map, root: &mut Map) -> Stage<()> {
+/// Copies the sections of an included project. What is there already must say the same: gives where it does not.
+fn take_over(imported: Map, root: &mut Map) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (section, node) in imported {
         let Value::Map(entries) = node.value else { continue };
@@ -177,7 +194,7 @@ fn take_over(imported: Map, root: &mut Map) -> Stage<()> {
                 Some(own) => {
                     let message = "an included file defines this too, and differently".to_owned();
                     let hint = "rename one of them, or move this one to a file that overrides (compose.override.yaml, -f)";
-                    let problem = Problem::new(ErrorClass::Include, own.key, message);
+                    let problem = Problem::new(ErrorClass::Include, own.key, message).about_key();
                     problems.push(problem.path(format!("{section}.{name}")).hint(Some(hint.to_owned())));
                 }
                 None => {
@@ -186,5 +203,5 @@ fn take_over(imported: Map, root: &mut Map) -> Stage<()> {
             }
         }
     }
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
+    problems
 }

@@ -10,8 +10,9 @@ use super::template::{self, Lookup, TemplateError};
 use crate::compat::Compatibility;
 use crate::error::ErrorClass;
 use crate::model::boolean;
-use crate::node::{Node, Position, Value};
+use crate::node::{Map, Node, Position, Value};
 use crate::problem::Problem;
+use crate::text::number::parse_float;
 
 /// The most unset variables of a file that are told.
 const MAX_WARNINGS: usize = 200;
@@ -61,8 +62,18 @@ pub(super) struct Interpolation<'a> {
 }
 
 impl Interpolation<'_> {
+    /// Fills in a whole tree.
+    pub fn project(&mut self, root: &mut Map) {
+        let mut path = Vec::new();
+        for (key, value) in root {
+            path.push(key.as_str());
+            self.walk(value, &mut path);
+            path.pop();
+        }
+    }
+
     /// Fills in a node and everything below it.
-    pub fn walk<'n>(&mut self, node: &'n mut Node, path: &mut Vec<&'n str>) {
+    fn walk<'n>(&mut self, node: &'n mut Node, path: &mut Vec<&'n str>) {
         if let Value::Str(text) = &node.value {
             if let Some(value) = self.text(text, path, node.at) {
                 node.value = value;
@@ -133,8 +144,11 @@ impl Interpolation<'_> {
 fn cast_text(text: &str, cast: Cast) -> Option<Value> {
     match cast {
         Cast::Int => text.parse().ok().map(Value::Int),
-        Cast::Float => text.parse().ok().map(Value::Float),
-        Cast::Float32 => text.parse::<f32>().ok().map(|number| Value::Float(f64::from(number))),
+        Cast::Float => parse_float(text).map(Value::Float),
+        Cast::Float32 => {
+            let number = text.parse::<f32>().ok().or_else(|| parse_float(text).map(crate::model::narrow));
+            number.filter(|number| number.is_finite()).map(|number| Value::Float(f64::from(number)))
+        }
         Cast::Bool => boolean(text).map(Value::Bool),
     }
 }

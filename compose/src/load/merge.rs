@@ -14,23 +14,23 @@ use crate::problem::Problem;
 pub(super) struct Merger {
     path: Vec<String>,
     compat: Compatibility,
+    /// What could not be merged; the earlier value stands there.
+    pub problems: Vec<Problem>,
 }
-
-type Merged = Result<Node, Problem>;
 
 impl Merger {
     /// At the root.
     pub fn new(compat: Compatibility) -> Self {
-        Self { path: Vec::new(), compat }
+        Self { path: Vec::new(), compat, problems: Vec::new() }
     }
 
     /// At a service.
     pub fn at_service(compat: Compatibility) -> Self {
-        Self { path: vec!["services".into(), "x".into()], compat }
+        Self { path: vec!["services".into(), "x".into()], compat, problems: Vec::new() }
     }
 
     /// Puts `over` over `base`.
-    pub fn merge(&mut self, base: Node, over: Node) -> Merged {
+    pub fn merge(&mut self, base: Node, over: Node) -> Node {
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
         match rules::merge(&path) {
             Some(rule) => self.special(rule, base, over),
@@ -38,37 +38,44 @@ impl Merger {
         }
     }
 
-    fn default(&mut self, base: Node, over: Node) -> Merged {
+    fn default(&mut self, base: Node, over: Node) -> Node {
         let at = over.at;
         match (base.value, over.value) {
-            (value, Value::Null) => Ok(Node { value, ..base_of(base.at, base.key) }),
+            (value, Value::Null) => Node { value, ..base_of(base.at, base.key) },
             (Value::Map(map), Value::Map(other)) => {
-                let value = Value::Map(self.mappings(map, other)?);
-                Ok(Node { value, ..base_of(base.at, base.key) })
+                let value = Value::Map(self.mappings(map, other));
+                Node { value, ..base_of(base.at, base.key) }
             }
             (Value::List(mut items), Value::List(others)) => {
                 items.extend(others);
-                Ok(Node { value: Value::List(items), ..base_of(base.at, base.key) })
+                Node { value: Value::List(items), ..base_of(base.at, base.key) }
             }
-            (Value::Map(_), _) => Err(self.conflict(at, "a mapping")),
-            (Value::List(_), _) => Err(self.conflict(at, "a list")),
-            (_, value) => Ok(Node { value, at, key: over.key }),
+            (value @ Value::Map(_), _) => {
+                self.conflict(at, "a mapping");
+                Node { value, ..base_of(base.at, base.key) }
+            }
+            (value @ Value::List(_), _) => {
+                self.conflict(at, "a list");
+                Node { value, ..base_of(base.at, base.key) }
+            }
+            (_, value) => Node { value, at, key: over.key },
         }
     }
 
-    fn conflict(&self, at: crate::node::Position, kind: &str) -> Problem {
+    fn conflict(&mut self, at: crate::node::Position, kind: &str) {
         let message = format!("cannot override {kind} of the file before with what stands here");
-        Problem::new(ErrorClass::Merge, at, message).path(self.path.join("."))
+        let problem = Problem::new(ErrorClass::Merge, at, message);
+        self.problems.push(problem.path(self.path.join(".")));
     }
 
-    fn mappings(&mut self, mut map: Map, other: Map) -> Result<Map, Problem> {
+    fn mappings(&mut self, mut map: Map, other: Map) -> Map {
         for (key, value) in other {
             let replaced = self.compat == Compatibility::V2_26 && key.starts_with("x-");
             let merged = match map.get_mut(&key) {
                 Some(base) if !replaced => {
                     let base = std::mem::take(base);
                     self.path.push(key.clone());
-                    let merged = self.merge(base, value)?;
+                    let merged = self.merge(base, value);
                     self.path.pop();
                     merged
                 }
@@ -76,51 +83,61 @@ impl Merger {
             };
             map.insert(key, merged);
         }
-        Ok(map)
+        map
     }
 
-    fn special(&mut self, rule: Merge, base: Node, over: Node) -> Merged {
+    fn special(&mut self, rule: Merge, base: Node, over: Node) -> Node {
         let (at, key) = (over.at, over.key);
         match rule {
-            Merge::Replace => return Ok(over),
+            Merge::Replace => return over,
             Merge::Sequence => {
                 let mut items = sequence(base);
                 items.extend(sequence(over));
-                return Ok(Node { value: Value::List(items), at, key });
+                return Node { value: Value::List(items), at, key };
             }
             Merge::ExtraHosts => {
                 let mut items = sequence(base);
                 let fresh: Vec<Node> =
                     sequence(over).into_iter().filter(|item| !items.contains(item)).collect();
                 items.extend(fresh);
-                return Ok(Node { value: Value::List(items), at, key });
+                return Node { value: Value::List(items), at, key };
             }
             Merge::IpamPools => return self.pools(base, over),
             _ => {}
         }
+        let (old_at, old_key) = (base.at, base.key);
         let (base, over) = match rule {
             Merge::Build => (build(base), build(over)),
             Merge::Dependencies => (mapping(base, dependency), mapping(over, dependency)),
             Merge::Names => (mapping(base, Node::default_at), mapping(over, Node::default_at)),
             _ => (map_of(base), map_of(over)),
         };
-        let (Some(base), Some(over)) = (base, over) else {
-            return Err(self.conflict(at, "what is a mapping or list"));
+        let (base, over) = match (base, over) {
+            (Some(base), Some(over)) => (base, over),
+            (base, _) => {
+                self.conflict(at, "what is a mapping or list");
+                let value = base.map_or(Value::Null, Value::Map);
+                return Node { value, ..base_of(old_at, old_key) };
+            }
         };
         if rule == Merge::Logging
             && let (Some(old), Some(new)) = (base.get("driver"), over.get("driver"))
             && old != new
         {
-            return Ok(Node { value: Value::Map(over), at, key });
+            return Node { value: Value::Map(over), at, key };
         }
-        Ok(Node { value: Value::Map(self.mappings(base, over)?), at, key })
+        Node { value: Value::Map(self.mappings(base, over)), at, key }
     }
 
     /// Every pair of an earlier and a later pool is looked at; the later list wins, and what shares a subnet is merged.
-    fn pools(&mut self, base: Node, over: Node) -> Merged {
+    fn pools(&mut self, base: Node, over: Node) -> Node {
         let (at, key) = (over.at, over.key);
-        let (Value::List(originals), Value::List(overrides)) = (base.value, over.value) else {
-            return Err(self.conflict(at, "a list"));
+        let (originals, overrides) = match (base.value, over.value) {
+            (Value::List(originals), Value::List(overrides)) => (originals, overrides),
+            (value, _) => {
+                self.conflict(at, "a list");
+                return Node { value, ..base_of(base.at, base.key) };
+            }
         };
         let mut pools: Vec<Map> = Vec::new();
         for original in originals {
@@ -134,7 +151,7 @@ impl Merger {
                     pools.push(left);
                     continue;
                 }
-                right = self.mappings(right, left)?;
+                right = self.mappings(right, left);
                 for (index, pool) in pools.iter_mut().enumerate() {
                     if held.contains(&index) {
                         pool.clone_from(&right);
@@ -150,7 +167,7 @@ impl Merger {
             }
         }
         let items = pools.into_iter().map(|pool| Node { value: Value::Map(pool), at, key: at });
-        Ok(Node { value: Value::List(items.collect()), at, key })
+        Node { value: Value::List(items.collect()), at, key }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where the attributes of a loaded project are written, by path, and which values were filled in from variables.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use crate::error::Place;
 use crate::files::FileTable;
@@ -11,31 +12,37 @@ const DEPTH: usize = 5;
 
 /// Where the key of an attribute stands, and its value.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Spot {
+struct Spot {
     key: Position,
     value: Position,
 }
 
 /// What is written where, by path.
-pub(super) type Written = BTreeMap<String, Spot>;
+type Written = BTreeMap<String, Spot>;
 
 /// What is written where, and what was filled in.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places {
-    written: Written,
+    tree: Map,
+    /// Made of the tree when it is first asked for: most loads never are.
+    written: OnceLock<Written>,
     filled: BTreeSet<Position>,
 }
 
 impl Places {
-    pub fn new(written: Written, filled: BTreeSet<Position>) -> Self {
-        Self { written, filled }
+    pub fn new(tree: Map, filled: BTreeSet<Position>) -> Self {
+        Self { tree, written: OnceLock::new(), filled }
+    }
+
+    fn written(&self) -> &Written {
+        self.written.get_or_init(|| written(&self.tree))
     }
 
     /// The place of an attribute, or of the nearest thing around it that is written somewhere.
     pub fn near(&self, path: &str, files: &FileTable) -> Option<Place> {
         let mut path = path;
         loop {
-            if let Some(place) = self.written.get(path).and_then(|spot| files.place(spot.key)) {
+            if let Some(place) = self.written().get(path).and_then(|spot| files.place(spot.key)) {
                 return Some(place);
             }
             path = path.rsplit_once('.')?.0;
@@ -44,12 +51,12 @@ impl Places {
 
     /// Whether the value at a path is written out.
     pub fn is_literal(&self, path: &str) -> bool {
-        self.written.get(path).is_some_and(|spot| spot.value.line > 0 && !self.filled.contains(&spot.value))
+        self.written().get(path).is_some_and(|spot| spot.value.line > 0 && !self.filled.contains(&spot.value))
     }
 }
 
 /// Where everything in a tree is written. Items of lists are found by their index, `NAME=value` also by the name.
-pub(super) fn written(tree: &Map) -> Written {
+fn written(tree: &Map) -> Written {
     let mut found = BTreeMap::new();
     let mut open: Vec<(String, &Node, usize)> = Vec::new();
     let below = |prefix: &str, map: &'_ Map| -> Vec<String> {

@@ -9,6 +9,7 @@ use super::canonical::Canonical;
 use super::defaults;
 use super::dotenv;
 use super::extends;
+use super::findings::Findings;
 use super::include;
 use super::interpolate::{Interpolation, Variables};
 use super::merge::Merger;
@@ -19,7 +20,7 @@ use crate::error::{ErrorClass, Warning};
 use crate::files::FileTable;
 use crate::names::{join_path, parent_path};
 use crate::node::{FileId, Map, Node, Position, Value};
-use crate::problem::{Problem, Stage, none_of};
+use crate::problem::{Problem, Stage};
 use crate::source::{FileKind, FileSource, SourceError};
 
 /// Where a set of files is read: its directories and variables.
@@ -56,7 +57,9 @@ pub(super) struct Reader<'a> {
     pub used: RefCell<BTreeSet<String>>,
     /// Where variables were filled in.
     pub filled: BTreeSet<Position>,
-    parsed: HashMap<String, Vec<yaml::Document>>,
+    /// What is wrong so far.
+    pub findings: Findings,
+    parsed: HashMap<String, yaml::Text>,
     nodes: usize,
     ports: usize,
 }
@@ -72,6 +75,7 @@ impl<'a> Reader<'a> {
             sources: BTreeSet::new(),
             used: RefCell::default(),
             filled: BTreeSet::new(),
+            findings: Findings::default(),
             parsed: HashMap::new(),
             nodes: 0,
             ports: 0,
@@ -121,42 +125,48 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn parse(&mut self, path: &str) -> Stage<Vec<yaml::Document>> {
-        let (id, text) = self.text(path, None)?;
-        yaml::read(&text, id, &mut self.nodes)
+    fn parse(&mut self, path: &str) -> yaml::Text {
+        match self.text(path, None) {
+            Ok((id, text)) => yaml::read(&text, id, &mut self.nodes),
+            Err(problems) => yaml::Text { problems, ..yaml::Text::default() },
+        }
     }
 
     /// The documents of a file, kept until the file is read.
-    pub fn documents(&mut self, path: &str) -> Stage<&[yaml::Document]> {
+    pub fn documents(&mut self, path: &str) -> &[yaml::Document] {
         if !self.parsed.contains_key(path) {
-            let documents = self.parse(path)?;
-            self.parsed.insert(path.to_owned(), documents);
+            let text = self.parse(path);
+            self.parsed.insert(path.to_owned(), text);
         }
-        Ok(self.parsed.get(path).map(Vec::as_slice).unwrap_or_default())
+        self.parsed.get(path).map(|text| text.documents.as_slice()).unwrap_or_default()
     }
 
     /// Reads files, sets defaults, checks single attributes and resolves paths.
-    pub fn model(&mut self, files: &[String], scope: &Scope, included: &[String]) -> Stage<Map> {
+    pub fn model(&mut self, files: &[String], scope: &Scope, included: &[String]) -> Map {
         let mut tree = Map::new();
         for file in files {
-            (tree, _) = self.file(file, scope, (Depth::Whole, included), tree)?;
+            (tree, _) = self.file(file, scope, (Depth::Whole, included), tree);
+            if self.findings.is_full() {
+                return tree;
+            }
         }
         defaults::set(&mut tree);
-        none_of(defaults::check(&tree, self.compat))?;
-        self.resolve_paths(&mut tree, &scope.working)?;
+        let found = defaults::check(&tree, self.compat);
+        self.findings.take_out(found, &mut tree);
+        self.resolve_paths(&mut tree, &scope.working);
         let used = &self.used;
         let get = defaults::from_map(&scope.environment);
         defaults::resolve_environment(&mut tree, &|name| {
             used.borrow_mut().insert(name.to_owned());
             get(name)
         });
-        Ok(tree)
+        tree
     }
 
-    pub fn resolve_paths(&self, tree: &mut Map, base: &str) -> Stage<()> {
+    pub fn resolve_paths(&mut self, tree: &mut Map, base: &str) {
         let mut paths = Paths { base, home: self.home.as_deref(), problems: Vec::new() };
         paths.project(tree);
-        none_of(paths.problems)
+        self.findings.take_out(paths.problems, tree);
     }
 
     /// Merges a file over a tree.
@@ -166,62 +176,50 @@ impl<'a> Reader<'a> {
         scope: &Scope,
         (depth, included): (Depth, &[String]),
         mut tree: Map,
-    ) -> Stage<(Map, Resets)> {
-        let documents = match self.parsed.remove(path) {
-            Some(documents) => documents,
-            None => self.parse(path)?,
-        };
+    ) -> (Map, Resets) {
+        let text = self.parsed.remove(path);
+        let text = text.unwrap_or_else(|| self.parse(path));
+        self.findings.add(text.problems);
+        self.findings.damage.incomplete |= !text.whole;
         let mut resets = Resets::new();
-        for mut document in documents {
-            let at = document.root.at;
-            let wrong = self.interpolate(&mut document.root, scope).err().unwrap_or_default();
-            if !wrong.is_empty() {
-                return Err(self.with_others(wrong, (tree, document.root), (depth, at)));
+        for document in text.documents {
+            if self.findings.is_full() {
+                break;
             }
+            let at = document.root.at;
             let Value::Map(mut root) = document.root.value else {
                 let message = "the top level must be a mapping with `services:` and the like";
-                return Err(Problem::new(ErrorClass::Schema, at, message).into());
+                self.findings.add(Problem::new(ErrorClass::Schema, at, message).into());
+                self.findings.damage.incomplete = true;
+                continue;
             };
+            self.interpolate(&mut root, scope);
             resets = document.resets;
             if depth == Depth::Whole {
-                extends::apply(self, &mut root, (path, scope), &resets)?;
+                extends::apply(self, &mut root, (path, scope), &resets);
             }
             reset(&mut tree, &resets);
             if depth == Depth::Whole {
                 let mut chain = included.to_vec();
                 chain.push(path.to_owned());
-                include::apply(self, &mut root, scope, &chain)?;
+                include::apply(self, &mut root, scope, &chain);
             }
-            tree = self.combine(tree, root, (depth, at))?;
+            tree = self.combine(tree, root, (depth, at));
         }
-        Ok((tree, resets))
+        (tree, resets)
     }
 
-    /// Adds what else is wrong with a file whose variables cannot be filled in, so that all is told in one go.
-    fn with_others(
-        &mut self,
-        mut wrong: Vec<Problem>,
-        (tree, root): (Map, Node),
-        (depth, at): (Depth, Position),
-    ) -> Vec<Problem> {
-        let Value::Map(root) = root.value else { return wrong };
-        let others = self.combine(tree, root, (depth, at)).err().unwrap_or_default();
-        // A value that was not filled in is of no type yet.
-        let known: BTreeSet<Position> = wrong.iter().map(|problem| problem.at).collect();
-        wrong.extend(others.into_iter().filter(|other| !known.contains(&other.at)));
-        wrong
-    }
-
-    fn combine(&mut self, tree: Map, root: Map, (depth, at): (Depth, Position)) -> Stage<Map> {
-        let merged = Merger::new(self.compat)
-            .merge(Node::new(Value::Map(tree), at), Node::new(Value::Map(root), at))?;
-        let mut merged = merged;
-        distinct(&mut merged)?;
+    fn combine(&mut self, tree: Map, root: Map, (depth, at): (Depth, Position)) -> Map {
+        let mut merger = Merger::new(self.compat);
+        let merged = merger.merge(Node::new(Value::Map(tree), at), Node::new(Value::Map(root), at));
+        self.findings.add(merger.problems);
         let Value::Map(mut tree) = merged.value else {
-            return Ok(Map::new());
+            return Map::new();
         };
+        self.distinct(&mut tree);
         if depth == Depth::Whole {
-            none_of(schema::check(&tree, at, self.compat))?;
+            let found = schema::check(&tree, at, self.compat);
+            self.findings.take_out(found, &mut tree);
             if let Some(version) = tree.shift_remove("version") {
                 let message = "the attribute `version` is obsolete, it will be ignored, please remove it to avoid potential confusion";
                 self.warnings.push(self.table.warning(version.key, message.to_owned()));
@@ -238,16 +236,17 @@ impl<'a> Reader<'a> {
         for (message, at) in deprecated {
             self.warnings.push(self.table.warning(at, message));
         }
-        none_of(problems)?;
-        let mut node = Node::new(Value::Map(tree), at);
-        distinct(&mut node)?;
-        let Value::Map(tree) = node.value else {
-            return Ok(Map::new());
-        };
-        Ok(tree)
+        self.findings.take_out(problems, &mut tree);
+        self.distinct(&mut tree);
+        tree
     }
 
-    fn interpolate(&mut self, root: &mut Node, scope: &Scope) -> Stage<()> {
+    fn distinct(&mut self, tree: &mut Map) {
+        let found = unique::enforce(tree, self.compat);
+        self.findings.take_out(found, tree);
+    }
+
+    fn interpolate(&mut self, root: &mut Map, scope: &Scope) {
         let used = std::mem::take(&mut self.used);
         let variables = Variables::new(&scope.environment, &used);
         let mut walk = Interpolation {
@@ -257,7 +256,7 @@ impl<'a> Reader<'a> {
             filled: Vec::new(),
             old_booleans: Vec::new(),
         };
-        walk.walk(root, &mut Vec::new());
+        walk.project(root);
         let Interpolation { problems, filled, old_booleans, .. } = walk;
         self.filled.extend(filled);
         let unset = variables.unset.into_inner();
@@ -268,7 +267,7 @@ impl<'a> Reader<'a> {
             self.warnings.push(self.table.warning(at, message));
         }
         self.used = used;
-        none_of(problems)
+        self.findings.take_out(problems, root);
     }
 
     /// Warns of variables that were filled in as empty.
@@ -304,12 +303,6 @@ impl Position {
     pub(crate) fn nowhere() -> Self {
         Self { file: FileId(u32::MAX), line: 0, column: 0 }
     }
-}
-
-fn distinct(node: &mut Node) -> Stage<()> {
-    let mut problems = Vec::new();
-    unique::enforce(node, &mut Vec::new(), &mut problems);
-    none_of(problems)
 }
 
 /// Deletes the paths that a document resets from what came before it.

@@ -103,14 +103,13 @@ const MAX_PROBLEMS: usize = 100;
 
 /// Checks a whole tree.
 pub(super) fn check(root: &Map, at: Position, compat: Compatibility) -> Vec<Problem> {
-    let mut checker = Checker { compat, path: Vec::new(), problems: Vec::new() };
+    let mut checker = Checker { compat, problems: Vec::new() };
     checker.record(root, at, &table::PROJECT);
     checker.problems
 }
 
 struct Checker {
     compat: Compatibility,
-    path: Vec<String>,
     problems: Vec<Problem>,
 }
 
@@ -122,18 +121,26 @@ impl Checker {
 
     fn fail(&mut self, at: Position, message: String, hint: Option<String>) {
         if !self.is_full() {
-            let problem = Problem::new(ErrorClass::Schema, at, message);
-            self.problems.push(problem.path(self.path.join(".")).hint(hint));
+            self.problems.push(Problem::new(ErrorClass::Schema, at, message).hint(hint));
         }
     }
 
-    fn below(&mut self, key: &str, node: &Node, shape: &Shape) {
+    fn fail_key(&mut self, at: Position, message: String, hint: Option<String>) {
+        if !self.is_full() {
+            self.problems.push(Problem::new(ErrorClass::Schema, at, message).about_key().hint(hint));
+        }
+    }
+
+    fn below(&mut self, step: impl std::fmt::Display, node: &Node, shape: &Shape) {
         if self.is_full() {
             return;
         }
-        self.path.push(key.to_owned());
+        let before = self.problems.len();
         self.value(node, shape);
-        self.path.pop();
+        // Few values are wrong: the way to them is put together on the way back.
+        for problem in self.problems.iter_mut().skip(before) {
+            problem.prefix(&step);
+        }
     }
 
     fn value(&mut self, node: &Node, shape: &Shape) {
@@ -205,7 +212,7 @@ impl Checker {
             return;
         };
         for (index, entry) in items.iter().enumerate() {
-            self.below(&index.to_string(), entry, item);
+            self.below(index, entry, item);
         }
     }
 
@@ -223,7 +230,7 @@ impl Checker {
                 self.below(key, node, shape.value);
             } else if shape.others == Others::Refused {
                 let message = format!("{key:?} is no valid name; use letters, digits, `.`, `_` and `-`");
-                self.fail(node.key, message, None);
+                self.fail_key(node.key, message, None);
             }
         }
     }
@@ -231,6 +238,7 @@ impl Checker {
     fn record(&mut self, map: &Map, at: Position, record: &Record) {
         let compat = self.compat;
         let known = |attribute: &&Attribute| attribute.age == Age::Always || compat != Compatibility::V2_26;
+        let mut meant = Vec::new();
         for (key, node) in map {
             let found = record.attributes.iter().filter(known).find(|one| one.key == key);
             if let Some(attribute) = found {
@@ -240,25 +248,26 @@ impl Checker {
             match record.extensions {
                 Extensions::Open => {}
                 Extensions::Allowed if key.starts_with("x-") => {}
-                _ => self.unknown(key, node, record),
+                _ => meant.extend(self.unknown(key, node, record)),
             }
         }
         for key in record.required {
-            if !map.contains_key(*key) {
+            if !map.contains_key(*key) && !meant.contains(key) {
                 self.fail(at, format!("`{key}` is missing"), Some(format!("add `{key}:` here")));
             }
         }
     }
 
-    fn unknown(&mut self, key: &str, node: &Node, record: &Record) {
+    /// Tells of an unknown key, and gives the known one that was likely meant.
+    fn unknown(&mut self, key: &str, node: &Node, record: &Record) -> Option<&'static str> {
         if self.is_full() {
-            return;
+            return None;
         }
         let newer = record.attributes.iter().any(|one| one.key == key);
         if newer {
             let message = format!("`{key}` is newer than docker compose {}", self.compat.version());
-            self.fail(node.key, message, None);
-            return;
+            self.fail_key(node.key, message, None);
+            return None;
         }
         let near = nearest(key, record.attributes.iter().map(|one| one.key));
         let hint = match near {
@@ -266,7 +275,8 @@ impl Checker {
             None if record.extensions == Extensions::Allowed => Some("own keys start with `x-`".to_owned()),
             None => None,
         };
-        self.fail(node.key, format!("unknown key `{key}`"), hint);
+        self.fail_key(node.key, format!("unknown key `{key}`"), hint);
+        near
     }
 
     /// Whether a value fits without a problem.
@@ -287,7 +297,7 @@ impl Checker {
             Shape::Since40(..) => self.fits(node, resolve(shape, self.compat)),
             Shape::Either(shapes) => shapes.iter().any(|shape| self.fits(node, shape)),
             Shape::List(_) | Shape::Set(_) | Shape::Map(_) | Shape::Record(_) => {
-                let mut probe = Checker { compat: self.compat, path: Vec::new(), problems: Vec::new() };
+                let mut probe = Checker { compat: self.compat, problems: Vec::new() };
                 probe.value(node, shape);
                 probe.problems.is_empty()
             }

@@ -13,7 +13,7 @@ use crate::error::ErrorClass;
 use crate::model::scalar_text;
 use crate::names::{append_path, base_name, join_path, normalize_project, parent_path};
 use crate::node::Position;
-use crate::problem::{Problem, Stage};
+use crate::problem::{Problem, Stage, none_of};
 use crate::source::FileKind;
 
 const FILES: &[&str] = &["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
@@ -61,7 +61,7 @@ impl Setting {
             env.read(&project_directory, &mut environment)?;
         }
         let profiles = profiles(options, &environment);
-        let name = name(reader, options, (&project_directory, &compose_files, &environment))?;
+        let name = name(reader, options, (&project_directory, &compose_files, &environment));
         environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
         Ok(Self { name, project_directory, compose_files, given_env_files, environment, profiles })
     }
@@ -94,19 +94,14 @@ struct Env<'e, 'r, 'a> {
 impl Env<'_, '_, '_> {
     /// Adds the variables of the given env files, else of `.env` in a directory, below those that are there.
     fn read(&mut self, directory: &str, environment: &mut BTreeMap<String, String>) -> Stage<()> {
-        let mut paths: Vec<String> = Vec::new();
-        for path in self.given {
-            let path = path.clone();
-            let problem = match self.reader.source.kind(&path) {
-                FileKind::File => None,
-                FileKind::Directory => Some(format!("{path} is a directory, not an env file")),
-                FileKind::Absent => Some(format!("there is no env file {path}")),
-            };
-            if let Some(message) = problem {
-                return Err(Problem::new(ErrorClass::MissingFile, Position::nowhere(), message).into());
-            }
-            paths.push(path);
-        }
+        let mut paths: Vec<String> = self.given.to_vec();
+        let wrong = paths.iter().filter_map(|path| match self.reader.source.kind(path) {
+            FileKind::File => None,
+            FileKind::Directory => Some(format!("{path} is a directory, not an env file")),
+            FileKind::Absent => Some(format!("there is no env file {path}")),
+        });
+        let problem = |message| Problem::new(ErrorClass::MissingFile, Position::nowhere(), message);
+        none_of(wrong.map(problem).collect())?;
         let disabled = self.options.environment.get("COMPOSE_DISABLE_ENV_FILE");
         let disabled =
             disabled.is_some_and(|text| matches!(text.as_str(), "1" | "t" | "true" | "TRUE" | "True" | "T"));
@@ -124,9 +119,23 @@ impl Env<'_, '_, '_> {
             self.reader.tell_unset(lookup.unset.into_inner());
         }
         for (name, value) in values {
-            environment.entry(name).or_insert(value);
+            if !environment.contains_key(&name) {
+                self.settable(&name, &value)?;
+                environment.insert(name, value);
+            }
         }
         Ok(())
+    }
+
+    /// 2.26 makes each of them a variable of its own process, which not every text can be.
+    fn settable(&self, name: &str, value: &str) -> Stage<()> {
+        if self.options.compatibility != Compatibility::V2_26
+            || (!name.is_empty() && !name.contains('\0') && !value.contains('\0'))
+        {
+            return Ok(());
+        }
+        let message = format!("an env file has a line without a name, or a NUL byte in {name:?}");
+        Err(Problem::new(ErrorClass::EnvFile, Position::nowhere(), message).into())
     }
 }
 
@@ -166,12 +175,14 @@ fn compose_files(
         let problem = Problem::new(ErrorClass::MissingFile, Position::nowhere(), message);
         return Err(problem.hint(Some("name it with -f".to_owned())).into());
     }
-    let absent: Vec<Problem> = files
-        .iter()
-        .filter(|path| reader.source.kind(path) != FileKind::File)
-        .map(|path| missing(path))
-        .collect();
-    if absent.is_empty() { Ok(files) } else { Err(absent) }
+    let (present, absent): (Vec<String>, Vec<String>) =
+        files.into_iter().partition(|path| reader.source.kind(path) == FileKind::File);
+    if !absent.is_empty() {
+        // What the others say is looked at all the same.
+        reader.findings.damage.incomplete = true;
+        reader.findings.add(absent.iter().map(|path| missing(path)).collect());
+    }
+    Ok(present)
 }
 
 /// The first of the usual names in a directory or above it, with the first of the usual overrides beside it.
@@ -197,28 +208,35 @@ fn name(
     reader: &mut Reader<'_>,
     options: &LoadOptions,
     (directory, files, environment): (&str, &[String], &BTreeMap<String, String>),
-) -> Stage<String> {
+) -> String {
     let variable = environment.get("COMPOSE_PROJECT_NAME").filter(|name| !name.is_empty());
     let given = options.project_name.as_ref().filter(|name| !name.is_empty()).or(variable);
-    let written = written_name(reader, files)?;
+    let written = written_name(reader, files);
     if let Some(name) = given {
-        if normalize_project(name) == *name {
-            return Ok(name.clone());
+        let normal = normalize_project(name);
+        if normal == *name {
+            return normal;
         }
         let message = format!(
             "invalid project name {name:?}: it consists of lower-case letters, digits, `-` and `_`, and starts with a letter or digit"
         );
-        let hint = Some(format!("write {:?}", normalize_project(name)));
+        let hint = Some(format!("write {normal:?}"));
         let problem = Problem::new(ErrorClass::ProjectName, Position::nowhere(), message);
-        return Err(problem.hint(hint).into());
+        reader.findings.add(vec![problem.hint(hint)]);
+        return normal;
     }
     let name = match &written {
         Some((text, at)) => {
             let used = std::cell::RefCell::default();
             let lookup = Variables::new(environment, &used);
-            let filled = template::substitute(text, &lookup).map_err(|error| {
-                Problem::new(ErrorClass::Interpolation, *at, error.to_string()).path("name")
-            })?;
+            let filled = match template::substitute(text, &lookup) {
+                Ok(filled) => filled,
+                Err(error) => {
+                    let problem = Problem::new(ErrorClass::Interpolation, *at, error.to_string());
+                    reader.findings.add(vec![problem.path("name")]);
+                    return base_name(directory).to_owned();
+                }
+            };
             reader.used.borrow_mut().extend(used.into_inner());
             normalize_project(&filled)
         }
@@ -227,20 +245,21 @@ fn name(
     if name.is_empty() {
         let at = written.map_or_else(Position::nowhere, |(_, at)| at);
         let problem = Problem::new(ErrorClass::ProjectName, at, "the project name is empty");
-        return Err(problem.hint(Some("give one with `name:` or --project-name".to_owned())).into());
+        let hint = Some("give one with `name:` or --project-name".to_owned());
+        reader.findings.add(vec![problem.hint(hint)]);
     }
-    Ok(name)
+    name
 }
 
 /// The last `name:` of all files and documents.
-fn written_name(reader: &mut Reader<'_>, files: &[String]) -> Stage<Option<(String, Position)>> {
+fn written_name(reader: &mut Reader<'_>, files: &[String]) -> Option<(String, Position)> {
     let mut name = None;
     for path in files {
-        for document in reader.documents(path)? {
+        for document in reader.documents(path) {
             let node = document.root.get("name");
             let text = node.and_then(|node| Some((scalar_text(node)?, node.at)));
             name = text.filter(|(text, _)| !text.is_empty()).or(name);
         }
     }
-    Ok(name)
+    name
 }

@@ -4,37 +4,61 @@ use std::collections::HashMap;
 
 use super::rules::{self, Unique};
 use super::volume;
+use crate::compat::Compatibility;
 use crate::error::ErrorClass;
-use crate::node::{Node, Value};
+use crate::node::{Map, Node, Value};
 use crate::problem::Problem;
 
-/// Removes repeated entries in every list that has a rule.
-pub(super) fn enforce<'n>(node: &'n mut Node, path: &mut Vec<&'n str>, problems: &mut Vec<Problem>) {
+/// Removes repeated entries in every list that has a rule, and gives what cannot be compared.
+pub(super) fn enforce(root: &mut Map, compat: Compatibility) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut path = Vec::new();
+    for (key, value) in root {
+        path.push(key.as_str());
+        walk(value, &mut path, (compat, &mut problems));
+        path.pop();
+    }
+    problems
+}
+
+fn walk<'n>(
+    node: &'n mut Node,
+    path: &mut Vec<&'n str>,
+    (compat, problems): (Compatibility, &mut Vec<Problem>),
+) {
     match &mut node.value {
         Value::Map(map) => {
             for (key, value) in map {
                 path.push(key);
-                enforce(value, path, problems);
+                walk(value, path, (compat, &mut *problems));
                 path.pop();
             }
         }
         Value::List(items) => {
             if let Some(rule) = rules::unique(path) {
-                match distinct(std::mem::take(items), rule) {
-                    Ok(kept) => *items = kept,
-                    Err(problem) => problems.push(problem.path(path.join("."))),
-                }
+                let (kept, wrong) = distinct(std::mem::take(items), rule, compat);
+                *items = kept;
+                problems.extend(wrong.into_iter().map(|problem| problem.path(path.join("."))));
             }
         }
         _ => {}
     }
 }
 
-fn distinct(items: Vec<Node>, rule: Unique) -> Result<Vec<Node>, Problem> {
+/// The items without repetition, in which those that cannot be compared are left, and what is wrong with these.
+fn distinct(items: Vec<Node>, rule: Unique, compat: Compatibility) -> (Vec<Node>, Vec<Problem>) {
     let mut kept: Vec<Node> = Vec::with_capacity(items.len());
     let mut places: HashMap<String, usize> = HashMap::new();
+    let mut problems = Vec::new();
     for item in items {
-        let key = index(&item, rule)?;
+        let key = match index(&item, rule, compat) {
+            Ok(key) => key,
+            Err(problem) => {
+                problems.push(problem);
+                kept.push(item);
+                continue;
+            }
+        };
         if let Some(slot) = places.get(&key).and_then(|place| kept.get_mut(*place)) {
             *slot = item;
         } else {
@@ -42,17 +66,17 @@ fn distinct(items: Vec<Node>, rule: Unique) -> Result<Vec<Node>, Problem> {
             kept.push(item);
         }
     }
-    Ok(kept)
+    (kept, problems)
 }
 
-fn index(item: &Node, rule: Unique) -> Result<String, Problem> {
+fn index(item: &Node, rule: Unique, compat: Compatibility) -> Result<String, Problem> {
     match rule {
         Unique::Key => match item.as_str() {
             Some(text) => Ok(text.split_once('=').map_or(text, |(key, _)| key).to_owned()),
             None => Err(unexpected(item, "a string")),
         },
         Unique::Volume => match &item.value {
-            Value::Str(text) => volume::parse(text)
+            Value::Str(text) => volume::parse(text, compat)
                 .map(|volume| volume.target)
                 .map_err(|error| Problem::new(ErrorClass::Decode, item.at, error.to_string())),
             _ => target(item, "volume"),

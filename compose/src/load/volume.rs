@@ -2,6 +2,8 @@
 //!
 //! Does not look at the platform: a single letter before a colon is taken for a Windows drive everywhere.
 
+use crate::compat::Compatibility;
+
 /// The text is not a volume.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VolumeError {
@@ -64,7 +66,7 @@ pub fn is_path(source: &str) -> bool {
 ///
 /// # Errors
 /// When it is empty, has an empty section or too many.
-pub fn parse(spec: &str) -> Result<ShortVolume, VolumeError> {
+pub fn parse(spec: &str, compat: Compatibility) -> Result<ShortVolume, VolumeError> {
     let mut volume = ShortVolume::default();
     match spec.len() {
         0 => return Err(VolumeError::Empty),
@@ -75,7 +77,7 @@ pub fn parse(spec: &str) -> Result<ShortVolume, VolumeError> {
         }
         _ => {}
     }
-    let sections = sections(spec);
+    let sections = sections(spec, compat);
     let last = sections.len().saturating_sub(1);
     for (index, section) in sections.into_iter().enumerate() {
         if section.is_empty() {
@@ -98,8 +100,9 @@ pub fn parse(spec: &str) -> Result<ShortVolume, VolumeError> {
     Ok(volume)
 }
 
-/// Splits at colons, except after a single letter and inside `${...}`.
-fn sections(spec: &str) -> Vec<String> {
+/// Splits at colons, except after a single letter and, from 2.40 on, inside `${...}`.
+fn sections(spec: &str, compat: Compatibility) -> Vec<String> {
+    let nests = compat != Compatibility::V2_26;
     let mut sections = Vec::new();
     let mut section = String::new();
     let mut nested = 0_usize;
@@ -110,7 +113,7 @@ fn sections(spec: &str) -> Vec<String> {
             had.next().is_some_and(char::is_alphabetic) && had.next().is_none()
         };
         match letter {
-            '$' if letters.peek() == Some(&'{') => nested += 1,
+            '$' if nests && letters.peek() == Some(&'{') => nested += 1,
             '}' if nested > 0 => nested -= 1,
             ':' if nested == 0 && !drive => {
                 sections.push(std::mem::take(&mut section));
@@ -143,7 +146,7 @@ mod tests {
     use super::*;
 
     fn parts(spec: &str) -> (String, String, bool) {
-        let volume = parse(spec).unwrap();
+        let volume = parse(spec, Compatibility::V2_40).unwrap();
         (volume.source.clone(), volume.target.clone(), volume.is_bind())
     }
 
@@ -154,18 +157,25 @@ mod tests {
         assert_eq!(parts("./d:/a:ro"), ("./d".into(), "/a".into(), true));
         assert_eq!(parts(r"C:\x:/a"), (r"C:\x".into(), "/a".into(), true));
         assert_eq!(parts("v:/v"), (String::new(), "v:/v".into(), false));
-        let volume = parse("d:/a").unwrap();
+        let volume = parse("d:/a", Compatibility::V2_40).unwrap();
         assert_eq!(volume.target, "d:/a");
-        let volume = parse("./d:/a:ro,z,rshared,what").unwrap();
+        let volume = parse("./d:/a:ro,z,rshared,what", Compatibility::V2_40).unwrap();
         assert!(volume.read_only);
         assert_eq!(volume.selinux.as_deref(), Some("z"));
         assert_eq!(volume.propagation.as_deref(), Some("rshared"));
     }
 
     #[test]
+    fn references_that_were_escaped() {
+        let spec = "./a:/b:${A:?x}";
+        assert!(parse(spec, Compatibility::V2_40).is_ok());
+        assert!(parse(spec, Compatibility::V2_26).is_err());
+    }
+
+    #[test]
     fn malformed_volumes() {
-        assert_eq!(parse(""), Err(VolumeError::Empty));
-        assert!(matches!(parse(":/text"), Err(VolumeError::EmptySection { .. })));
-        assert!(matches!(parse("aa:/b:ro:x"), Err(VolumeError::TooManyColons { .. })));
+        assert_eq!(parse("", Compatibility::V2_40), Err(VolumeError::Empty));
+        assert!(matches!(parse(":/text", Compatibility::V2_40), Err(VolumeError::EmptySection { .. })));
+        assert!(matches!(parse("aa:/b:ro:x", Compatibility::V2_40), Err(VolumeError::TooManyColons { .. })));
     }
 }

@@ -11,7 +11,7 @@ use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use super::scalar;
 use crate::error::ErrorClass;
 use crate::node::{FileId, Map, Node, Position, Value};
-use crate::problem::{Problem, Stage};
+use crate::problem::Problem;
 
 /// The most nodes that the files of a load may have after aliases are expanded.
 pub(super) const MAX_NODES: usize = 400_000;
@@ -29,6 +29,15 @@ pub(super) struct Document {
     pub resets: Vec<Vec<String>>,
 }
 
+/// What a file says.
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    pub documents: Vec<Document>,
+    pub problems: Vec<Problem>,
+    /// Whether it was read to its end.
+    pub whole: bool,
+}
+
 struct Anchor {
     node: Option<Node>,
     size: usize,
@@ -40,7 +49,7 @@ struct Builder<'i> {
     parser: Parser<'i, granit_parser::StrInput<'i>>,
     file: FileId,
     anchors: HashMap<usize, Rc<Anchor>>,
-    path: Vec<String>,
+    path: Vec<Step>,
     resets: Vec<Vec<String>>,
     problems: Vec<Problem>,
     nodes: &'i mut usize,
@@ -50,11 +59,26 @@ struct Builder<'i> {
     repeated: usize,
 }
 
+/// A step on the way to a value; it becomes text only where somebody asks for it.
+enum Step {
+    Key(String),
+    Item(usize),
+}
+
+impl Step {
+    fn text(&self) -> String {
+        match self {
+            Self::Key(key) => key.clone(),
+            Self::Item(index) => format!("[{index}]"),
+        }
+    }
+}
+
 /// What stopped the reading of a file.
 struct Stop;
 
-/// Reads all documents of a file. `nodes` counts over the files of a load.
-pub(super) fn read(text: &str, file: FileId, nodes: &mut usize) -> Stage<Vec<Document>> {
+/// Reads all documents of a file, up to the first that is no YAML. `nodes` counts over the files of a load.
+pub(super) fn read(text: &str, file: FileId, nodes: &mut usize) -> Text {
     let mut options = granit_parser::options! {
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
@@ -73,20 +97,17 @@ pub(super) fn read(text: &str, file: FileId, nodes: &mut usize) -> Stage<Vec<Doc
         bytes: 0,
         repeated: 0,
     };
-    let documents = builder.documents();
-    match documents {
-        Ok(documents) if builder.problems.is_empty() => Ok(documents),
-        _ => Err(builder.problems),
-    }
+    let mut documents = Vec::new();
+    let whole = builder.documents(&mut documents).is_ok();
+    Text { documents, problems: builder.problems, whole }
 }
 
 impl<'i> Builder<'i> {
-    fn documents(&mut self) -> Result<Vec<Document>, Stop> {
-        let mut documents = Vec::new();
+    fn documents(&mut self, documents: &mut Vec<Document>) -> Result<(), Stop> {
         loop {
             let (event, _) = self.next()?;
             match event {
-                Event::StreamEnd => return Ok(documents),
+                Event::StreamEnd => return Ok(()),
                 Event::DocumentStart(..) => {
                     self.anchors.clear();
                     let (event, span) = self.next()?;
@@ -112,7 +133,11 @@ impl<'i> Builder<'i> {
     }
 
     fn fail(&mut self, at: Position, message: impl Into<String>) {
-        self.problems.push(Problem::new(ErrorClass::Yaml, at, message).path(self.path.join(".")));
+        self.problems.push(Problem::new(ErrorClass::Yaml, at, message).path(self.texts().join(".")));
+    }
+
+    fn texts(&self) -> Vec<String> {
+        self.path.iter().map(Step::text).collect()
     }
 
     fn count(&mut self, nodes: usize, at: Position) -> Result<(), Stop> {
@@ -136,7 +161,7 @@ impl<'i> Builder<'i> {
         let (size, bytes, marks) = (*self.nodes, self.bytes, self.resets.len());
         let tag = Mark::of(event.tag());
         if tag != Mark::Plain {
-            self.resets.push(self.path.clone());
+            self.resets.push(self.texts());
         }
         let value = self.value(event, at)?;
         let node = (tag != Mark::Reset).then(|| Node::new(value, at));
@@ -165,7 +190,7 @@ impl<'i> Builder<'i> {
             return Err(Stop);
         }
         for path in &anchor.overrides {
-            let mut whole = self.path.clone();
+            let mut whole = self.texts();
             whole.extend(path.iter().cloned());
             self.resets.push(whole);
         }
@@ -224,7 +249,7 @@ impl<'i> Builder<'i> {
             if matches!(event, Event::SequenceEnd) {
                 return Ok(Value::List(items));
             }
-            self.path.push(format!("[{}]", items.len()));
+            self.path.push(Step::Item(items.len()));
             let item = self.node(event, span);
             self.path.pop();
             items.extend(item?);
@@ -233,7 +258,8 @@ impl<'i> Builder<'i> {
 
     fn mapping(&mut self) -> Result<Value, Stop> {
         let mut map = Map::new();
-        let mut seen: HashMap<String, u32> = HashMap::new();
+        // Keys that were reset away.
+        let mut gone: HashMap<String, u32> = HashMap::new();
         let mut merges = Vec::new();
         loop {
             let (event, span) = self.next()?;
@@ -243,21 +269,28 @@ impl<'i> Builder<'i> {
             let at = position(self.file, &span.start);
             let merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
             let key = self.key(event, span, at)?;
-            if let Some(line) = seen.insert(key.clone(), at.line) {
+            let first = map.get(&key).map(|node| node.key.line);
+            if let Some(line) = first.or_else(|| gone.get(&key).copied()) {
                 self.fail(at, format!("key {key:?} is given twice, first in line {line}"));
             }
             let (event, span) = self.next()?;
             if merge {
                 // What is merged stands at the path of the mapping itself.
+                gone.insert(key, at.line);
                 merges.extend(self.node(event, span)?);
                 continue;
             }
-            self.path.push(key.clone());
+            self.path.push(Step::Key(key));
             let value = self.node(event, span);
-            self.path.pop();
-            if let Some(mut node) = value? {
-                node.key = at;
-                map.insert(key, node);
+            let Some(Step::Key(key)) = self.path.pop() else { continue };
+            match value? {
+                Some(mut node) => {
+                    node.key = at;
+                    map.insert(key, node);
+                }
+                None => {
+                    gone.insert(key, at.line);
+                }
             }
         }
         for node in merges {
@@ -294,7 +327,7 @@ impl<'i> Builder<'i> {
             (_, Some((text, _, _))) => {
                 let message = format!("the key {text:?} is not a string; put it in quotes");
                 let problem = Problem::new(ErrorClass::Yaml, at, message);
-                self.problems.push(problem.path(self.path.join(".")));
+                self.problems.push(problem.path(self.texts().join(".")));
                 Ok(text)
             }
             _ => {

@@ -4,6 +4,7 @@ use super::project::Extensions;
 use crate::compat::Compatibility;
 use crate::json::Json;
 use crate::node::{Map, Node, Position, Value};
+use crate::text::number::parse_float;
 
 /// A value that can stand in a record.
 pub trait Field: Default + Clone {
@@ -39,7 +40,6 @@ pub enum Text {
 pub struct Decoder {
     /// The docker compose version that is followed.
     pub compat: Compatibility,
-    path: Vec<String>,
     /// Message, path of the attribute and place of each problem.
     pub problems: Vec<(String, String, Position)>,
 }
@@ -51,16 +51,20 @@ impl Decoder {
     }
 
     /// Decodes one step further down.
-    pub fn below<T>(&mut self, step: &str, decode: impl FnOnce(&mut Self) -> T) -> T {
-        self.path.push(step.to_owned());
+    pub fn below<T>(&mut self, step: impl std::fmt::Display, decode: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.problems.len();
         let value = decode(self);
-        self.path.pop();
+        // Few values are wrong: the way to them is put together on the way back.
+        for (_, path, _) in self.problems.iter_mut().skip(before) {
+            let dot = if path.is_empty() { "" } else { "." };
+            *path = format!("{step}{dot}{path}");
+        }
         value
     }
 
     /// Notes a problem with a node.
     pub fn problem(&mut self, node: &Node, message: String) {
-        self.problems.push((message, self.path.join("."), node.at));
+        self.problems.push((message, String::new(), node.at));
     }
 
     /// The mapping a record is read from; null reads as an empty one.
@@ -177,8 +181,8 @@ impl Field for f32 {
             _ => String::new(),
         };
         // Through f64 first, as the original does: rounding twice can differ from rounding once.
-        text.parse::<f64>().map_or_else(
-            |_| {
+        parse_float(&text).map_or_else(
+            || {
                 decoder.problem(node, format!("expected a number, found {}", node.kind()));
                 0.0
             },
@@ -194,7 +198,7 @@ impl Field for f32 {
 }
 
 /// Rounds to the nearest `float32`; there is no `TryFrom` for it and `as` is banned here.
-fn narrow(number: f64) -> f32 {
+pub(crate) fn narrow(number: f64) -> f32 {
     // Enough digits to name the double exactly, so that parsing rounds once, to the nearest float.
     format!("{number:.60e}").parse().unwrap_or(0.0)
 }
@@ -224,7 +228,7 @@ impl<T: Field> Field for Vec<T> {
             Value::List(items) => items
                 .iter()
                 .enumerate()
-                .map(|(index, item)| decoder.below(&index.to_string(), |d| T::decode(item, d)))
+                .map(|(index, item)| decoder.below(index, |d| T::decode(item, d)))
                 .collect(),
             Value::Null => Self::new(),
             Value::Str(_) => vec![T::decode(node, decoder)],

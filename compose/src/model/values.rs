@@ -123,7 +123,7 @@ pub struct FileMode(pub i64);
 impl Field for FileMode {
     fn decode(node: &Node, decoder: &mut Decoder) -> Self {
         let read = match &node.value {
-            Value::Int(number) => Some(*number),
+            Value::Int(number) if decoder.compat == Compatibility::V2_40 || *number >= 0 => Some(*number),
             Value::Str(text) if decoder.compat == Compatibility::V2_40 => i64::from_str_radix(text, 8).ok(),
             Value::Null => Some(0),
             _ => None,
@@ -135,7 +135,10 @@ impl Field for FileMode {
     }
     fn encode(&self, compat: Compatibility) -> Json {
         match compat {
-            Compatibility::V2_40 => Json::Str(format!("0{:o}", self.0)),
+            Compatibility::V2_40 => {
+                let sign = if self.0 < 0 { "-" } else { "" };
+                Json::Str(format!("0{sign}{:o}", self.0.unsigned_abs()))
+            }
             Compatibility::V2_26 => Json::Int(self.0),
         }
     }

@@ -34,9 +34,40 @@ pub fn parse_unsigned_base_0(digits: &str) -> Option<u64> {
     u64::from_str_radix(rest, base).ok()
 }
 
+/// Reads a finite number as Go's `strconv.ParseFloat` does: underscores may stand between digits.
+pub fn parse_float(text: &str) -> Option<f64> {
+    let digit = |part: &str, last: bool| {
+        let letter = if last { part.chars().last() } else { part.chars().next() };
+        letter.is_some_and(|letter| letter.is_ascii_digit())
+    };
+    let parts: Vec<&str> = text.split('_').collect();
+    let separates = |pair: &[&str]| matches!(pair, [left, right] if digit(left, true) && digit(right, false));
+    if !parts.windows(2).all(separates) {
+        return None;
+    }
+    parts.concat().parse().ok().filter(|number: &f64| number.is_finite())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn floats_are_finite() {
+        for (text, value) in [
+            ("1_0.5", Some(10.5)),
+            ("-.5", Some(-0.5)),
+            ("1e3", Some(1000.0)),
+            ("_1", None),
+            ("1_", None),
+            ("1__0", None),
+            ("1_.5", None),
+            ("inf", None),
+            ("NaN", None),
+        ] {
+            assert_eq!(parse_float(text), value, "{text}");
+        }
+    }
 
     #[test]
     fn the_prefix_chooses_the_base() {

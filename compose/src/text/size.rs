@@ -7,6 +7,7 @@ pub struct SizeError {
     text: String,
 }
 
+use super::number::parse_float;
 use crate::compat::Compatibility;
 
 /// Reads a size in bytes.
@@ -42,16 +43,16 @@ fn parse_new(text: &str) -> Option<i64> {
     let end = text.rfind(|c: char| c.is_ascii_digit() || c == '.' || c == ' ')?;
     let (number, unit) = text.split_at_checked(end + 1)?;
     let number = number.strip_suffix(' ').unwrap_or(number);
-    let amount: f64 = number.parse().ok()?;
-    if amount.is_nan() || amount < 0.0 || number.starts_with('-') {
+    let amount = parse_float(number)?;
+    if amount < 0.0 || number.starts_with('-') {
         return None;
     }
     whole(amount * multiplier(&unit.to_lowercase())?)
 }
 
-/// Cut, not rounded; saturating for sizes beyond all memory.
+/// Cut, not rounded. Beyond all memory it is what Go's conversion makes of it.
 fn whole(bytes: f64) -> Option<i64> {
-    bytes.is_finite().then(|| format!("{:.0}", bytes.trunc()).parse().unwrap_or(i64::MAX))
+    bytes.is_finite().then(|| format!("{:.0}", bytes.trunc()).parse().unwrap_or(i64::MIN))
 }
 
 fn multiplier(unit: &str) -> Option<f64> {
@@ -79,6 +80,7 @@ mod tests {
             ("0", 0),
             ("64b", 64),
             ("1.1", 1),
+            ("9223372036854775808", i64::MIN),
         ] {
             for compat in [Compatibility::V2_40, Compatibility::V2_26] {
                 assert_eq!(parse(text, compat), Ok(bytes), "{text}");

@@ -67,7 +67,7 @@ impl Case<'_> {
             return match result {
                 Ok(_) => Some(format!("accepted, but: {}", recorded["message"])),
                 Err(errors) => {
-                    let class = errors.class().map_or("", |class| class.name());
+                    let class = errors.class().name();
                     let wanted = recorded["class"].as_str().unwrap();
                     (class != wanted).then(|| format!("class {class} instead of {wanted}: {errors}"))
                 }

@@ -69,6 +69,96 @@ fn variables_and_keys_in_one_go() {
 }
 
 #[test]
+fn all_stages_in_one_go() {
+    // Variables, keys, types, sizes, ports, single attributes, references and env files, and what follows from one of
+    // them (no image, an undefined network, a missing key) is not told again.
+    insta::assert_snapshot!(shown(
+        "services:
+  web:
+    imag: nginx
+    ports: [\"80:8x\", \"${PORT:?which port}:80\", \"81:81\"]
+    networks: [front, bakc]
+  db:
+    image: \"postgres:${TAG:?which version}\"
+    mem_limit: 5 apples
+    deploy: {replicas: two}
+    secrets: [password, kye]
+    volumes:
+      - {type: bind, sorce: ./data, target: /data}
+      - {type: \"${KIND:?which kind}\", target: /more}
+  cache:
+    image: redis
+    env_file: cache.env
+    depends_on: [dbb]
+  shell:
+    extends: {service: wbe}
+    tty: 5
+networks:
+  front: {driver: [bridge]}
+  back: {}
+secrets:
+  password: {fil: ./password}
+  kez: {file: ./key}
+configs:
+  both: {file: ./a, content: b}
+"
+    ));
+}
+
+#[test]
+fn all_files_in_one_go() {
+    let show = |files: &[(&str, &str)]| load_files(files).map(|_| ()).unwrap_err().to_string();
+    insta::assert_snapshot!(
+        "all_files",
+        show(&[
+            (
+                "compose.yaml",
+                "include: [more/compose.yaml, gone.yaml]
+services:
+  web:
+    extends: {file: base.yaml, service: base}
+    restart: 5
+    depends_on: [defined-in-gone]
+"
+            ),
+            (
+                "compose.override.yaml",
+                "services:
+  web: {labels: [1], ports: {a: b}, image: \"${TAG?give a tag}\"}
+  api: {image: x, mem_limit: much, depends_on: [web, worker]}
+"
+            ),
+            ("base.yaml", "services:\n  base: {imaeg: x, cpus: lots}\n"),
+            ("more/compose.yaml", "services:\n  worker: {image: x, tyt: true, shm_size: -3}\n"),
+        ])
+    );
+    insta::assert_snapshot!(
+        "all_documents",
+        show(&[(
+            "compose.yaml",
+            "services:\n  a: {image: x, image: y, tyt: true}\n---\nservices:\n  b: {imgae: z}\n---\nservices:\n  c: {image: [\n"
+        )])
+    );
+}
+
+#[test]
+fn the_class_is_that_of_what_comes_first() {
+    let class = |files: &[(&str, &str)]| load_files(files).map(|_| ()).unwrap_err().class().name();
+    let wrong_key = "services:\n  a: {imgae: x}\n";
+    let wrong_variable = "services:\n  a: {image: \"${A:?x}\"}\n";
+    assert_eq!(class(&[("compose.yaml", wrong_key), ("compose.override.yaml", wrong_variable)]), "schema");
+    assert_eq!(
+        class(&[("compose.yaml", wrong_variable), ("compose.override.yaml", wrong_key)]),
+        "interpolation"
+    );
+    assert_eq!(class(&[("compose.yaml", wrong_key), ("compose.override.yaml", "a: [")]), "schema");
+    assert_eq!(
+        class(&[("compose.yaml", "services:\n  b: {}\n  a: {imgae: \"${A:?x}\"}\n")]),
+        "interpolation"
+    );
+}
+
+#[test]
 fn values_that_cannot_be_read() {
     insta::assert_snapshot!(shown(
         "services:
