@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use sha2::{Digest as _, Sha256};
 use tidegate_compose::{
-    LoadError, LoadOptions, Loaded, MemoryFiles, Project, Service, load,
+    Compatibility, LoadError, LoadOptions, Loaded, MemoryFiles, Project, Service, load,
     names::join_path,
     x_tidegate::{self, Extension},
 };
@@ -52,11 +52,15 @@ impl Source {
     }
 }
 
-/// Loads and checks the project as it stands in `folder`, its one place on the droplet.
+/// Loads and checks the project as it stands in `folder`, its one place on the droplet, as that docker compose reads it.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn project(input: &DeployInput, folder: &Path) -> Result<LoadedProject, Vec<Failure>> {
+pub fn project(
+    input: &DeployInput,
+    folder: &Path,
+    compatibility: Compatibility,
+) -> Result<LoadedProject, Vec<Failure>> {
     check_paths(input)?;
     let folder = folder.to_string_lossy().into_owned();
     let mut files = MemoryFiles::new();
@@ -72,6 +76,7 @@ pub fn project(input: &DeployInput, folder: &Path) -> Result<LoadedProject, Vec<
         project_name: Some(input.app.to_string()),
         environment: input.variables.clone(),
         home: None,
+        compatibility,
         ..LoadOptions::default()
     };
     let relative = |error: &LoadError| failure(error, &folder);
@@ -119,8 +124,9 @@ fn check_paths(input: &DeployInput) -> Result<(), Vec<Failure>> {
 }
 
 fn check_model(input: &DeployInput, project: &Project) -> Result<(), Vec<Failure>> {
-    let own = project.model_digest();
-    if !input.model_digest.is_empty() && input.model_digest != own {
+    // The caller reads the files as the newest docker compose does, whatever this droplet has.
+    let is_comparable = project.compatibility == Compatibility::default() && !input.model_digest.is_empty();
+    if is_comparable && input.model_digest != project.model_digest() {
         return Err(vec![
             Failure::new(
                 "the agent reads the Compose files otherwise than the caller",

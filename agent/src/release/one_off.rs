@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tidegate_compose::{labels::Instance, model::Command, names};
 
-use super::{DeployInput, Engine, EngineError, Failure, ReleaseState, load};
+use super::{DeployInput, Engine, EngineError, Failure, ReleaseState, load, survey};
 use crate::{
     apps::AppName,
     docker::{
@@ -61,7 +61,10 @@ pub(super) async fn create(
     let input = DeployInput::read(&inner.paths.release(app, row.number)).map_err(|error| {
         EngineError::Failed(Failure::caused_by("the release's source files cannot be read", &error))
     })?;
-    let loaded = load::project(&input, &inner.paths.project(app)).map_err(EngineError::Refused)?;
+    let seen = survey::containers(&inner.docker, app).await?;
+    let compatibility = inner.compatibility(&seen).await;
+    let folder = inner.paths.project(app);
+    let loaded = load::project(&input, &folder, compatibility).map_err(EngineError::Refused)?;
     let project = &loaded.project;
     let Some(found) = project.services.get(service) else {
         let known: Vec<&str> = project.services.keys().map(String::as_str).collect();

@@ -13,6 +13,9 @@ use crate::{
 /// What a release will do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReleasePlan {
+    /// The version of docker compose that the app is shared with; empty in plans of older agents: the newest known.
+    #[serde(default)]
+    pub compose: String,
     /// The images, by the name as it is written.
     pub images: Vec<PlannedImage>,
     /// Networks and volumes of the project.

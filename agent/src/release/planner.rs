@@ -52,6 +52,7 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
         return Err(refused);
     }
     let mut plan = ReleasePlan {
+        compose: wanted.project.compatibility.version().to_owned(),
         images: resources::images(wanted, world),
         resources,
         services,

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use tidegate_compose::Compatibility;
 use tidegate_saga::{Ended, Journal as _, NodeName, Record, Retry, Runner, Value};
 
 use super::{
@@ -77,7 +78,8 @@ async fn recover(inner: &Inner, id: &ReleaseId) -> Result<Recovered, Failure> {
         serde_json::from_value(params.clone()).map_err(|error| Failure::caused_by(what(), &error))?;
     let folder = inner.paths.release(&id.app, id.release);
     let input = DeployInput::read(&folder).map_err(|error| Failure::caused_by(what(), &error))?;
-    let loaded = load::project(&input, &inner.paths.project(&id.app)).map_err(|failures| {
+    let compatibility = Compatibility::of_version(&params.plan.compose).unwrap_or_default();
+    let loaded = load::project(&input, &inner.paths.project(&id.app), compatibility).map_err(|failures| {
         let cause = failures.into_iter().map(|failure| failure.what).collect::<Vec<_>>().join("; ");
         Failure::new(what(), cause)
     })?;

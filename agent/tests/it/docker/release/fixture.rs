@@ -164,6 +164,7 @@ pub fn engine(state: &Path, socket: &Path) -> Engine {
         state: state.to_owned(),
         policy: state.join("policy.toml"),
         ingress_image: "caddy:2".to_owned(),
+        docker_compose: Vec::new(),
     };
     Engine::new(AgentDocker::new(socket), database, Arc::new(SystemClock), settings)
 }
