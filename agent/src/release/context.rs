@@ -84,13 +84,10 @@ impl Context {
                 continue;
             };
             let planned = self.planned(&target)?;
-            let name = planned.new.first().map(|new| new.first_name().to_owned());
-            let name = name.or_else(|| planned.old.first().map(|old| old.name.clone())).unwrap_or_default();
-            let container = self
-                .docker
-                .container(&name)
-                .await
-                .map_err(|e| docker_failure("a service's namespace", &e))?;
+            let kept = planned.kept.first().map(|kept| kept.name.as_str());
+            let name = kept.or(planned.new.first().map(NewContainer::first_name)).unwrap_or_default();
+            let container =
+                self.docker.container(name).await.map_err(|e| docker_failure("a service's namespace", &e))?;
             let id = container.map(|container| container.id).ok_or_else(|| lost(&target))?;
             *mode = format!("container:{id}");
         }
@@ -111,7 +108,7 @@ impl Context {
                 .hint("deploy again")
         })?;
         let label = self.id.label();
-        let inherited = self.inherited(service, &image.volumes).await.map_err(asked)?;
+        let inherited = self.inherited((service, new), &image.volumes).await.map_err(asked)?;
         let spec = ContainerSpec {
             project: &self.project,
             service,
@@ -135,7 +132,7 @@ impl Context {
     /// Anonymous volumes that a recreated container takes over, as docker compose does.
     async fn inherited(
         &self,
-        service: &Service,
+        (service, new): (&Service, &NewContainer),
         declared: &[String],
     ) -> Result<Vec<(String, String)>, DockerError> {
         let Some(planned) = self.plan.service(&service.name) else {
@@ -144,7 +141,9 @@ impl Context {
         if planned.strategy == super::plan::Strategy::BlueGreen {
             return Ok(Vec::new());
         }
-        let Some(old) = planned.old.first() else {
+        // Replicas take over one by one, in the order of their numbers.
+        let at = planned.new.iter().position(|other| other.number == new.number);
+        let Some(old) = at.and_then(|at| planned.old.get(at)) else {
             return Ok(Vec::new());
         };
         let volumes =

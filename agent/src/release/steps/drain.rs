@@ -95,6 +95,7 @@ fn gone(context: &Context, old: &OldContainer) -> PlannedService {
         reason: String::new(),
         strategy: Strategy::Recreate,
         strategy_reason: String::new(),
+        kept: Vec::new(),
         old: Vec::new(),
         new: Vec::new(),
         stable: Duration::ZERO,

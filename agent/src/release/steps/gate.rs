@@ -18,8 +18,8 @@ use crate::{
 pub(super) async fn forward(context: &Context, name: &str, cancel: &Cancel) -> Result<Value, Failure> {
     let service = context.planned(name)?;
     for other in head_starts(context, name) {
-        for new in &other.new {
-            start(context, other, new.first_name()).await?;
+        for name in other.started() {
+            start(context, other, name).await?;
         }
     }
     start_and_pass(context, service, cancel).await?;
@@ -59,11 +59,11 @@ pub(super) async fn start_and_pass(
     service: &PlannedService,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
-    for new in &service.new {
-        start(context, service, new.first_name()).await?;
+    for name in service.started() {
+        start(context, service, name).await?;
     }
-    for new in &service.new {
-        gate::pass(context, service, new.first_name(), cancel).await?;
+    for name in service.started() {
+        gate::pass(context, service, name, cancel).await?;
     }
     Ok(())
 }
@@ -97,9 +97,9 @@ fn start_failure(service: &PlannedService, name: &str, error: &DockerError) -> F
 /// Gives the new containers the restart policy that the file asks for: from now on Docker may start them by itself.
 pub(super) async fn give_restart(context: &Context, service: &PlannedService) -> Result<(), Failure> {
     let policy = context.wanted_restart(service.name.as_str());
-    for new in &service.new {
-        let given = context.docker.set_restart(new.first_name(), policy.clone()).await;
-        given.map_err(|error| docker_failure(format!("the restart policy of {}", new.name), &error))?;
+    for name in service.started() {
+        let given = context.docker.set_restart(name, policy.clone()).await;
+        given.map_err(|error| docker_failure(format!("the restart policy of {name}"), &error))?;
     }
     Ok(())
 }
@@ -109,10 +109,13 @@ pub(super) async fn undo(context: &Context, name: &str) -> Result<(), Failure> {
     stop_new(context, service).await
 }
 
-/// Stops the new containers in their own way; the undo of `create` removes them.
+/// Stops what was started in its own way; the undo of `create` removes what is new.
 pub(super) async fn stop_new(context: &Context, service: &PlannedService) -> Result<(), Failure> {
     let failed = |error| docker_failure(format!("the new containers of {}", service.name), &error);
-    let made: Vec<Container> = context.made(service).await.map_err(failed)?;
+    let mut made: Vec<Container> = context.made(service).await.map_err(failed)?;
+    for kept in service.woken() {
+        made.extend(context.docker.container(&kept.id).await.map_err(failed)?);
+    }
     for container in made {
         context.docker.stop(&container).await.map_err(failed)?;
     }

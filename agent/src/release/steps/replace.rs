@@ -14,7 +14,7 @@ use crate::{
         Failure,
         context::{Context, docker_failure},
         gate::pass,
-        plan::{OldContainer, PlannedService, Was},
+        plan::{OldContainer, PlannedService, Strategy, Was},
     },
 };
 
@@ -23,6 +23,11 @@ pub const INTERRUPTED_MS: &str = "interrupted_ms";
 
 pub(super) async fn forward(context: &Context, name: &str, cancel: &Cancel) -> Result<Value, Failure> {
     let service = context.planned(name)?;
+    for dependant in dependants(context, name).iter().rev() {
+        for old in &dependant.old {
+            stop_old(context, old).await?;
+        }
+    }
     for old in &service.old {
         stop_old(context, old).await?;
         set_aside(context, old).await?;
@@ -35,6 +40,30 @@ pub(super) async fn forward(context: &Context, name: &str, cancel: &Cancel) -> R
         "summary": format!("interrupted for {}.{} s", interrupted.as_secs(), interrupted.subsec_millis() / 100),
         INTERRUPTED_MS: u64::try_from(interrupted.as_millis()).unwrap_or(u64::MAX),
     }))
+}
+
+/// Services that are to end before this one does and are replaced after it, in the order of their replacement: those
+/// that say `restart: true` where they depend on it, or live in its namespaces, and those that depend on these.
+fn dependants<'c>(context: &'c Context, name: &str) -> Vec<&'c PlannedService> {
+    let mut found: Vec<&PlannedService> = Vec::new();
+    for service in context.plan.services.iter().filter(|service| !service.old.is_empty()) {
+        let on = |target: &str| target == name || found.iter().any(|other| other.name.as_str() == target);
+        let model = context.project.services.get(service.name.as_str());
+        let mut needed = model.into_iter().flat_map(|model| &model.depends_on);
+        if service.strategy == Strategy::Recreate && needed.any(|(target, needs)| needs.restart && on(target))
+        {
+            found.push(service);
+        }
+    }
+    found
+}
+
+/// Whether the service ends and comes back with one that it depends on: that one's step sees to its old containers.
+fn is_led(context: &Context, name: &str) -> bool {
+    let replaced = context.plan.services.iter().filter(|service| !service.old.is_empty());
+    let mut leaders = replaced.filter(|service| service.strategy == Strategy::Recreate);
+    leaders
+        .any(|leader| dependants(context, leader.name.as_str()).iter().any(|led| led.name.as_str() == name))
 }
 
 /// The service with its new containers under their final names.
@@ -117,6 +146,9 @@ async fn rename(context: &Context, id: &str, name: &str) -> Result<(), Failure> 
 
 /// From the end of the first old container until now, by Docker's own clock: true across a crash of the agent too.
 async fn interruption(context: &Context, service: &PlannedService) -> Result<Duration, Failure> {
+    if !service.kept.is_empty() {
+        return Ok(Duration::ZERO);
+    }
     let mut earliest: Option<Timestamp> = None;
     for old in service.old.iter().filter(|old| old.was == Was::Running) {
         let found =
@@ -141,8 +173,13 @@ pub(super) async fn undo(context: &Context, name: &str) -> Result<(), Failure> {
     for old in &service.old {
         rename(context, &old.id, &old.name).await?;
     }
-    for old in &service.old {
-        start_old(context, service, old).await?;
+    if is_led(context, name) {
+        return Ok(());
+    }
+    for service in [service].into_iter().chain(dependants(context, name)) {
+        for old in &service.old {
+            start_old(context, service, old).await?;
+        }
     }
     Ok(())
 }
