@@ -326,6 +326,12 @@ impl Engine {
         if !refused.is_empty() {
             return Err(located(refused));
         }
+        let api = self.inner.docker.api_version().await.map_err(EngineError::Docker)?;
+        let mut refused = load::too_new(&loaded.project, api);
+        refused.extend(survey::missing(&self.inner, &loaded.project).await.map_err(EngineError::Docker)?);
+        if !refused.is_empty() {
+            return Err(located(refused));
+        }
         let world = survey::world(&self.inner, &input.app, &loaded.project).await;
         let world = world.map_err(|error| match error {
             EngineError::Refused(failures) => located(failures),

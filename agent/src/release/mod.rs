@@ -9,6 +9,7 @@ pub mod engine;
 pub mod event;
 mod failure;
 mod gate;
+mod hooks;
 pub mod input;
 mod journal;
 pub mod load;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     apps::AppName,
-    docker::{DockerError, Reference},
+    docker::{DockerError, Reference, references},
 };
 
 /// What there is.
@@ -50,6 +50,25 @@ pub(super) async fn world(inner: &Inner, app: &AppName, project: &Project) -> Re
         }
     }
     if refused.is_empty() { Ok(world) } else { Err(EngineError::Refused(refused)) }
+}
+
+/// Containers that services name by their own names and that are not there.
+pub(super) async fn missing(inner: &Inner, project: &Project) -> Result<Vec<Failure>, DockerError> {
+    let mut refused = Vec::new();
+    for service in project.services.values() {
+        for (attribute, name) in references::containers(service) {
+            if inner.docker.container(name).await?.is_none() {
+                let what = format!("service {} names the container {name}, which is not there", service.name);
+                let why = format!("`{attribute}` needs a container of the droplet that exists already");
+                refused.push(
+                    Failure::new(what, why)
+                        .at(format!("services.{}.{attribute}", service.name))
+                        .hint("start it first, or name a service of this project instead"),
+                );
+            }
+        }
+    }
+    Ok(refused)
 }
 
 /// What the image's name stands for now. The registry decides, once per release; an image that came from no registry

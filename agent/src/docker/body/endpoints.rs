@@ -7,6 +7,9 @@ use tidegate_compose::{labels::Instance, model::ServiceNetwork};
 
 use super::{ContainerSpec, ServiceAlias, list, map};
 
+/// The driver's option that names the interface; engines know it from API 1.49 on.
+pub const INTERFACE_NAME: &str = "com.docker.network.endpoint.ifname";
+
 /// One network of a container.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Endpoint {
@@ -63,7 +66,8 @@ fn settings(spec: &ContainerSpec<'_>, attached: Option<&ServiceNetwork>, rank: R
         aliases.push(spec.service.name.clone());
         aliases.extend(attached.iter().flat_map(|network| network.aliases.iter().cloned()));
     }
-    let mut settings = EndpointSettings { aliases: Some(aliases), ..EndpointSettings::default() };
+    let mut settings =
+        EndpointSettings { aliases: Some(aliases), links: list(spec.links), ..EndpointSettings::default() };
     if let Some(network) = attached {
         settings.ipam_config = Some(EndpointIpamConfig {
             ipv4_address: Some(network.ipv4_address.clone()).filter(|address| !address.is_empty()),
@@ -72,7 +76,7 @@ fn settings(spec: &ContainerSpec<'_>, attached: Option<&ServiceNetwork>, rank: R
         });
         settings.ip_address = Some(network.ipv4_address.clone()).filter(|address| !address.is_empty());
         settings.ipv6_gateway = Some(network.ipv6_address.clone()).filter(|address| !address.is_empty());
-        settings.driver_opts = map(&network.driver_opts.0);
+        settings.driver_opts = driver_options(network);
         settings.gw_priority = Some(network.gw_priority).filter(|priority| *priority != 0);
         settings.mac_address = Some(network.mac_address.clone()).filter(|mac| !mac.is_empty());
     }
@@ -80,4 +84,13 @@ fn settings(spec: &ContainerSpec<'_>, attached: Option<&ServiceNetwork>, rank: R
         settings.mac_address = Some(spec.service.mac_address.clone());
     }
     settings
+}
+
+/// The driver's options, the interface's name among them.
+fn driver_options(network: &ServiceNetwork) -> Option<HashMap<String, String>> {
+    let mut options = network.driver_opts.0.clone();
+    if !network.interface_name.is_empty() {
+        options.insert(INTERFACE_NAME.to_owned(), network.interface_name.clone());
+    }
+    map(&options)
 }

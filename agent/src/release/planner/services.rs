@@ -10,7 +10,7 @@ use tidegate_compose::{
 use super::{Wanted, extension_of};
 use crate::{
     apps::ServiceName,
-    docker::{Container, ContainerState, body},
+    docker::{Container, ContainerState, body, references},
     ingress,
     release::{
         FILES_LABEL, Failure,
@@ -124,7 +124,7 @@ fn changed(context: &Context<'_>, containers: &[&Container]) -> Option<String> {
         return Some(format!("it has {} containers instead of {count}", containers.len()));
     }
     let Some(service) = resolved(context) else {
-        return Some("a service whose namespace it shares gets a new container".to_owned());
+        return Some("a service whose namespace or volumes it shares gets a new container".to_owned());
     };
     let replaced = |name: &&String| {
         context.planned.iter().any(|p| p.name.as_str() == **name && p.action == ServiceAction::Replace)
@@ -157,18 +157,15 @@ fn changed(context: &Context<'_>, containers: &[&Container]) -> Option<String> {
     None
 }
 
-/// The service with `service:` references as container ids; none when such a container is yet to be made.
+/// The service with references to other services as container ids; none when such a container is yet to be made.
 fn resolved(context: &Context<'_>) -> Option<Service> {
-    let mut service = context.service.clone();
-    for mode in [&mut service.network_mode, &mut service.ipc, &mut service.pid] {
-        let Some(target) = mode.strip_prefix("service:") else {
-            continue;
-        };
-        let target = context.planned.iter().find(|planned| planned.name.as_str() == target)?;
+    let mut ids = BTreeMap::new();
+    for name in references::services(context.service) {
+        let target = context.planned.iter().find(|planned| planned.name.as_str() == name)?;
         let kept = target.old.first().filter(|_| target.action == ServiceAction::Keep)?;
-        *mode = format!("container:{}", kept.id);
+        ids.insert(name, kept.id.clone());
     }
-    Some(service)
+    Some(hash::resolved(context.service, &|name| ids.get(name).cloned()))
 }
 
 fn new_containers(
@@ -249,8 +246,10 @@ fn obstacle(service: &Service, extension: &ServiceExtension) -> Option<String> {
             "it writes to the volume {}",
             if volume.source.is_empty() { &volume.target } else { &volume.source }
         )
-    } else if shares.iter().any(|mode| mode.starts_with("service:")) {
-        "it shares a namespace with another service".to_owned()
+    } else if !service.volumes_from.is_empty() {
+        "it shares the volumes of another container".to_owned()
+    } else if shares.iter().any(|mode| mode.starts_with("service:") || mode.starts_with("container:")) {
+        "it shares a namespace with another container".to_owned()
     } else {
         return None;
     };

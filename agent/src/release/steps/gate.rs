@@ -4,7 +4,7 @@ use serde_json::Value;
 use tidegate_saga::Cancel;
 use tokio::time::Instant;
 
-use super::summary;
+use super::{hooks, summary};
 use crate::{
     docker::{Container, ContainerState, DockerError},
     release::{
@@ -63,6 +63,7 @@ pub(super) async fn start_and_pass(
         start(context, service, new.first_name()).await?;
     }
     for new in &service.new {
+        hooks::post_start(context, (service, new.first_name()), cancel).await?;
         gate::pass(context, service, new.first_name(), cancel).await?;
     }
     Ok(())
@@ -104,17 +105,17 @@ pub(super) async fn give_restart(context: &Context, service: &PlannedService) ->
     Ok(())
 }
 
-pub(super) async fn undo(context: &Context, name: &str) -> Result<(), Failure> {
+pub(super) async fn undo(context: &Context, (name, step): (&str, &str)) -> Result<(), Failure> {
     let service = context.planned(name)?;
-    stop_new(context, service).await
+    stop_new(context, service, step).await
 }
 
 /// Stops the new containers in their own way; the undo of `create` removes them.
-pub(super) async fn stop_new(context: &Context, service: &PlannedService) -> Result<(), Failure> {
+pub(super) async fn stop_new(context: &Context, service: &PlannedService, step: &str) -> Result<(), Failure> {
     let failed = |error| docker_failure(format!("the new containers of {}", service.name), &error);
     let made: Vec<Container> = context.made(service).await.map_err(failed)?;
     for container in made {
-        context.docker.stop(&container).await.map_err(failed)?;
+        hooks::stop(context, &container, step).await.map_err(failed)?;
     }
     Ok(())
 }
