@@ -199,7 +199,7 @@ impl Engine {
         let reservation = self.reserve(&app, ("a release", actor))?;
         self.refuse_unfinished(&app).await?;
         let (loaded, plan) = self.prepare(&input).await?;
-        let begun = self.inner.store.begin(&input, actor, self.inner.clock.now()).await;
+        let begun = self.inner.store.begin(&input, &loaded.files, (actor, self.inner.clock.now())).await;
         let release = begun.map_err(EngineError::Database)?;
         let id = ReleaseId { app: app.clone(), release };
         if let Err(error) = input.keep(&self.inner.paths.release(&app, release)) {
@@ -341,6 +341,12 @@ impl Engine {
         let located = |failures: Vec<Failure>| {
             EngineError::Refused(failures.into_iter().map(|failure| loaded.locate(failure)).collect())
         };
+        let api = self.inner.docker.api_version().await.map_err(EngineError::Docker)?;
+        let mut refused = load::too_new(&loaded.project, api);
+        refused.extend(survey::missing(&self.inner, &loaded.project).await.map_err(EngineError::Docker)?);
+        if !refused.is_empty() {
+            return Err(located(refused));
+        }
         let world = survey::world(&self.inner, &input.app, (&loaded.project, seen)).await;
         let world = world.map_err(|error| match error {
             EngineError::Refused(failures) => located(failures),

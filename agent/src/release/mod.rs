@@ -10,6 +10,7 @@ pub mod engine;
 pub mod event;
 mod failure;
 mod gate;
+mod hooks;
 pub mod input;
 mod journal;
 pub mod load;
@@ -39,9 +40,6 @@ pub use status::{AppStatus, ServiceStatus};
 pub use store::ReleaseRow;
 
 use crate::store::Migration;
-
-/// Label with a digest of the files and contents that a container was given.
-pub const FILES_LABEL: &str = "tidegate.files";
 
 /// The tables that releases and the ingress need.
 pub fn migrations() -> Vec<Migration> {

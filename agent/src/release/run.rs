@@ -10,6 +10,7 @@ use super::{
     DeployInput, EventKind, Failure, Interruption, ReleasePlan, ReleaseState,
     context::Context,
     engine::{Inner, Reservation},
+    hooks,
     journal::{ReleaseId, ReleaseJournal, cut_off, failure_of},
     load::{self, LoadedProject},
     plan::Step,
@@ -124,17 +125,25 @@ async fn carry_out(reservation: &Reservation, begun: Begun, how: How) {
 async fn context(reservation: &Reservation, begun: Begun) -> Context {
     let inner = &reservation.inner;
     let Begun { id, input, loaded, plan } = begun;
+    let former = former(inner, &id).await;
+    let folder = inner.paths.project(&id.app);
+    // Containers that docker compose made are taken to be those of the file as it is now.
+    let before =
+        former.as_ref().and_then(|input| load::project(input, &folder, Compatibility::default()).ok());
+    let former_hooks = hooks::of(before.as_ref().map_or(&loaded.project, |loaded| &loaded.project));
     Context {
         docker: inner.docker.clone(),
         ingress: inner.ingress.clone(),
         store: inner.store.clone(),
         paths: inner.paths.clone(),
         clock: Arc::clone(&inner.clock),
-        former: former(inner, &id).await,
+        former,
+        former_hooks,
         redactor: Redactor::new(&loaded.project, &input.variables),
         changed: reservation.live.changed.clone(),
         project: loaded.project,
         files: loaded.files,
+        profiles: loaded.profiles,
         id,
         input,
         plan,

@@ -4,6 +4,9 @@
 //! `release` has a row per release; `finished_at` is null until its saga ended. `release_event` has the numbered events as
 //! JSON ([`super::EventKind`]). `journal` has the records of a release's saga as JSON (`tidegate_saga::Record`), each with
 //! the generation that wrote it; `journal_claim` has the generation that may write now. Times are RFC 3339 in UTC.
+//! `release_files` has a digest of the files and contents that a release gave to the containers of each service.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
@@ -17,7 +20,8 @@ use crate::{
 };
 
 /// The tables of releases.
-pub const MIGRATIONS: &[Migration] = &[Migration {
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
     module: "release",
     number: 1,
     sql: "
@@ -34,7 +38,17 @@ CREATE TABLE journal (
     PRIMARY KEY (saga, number)) STRICT, WITHOUT ROWID;
 CREATE TABLE journal_claim (saga TEXT NOT NULL PRIMARY KEY, generation INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ",
-}];
+},
+    Migration {
+        module: "release",
+        number: 2,
+        sql: "
+CREATE TABLE release_files (
+    app TEXT NOT NULL, number INTEGER NOT NULL, service TEXT NOT NULL, digest TEXT NOT NULL,
+    PRIMARY KEY (app, number, service)) STRICT, WITHOUT ROWID;
+",
+    },
+];
 
 /// A release as a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,10 +105,10 @@ impl ReleaseStore {
     pub async fn begin(
         &self,
         input: &DeployInput,
-        actor: &str,
-        now: Timestamp,
+        files: &BTreeMap<String, String>,
+        (actor, now): (&str, Timestamp),
     ) -> Result<ReleaseNumber, DatabaseError> {
-        let (app, actor) = (input.app.clone(), actor.to_owned());
+        let (app, actor, files) = (input.app.clone(), actor.to_owned(), files.clone());
         let (digest, git, key) = (input.source_digest(), input.git.clone(), input.idempotency_key.clone());
         let insert = move |t: &Transaction<'_>| {
             let number: i64 = t.query_row(
@@ -110,9 +124,30 @@ impl ReleaseStore {
                     git.subject, key, now.to_string()
                 ],
             )?;
+            for (service, digest) in &files {
+                t.execute(
+                    "INSERT INTO release_files (app, number, service, digest) VALUES (?1, ?2, ?3, ?4)",
+                    params![app.as_str(), number, service, digest],
+                )?;
+            }
             Ok(number)
         };
         self.database.write(insert).await.map(|number| ReleaseNumber::new(unsigned(number)))
+    }
+
+    /// Digests of the files that the app's containers were given, by release (`shop/42`) and service.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn given(&self, app: &AppName) -> Result<BTreeMap<(String, String), String>, DatabaseError> {
+        let app = app.to_string();
+        let select = move |connection: &Connection| {
+            let mut statement = connection
+                .prepare("SELECT app || '/' || number, service, digest FROM release_files WHERE app = ?1")?;
+            let rows = statement.query_map([app], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+            rows.collect::<rusqlite::Result<BTreeMap<_, _>>>()
+        };
+        self.database.read(select).await
     }
 
     /// Releases of an app, or of all apps, the latest first.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     apps::AppName,
-    docker::{Container, Docker, DockerError, Listed, Reference},
+    docker::{Container, Docker, DockerError, Listed, Reference, references},
 };
 
 /// How many questions Docker and the registries are asked at a time.
@@ -67,12 +67,14 @@ pub(super) async fn world(
         let (networks, volumes) = tokio::try_join!(docker.networks(), docker.volumes())?;
         Ok::<_, DockerError>((networks, volumes))
     };
-    let (asked, routes, images) = tokio::join!(asked, inner.ingress.routes(), images(inner, project));
+    let (asked, routes, images, given) =
+        tokio::join!(asked, inner.ingress.routes(), images(inner, project), inner.store.given(app));
     let (networks, volumes) = asked.map_err(EngineError::Docker)?;
     let mut world = World {
         containers: seen.own,
         networks,
         volumes,
+        given: given.map_err(EngineError::Database)?,
         images: images.map_err(EngineError::Refused)?,
         foreign_ports: seen.foreign_ports,
         ..World::default()
@@ -111,6 +113,25 @@ async fn images(inner: &Inner, project: &Project) -> Result<BTreeMap<String, Ima
         }
     }
     if refused.is_empty() { Ok(images) } else { Err(refused) }
+}
+
+/// Containers that services name by their own names and that are not there.
+pub(super) async fn missing(inner: &Inner, project: &Project) -> Result<Vec<Failure>, DockerError> {
+    let mut refused = Vec::new();
+    for service in project.services.values() {
+        for (attribute, name) in references::containers(service) {
+            if inner.docker.container(name).await?.is_none() {
+                let what = format!("service {} names the container {name}, which is not there", service.name);
+                let why = format!("`{attribute}` needs a container of the droplet that exists already");
+                refused.push(
+                    Failure::new(what, why)
+                        .at(format!("services.{}.{attribute}", service.name))
+                        .hint("start it first, or name a service of this project instead"),
+                );
+            }
+        }
+    }
+    Ok(refused)
 }
 
 /// What the image's name stands for now. The registry decides, once per release; an image that came from no registry

@@ -10,10 +10,14 @@ use tidegate_compose::{
 use super::{Wanted, extension_of};
 use crate::{
     apps::ServiceName,
-    docker::{Container, ContainerState, body},
+    docker::{
+        Container, ContainerState,
+        body::{self, RELEASE_LABEL},
+        references,
+    },
     ingress,
     release::{
-        FILES_LABEL, Failure,
+        Failure,
         plan::{Ends, NewContainer, OldContainer, PlannedService, ServiceAction, Strategy, Was},
         world::World,
     },
@@ -173,7 +177,7 @@ fn fate(context: &Context<'_>, containers: &[&Container]) -> Fate {
 /// Why none of the service's containers can stay, if so.
 fn unsettled(context: &Context<'_>) -> Option<String> {
     if resolved(context).is_none() {
-        return Some("a service whose namespace it shares gets a new container".to_owned());
+        return Some("a service whose namespace or volumes it shares gets a new container".to_owned());
     }
     let replaced = |name: &&String| {
         context.planned.iter().any(|p| p.name.as_str() == **name && p.action == ServiceAction::Replace)
@@ -196,9 +200,10 @@ fn changed(
     if image.is_none_or(|image| image.id.as_ref() != Some(&container.image_id)) {
         return Some(format!("image digest changed: {}", service.image));
     }
-    // A container without the label was made by docker compose: nothing is known about its files then.
-    let its_files = container.label(FILES_LABEL);
-    if its_files.is_some() && its_files != context.wanted.files.get(&service.name).map(String::as_str) {
+    // Nothing is known about the files of a container that docker compose made.
+    let release = container.label(RELEASE_LABEL).unwrap_or_default();
+    let its_files = context.world.given.get(&(release.to_owned(), service.name.clone()));
+    if its_files.is_some() && its_files != context.wanted.files.get(&service.name) {
         return Some("a file that it is given changed".to_owned());
     }
     if let Some(missing) = missing(context.wanted.project, service, container) {
@@ -232,19 +237,16 @@ fn has_ended(context: &Context<'_>, container: &Container) -> bool {
     ended_well && ends(context.wanted, context.service) != Ends::Never
 }
 
-/// The service with `service:` references as container ids; none when such a container is yet to be made.
+/// The service with references to other services as container ids; none when such a container is yet to be made.
 fn resolved(context: &Context<'_>) -> Option<Service> {
-    let mut service = context.service.clone();
-    for mode in [&mut service.network_mode, &mut service.ipc, &mut service.pid] {
-        let Some(target) = mode.strip_prefix("service:") else {
-            continue;
-        };
-        let target = context.planned.iter().find(|planned| planned.name.as_str() == target)?;
+    let mut ids = BTreeMap::new();
+    for name in references::services(context.service) {
+        let target = context.planned.iter().find(|planned| planned.name.as_str() == name)?;
         // One that is started again has new namespaces.
         let kept = target.kept.first().filter(|kept| kept.was == Was::Running)?;
-        *mode = format!("container:{}", kept.id);
+        ids.insert(name, kept.id.clone());
     }
-    Some(service)
+    Some(hash::resolved(context.service, &|name| ids.get(name).cloned()))
 }
 
 fn new_containers(
@@ -324,8 +326,10 @@ fn obstacle(service: &Service, extension: &ServiceExtension) -> Option<String> {
             "it writes to the volume {}",
             if volume.source.is_empty() { &volume.target } else { &volume.source }
         )
-    } else if shares.iter().any(|mode| mode.starts_with("service:")) {
-        "it shares a namespace with another service".to_owned()
+    } else if !service.volumes_from.is_empty() {
+        "it shares the volumes of another container".to_owned()
+    } else if shares.iter().any(|mode| mode.starts_with("service:") || mode.starts_with("container:")) {
+        "it shares a namespace with another container".to_owned()
     } else {
         return None;
     };

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tidegate_saga::Cancel;
 use tokio::time::Instant;
 
-use super::summary;
+use super::{hooks, summary};
 use crate::{
     docker::{Container, ContainerState, DockerError},
     release::{
@@ -63,6 +63,7 @@ pub(super) async fn start_and_pass(
         start(context, service, name).await?;
     }
     for name in service.started() {
+        hooks::post_start(context, (service, name), cancel).await?;
         gate::pass(context, service, name, cancel).await?;
     }
     Ok(())
@@ -96,7 +97,9 @@ fn start_failure(service: &PlannedService, name: &str, error: &DockerError) -> F
 
 /// Gives the new containers the restart policy that the file asks for: from now on Docker may start them by itself.
 pub(super) async fn give_restart(context: &Context, service: &PlannedService) -> Result<(), Failure> {
-    let policy = context.wanted_restart(service.name.as_str());
+    let Some(policy) = context.wanted_restart(service.name.as_str()) else {
+        return Ok(());
+    };
     for name in service.started() {
         let given = context.docker.set_restart(name, policy.clone()).await;
         given.map_err(|error| docker_failure(format!("the restart policy of {name}"), &error))?;
@@ -104,20 +107,20 @@ pub(super) async fn give_restart(context: &Context, service: &PlannedService) ->
     Ok(())
 }
 
-pub(super) async fn undo(context: &Context, name: &str) -> Result<(), Failure> {
+pub(super) async fn undo(context: &Context, (name, step): (&str, &str)) -> Result<(), Failure> {
     let service = context.planned(name)?;
-    stop_new(context, service).await
+    stop_new(context, service, step).await
 }
 
 /// Stops what was started in its own way; the undo of `create` removes what is new.
-pub(super) async fn stop_new(context: &Context, service: &PlannedService) -> Result<(), Failure> {
+pub(super) async fn stop_new(context: &Context, service: &PlannedService, step: &str) -> Result<(), Failure> {
     let failed = |error| docker_failure(format!("the new containers of {}", service.name), &error);
     let mut made: Vec<Container> = context.made(service).await.map_err(failed)?;
     for kept in service.woken() {
         made.extend(context.docker.container(&kept.id).await.map_err(failed)?);
     }
     for container in made {
-        context.docker.stop(&container).await.map_err(failed)?;
+        hooks::stop(context, &container, step).await.map_err(failed)?;
     }
     Ok(())
 }

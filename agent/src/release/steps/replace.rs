@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tidegate_saga::Cancel;
 
-use super::gate;
+use super::{gate, hooks};
 use crate::{
     docker::Container,
     release::{
@@ -21,15 +21,19 @@ use crate::{
 /// The key under which the step tells the interruption, in milliseconds.
 pub const INTERRUPTED_MS: &str = "interrupted_ms";
 
-pub(super) async fn forward(context: &Context, name: &str, cancel: &Cancel) -> Result<Value, Failure> {
+pub(super) async fn forward(
+    context: &Context,
+    (name, step): (&str, &str),
+    cancel: &Cancel,
+) -> Result<Value, Failure> {
     let service = context.planned(name)?;
     for dependant in dependants(context, name).iter().rev() {
         for old in &dependant.old {
-            stop_old(context, old).await?;
+            stop_old(context, old, step).await?;
         }
     }
     for old in &service.old {
-        stop_old(context, old).await?;
+        stop_old(context, old, step).await?;
         set_aside(context, old).await?;
     }
     take_names(context, service).await?;
@@ -76,21 +80,21 @@ fn named(service: &PlannedService) -> PlannedService {
 }
 
 /// Takes the restart policy away first, so that Docker does not bring it back, then stops it.
-pub(super) async fn stop_old(context: &Context, old: &OldContainer) -> Result<(), Failure> {
+pub(super) async fn stop_old(context: &Context, old: &OldContainer, step: &str) -> Result<(), Failure> {
     let failed = |error| docker_failure(format!("the old container {}", old.name), &error);
     let Some(container) = context.docker.container(&old.id).await.map_err(failed)? else {
         return Ok(());
     };
     let none = RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None };
     context.docker.set_restart(&old.id, none).await.map_err(failed)?;
-    context.docker.stop(&container).await.map_err(failed)
+    hooks::stop(context, &container, step).await.map_err(failed)
 }
 
 /// Gives it its restart policy back and starts it, if it ran before.
 pub(super) async fn start_old(
     context: &Context,
     service: &PlannedService,
-    old: &OldContainer,
+    (old, step): (&OldContainer, &str),
 ) -> Result<(), Failure> {
     let failed = |error| docker_failure(format!("the old container {}", old.name), &error);
     let Some(container) = context.docker.container(&old.id).await.map_err(failed)? else {
@@ -109,6 +113,7 @@ pub(super) async fn start_old(
     }
     if !container.is_running() {
         context.docker.start(&old.id).await.map_err(failed)?;
+        hooks::post_start_again(context, &container, step).await;
     }
     // It served before, so it only has to get well again, not to stay so for long.
     let look = PlannedService { stable: Duration::ZERO, ..service.clone() };
@@ -160,9 +165,9 @@ async fn interruption(context: &Context, service: &PlannedService) -> Result<Dur
     Ok(earliest.map_or(Duration::ZERO, |ended| now.duration_since(ended).unsigned_abs()))
 }
 
-pub(super) async fn undo(context: &Context, name: &str) -> Result<(), Failure> {
+pub(super) async fn undo(context: &Context, (name, step): (&str, &str)) -> Result<(), Failure> {
     let service = context.planned(name)?;
-    gate::stop_new(context, service).await?;
+    gate::stop_new(context, service, step).await?;
     let failed = |error| docker_failure(format!("the new containers of {name}"), &error);
     for container in context.made(service).await.map_err(failed)? {
         let new = service.new.iter().find(|new| new.name == container.name);
@@ -178,7 +183,7 @@ pub(super) async fn undo(context: &Context, name: &str) -> Result<(), Failure> {
     }
     for service in [service].into_iter().chain(dependants(context, name)) {
         for old in &service.old {
-            start_old(context, service, old).await?;
+            start_old(context, service, (old, step)).await?;
         }
     }
     Ok(())

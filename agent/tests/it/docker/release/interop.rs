@@ -232,7 +232,8 @@ impl Beside {
         let mut standing = Standing::new();
         let ids = self.ids(case).await;
         if !ids.is_empty() {
-            let format = "{{.Name}} {{.Id}} started {{.State.StartedAt}}";
+            // docker compose starts what has ended again at every `up`.
+            let format = "{{.Name}} {{.Id}}{{if .State.Running}} started {{.State.StartedAt}}{{end}}";
             let mut arguments = vec!["inspect", "--format", format];
             arguments.extend(ids.iter().map(String::as_str));
             standing.extend(self.docker(&arguments).await.lines().map(str::to_owned));

@@ -15,6 +15,12 @@ pub fn normalised(inspected: &Value) -> BTreeMap<String, Value> {
     for container in list {
         let (id, name) = (container["Id"].as_str().unwrap(), container["Name"].as_str().unwrap());
         text = text.replace(id, name).replace(&id[..12], name);
+        for (network, endpoint) in container["NetworkSettings"]["Networks"].as_object().into_iter().flatten()
+        {
+            // docker compose 2.26 names external networks by their ids.
+            let id = endpoint["NetworkID"].as_str().filter(|id| !id.is_empty());
+            text = id.map_or(text.clone(), |id| text.replace(id, network));
+        }
     }
     let list: Vec<Value> = serde_json::from_str(&text).unwrap();
     list.into_iter()
@@ -51,6 +57,7 @@ fn one(mut container: Value) -> Value {
         // On the host's own networks addresses are the host's.
         if !fixed || network == "bridge" {
             given(endpoint, &["IPAddress", "Gateway"]);
+            endpoint["IPPrefixLen"] = json!("of a subnet of Docker's choice");
         }
         if !has_mac {
             given(endpoint, &["MacAddress"]);
@@ -58,6 +65,7 @@ fn one(mut container: Value) -> Value {
     }
     given(&mut settings, &["SandboxID", "SandboxKey", "EndpointID", "IPAddress", "Gateway", "MacAddress"]);
     given(&mut settings, &["GlobalIPv6Address", "IPv6Gateway"]);
+    settings["IPPrefixLen"] = json!("of a subnet of Docker's choice");
     for (port, bindings) in settings["Ports"].as_object_mut().into_iter().flatten() {
         let asked = &container["HostConfig"]["PortBindings"][port.as_str()];
         let is_chosen = |asked: &Value| {
