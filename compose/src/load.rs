@@ -33,6 +33,7 @@ use crate::compat::Compatibility;
 use crate::error::{ErrorClass, LoadErrors, Place, Warning};
 use crate::files::FileTable;
 use crate::model::{Decoder, Field, Project, Service};
+use crate::names::join_path;
 use crate::node::{Map, Node, Position};
 use crate::problem::{Problem, Stage, placed};
 use crate::referenced::References;
@@ -282,6 +283,9 @@ fn references(reader: &Reader<'_>, project: &Project) -> References {
     let secrets = project.secrets.values().map(|secret| &secret.file);
     let configs = project.configs.values().map(|config| &config.file);
     let below = format!("{}/", project.working_directory.trim_end_matches('/'));
+    let profiles = project.services.values().flat_map(Service::seccomp_profiles);
+    let profiles = profiles.map(|path| join_path(&project.working_directory, path));
+    references.mounted.extend(profiles.filter(|path| path.starts_with(&below)));
     for path in binds.chain(secrets).chain(configs).filter(|path| !path.is_empty()) {
         let inside = *path == project.working_directory || path.starts_with(&below);
         let set = if inside { &mut references.mounted } else { &mut references.outside };

@@ -29,7 +29,7 @@ pub use runtime::{
     BlkioConfig, CredentialSpec, Dependency, DeviceMapping, HealthCheck, Hook, Logging, Model, Provider,
     ServiceModel, ThrottleDevice, Ulimit, WeightDevice,
 };
-pub use service::{Declared, Service, Unresolved};
+pub use service::{Declared, Service, Unresolved, seccomp_profile};
 pub(crate) use storage::HELD_CONTENT;
 pub use storage::{
     BindOptions, Config, Content, EnvFile, FileReference, ImageOptions, Secret, TmpfsOptions, Volume,

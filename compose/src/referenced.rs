@@ -11,7 +11,8 @@ use crate::source::FileSource;
 pub struct References {
     /// Source files: compose files, included and extended ones, env and label files; absolute paths.
     pub sources: BTreeSet<String>,
-    /// Files and directories that containers get: bind mounts, secrets and configs below the project directory.
+    /// Files and directories that containers get: bind mounts, secrets, configs and seccomp profiles below the project
+    /// directory.
     pub mounted: BTreeSet<String>,
     /// Bind mounts outside the project directory, which have to exist on the droplet.
     pub outside: BTreeSet<String>,

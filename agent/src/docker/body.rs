@@ -4,9 +4,12 @@
 //! the service's name that is withheld until the switch, the label `tidegate.release`. The config-hash label keeps what
 //! the file says all the same.
 
+mod devices;
 mod endpoints;
 mod host;
+mod links;
 mod mounts;
+mod security;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,8 +20,11 @@ use tidegate_compose::{
     model::{GoDuration, HealthCheck},
 };
 
-pub use endpoints::{Endpoint, endpoints};
+pub use devices::is_cdi;
+pub use endpoints::{Endpoint, INTERFACE_NAME, endpoints};
+pub use links::{links, target_and_alias};
 pub use mounts::{config_target, secret_target};
+pub use security::compact;
 
 /// The label that says which release made something: `shop/42`.
 pub const RELEASE_LABEL: &str = "tidegate.release";
@@ -48,6 +54,10 @@ pub struct ContainerSpec<'a> {
     pub api: (usize, usize),
     /// Anonymous volumes taken over from the container it replaces, as (destination, volume).
     pub inherited: &'a [(String, String)],
+    /// Its links as `container:alias`, see [`links`].
+    pub links: &'a [String],
+    /// Security profiles by their paths as they are written, see [`compact`].
+    pub profiles: &'a BTreeMap<String, String>,
 }
 
 /// Whether the service's name leads to the container.
@@ -109,6 +119,7 @@ pub fn container(spec: &ContainerSpec<'_>) -> ContainerCreateBody {
         labels: Some(labels.into_iter().collect()),
         stop_signal: text(&service.stop_signal),
         stop_timeout: service.stop_grace_period.map(whole_seconds),
+        network_disabled: (service.network_mode == "disabled").then_some(true),
         host_config: Some(host::config(spec)),
         networking_config: endpoints::networking(spec),
         ..ContainerCreateBody::default()
@@ -129,10 +140,11 @@ pub fn restart_policy(service: &Service) -> RestartPolicy {
     let deployed = service.deploy.as_ref().and_then(|deploy| deploy.restart_policy.as_ref());
     if let Some(policy) = deployed {
         let name = match policy.condition.as_str() {
-            "none" => RestartPolicyNameEnum::NO,
+            "" => RestartPolicyNameEnum::EMPTY,
             "on-failure" => RestartPolicyNameEnum::ON_FAILURE,
             "unless-stopped" => RestartPolicyNameEnum::UNLESS_STOPPED,
-            _ => RestartPolicyNameEnum::ALWAYS,
+            "any" | "always" => RestartPolicyNameEnum::ALWAYS,
+            _ => RestartPolicyNameEnum::NO,
         };
         let retries = policy.max_attempts.and_then(|n| i64::try_from(n).ok());
         return RestartPolicy { name: Some(name), maximum_retry_count: retries };

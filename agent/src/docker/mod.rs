@@ -1,23 +1,28 @@
 //! Docker on this droplet, through its API.
 //!
 //! Owns every call to the engine: deadlines, error texts, and the request bodies that docker compose 2.40 would send.
-//! Must not know releases, the ingress or the wire. `body` and `support` are pure; the rest talks to the engine.
+//! Must not know releases, the ingress or the wire. `body`, `references` and `support` are pure; the rest talks to the engine.
 
 pub mod archive;
 pub mod body;
 mod client;
 mod container;
 mod error;
+mod hook;
 mod image;
+mod listing;
 mod network;
 mod output;
+pub mod references;
 pub mod support;
 mod volume;
 
 pub use client::Docker;
 pub use container::{AnonymousVolumes, Container, ContainerHealth, ContainerState};
 pub use error::DockerError;
+pub use hook::HookEnd;
 pub use image::{ImageFacts, PullProgress, Reference};
+pub use listing::Listed;
 pub use network::NetworkFacts;
 pub use output::OutputLine;
 pub use volume::VolumeFacts;

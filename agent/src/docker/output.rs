@@ -13,12 +13,12 @@ pub type OutputLine = String;
 
 /// Puts chunks together to lines.
 #[derive(Debug, Default)]
-struct Lines {
+pub(super) struct Lines {
     open: Vec<u8>,
 }
 
 impl Lines {
-    fn push(&mut self, chunk: &[u8], mut line: impl FnMut(OutputLine)) {
+    pub(super) fn push(&mut self, chunk: &[u8], mut line: impl FnMut(OutputLine)) {
         for byte in chunk {
             match byte {
                 b'\n' => self.flush(&mut line),
@@ -33,7 +33,7 @@ impl Lines {
         line(String::from_utf8_lossy(&std::mem::take(&mut self.open)).into_owned());
     }
 
-    fn finish(mut self, mut line: impl FnMut(OutputLine)) {
+    pub(super) fn finish(mut self, mut line: impl FnMut(OutputLine)) {
         if !self.open.is_empty() {
             self.flush(&mut line);
         }

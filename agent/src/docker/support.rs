@@ -3,7 +3,11 @@
 //! Every field is named once: a new one in the model does not compile until somebody decides. What is set and not
 //! honoured is refused at deploy, never dropped in silence.
 
+mod engine;
+
 use tidegate_compose::{Project, Service, model::Deploy};
+
+pub use engine::{TooNew, too_new};
 
 /// An attribute that is set and not honoured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +36,28 @@ pub fn unsupported(project: &Project) -> Vec<Unsupported> {
     found
 }
 
-const REMOVE: &str = "tidegate does not honour it yet; remove it";
+/// What is set and means nothing on Linux, or less than it says: sentences for the user.
+pub fn notes(project: &Project) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (name, service) in &project.services {
+        if service.cpu_count != 0 || service.cpu_percent != 0.0 {
+            notes.push(format!(
+                "services.{name}: cpu_count and cpu_percent mean nothing to Docker on Linux; `cpus` limits it"
+            ));
+        }
+        if service.credential_spec.is_some() {
+            notes.push(format!("services.{name}: credential_spec means nothing to Docker on Linux"));
+        }
+        if service.volumes_from.iter().any(|from| from.ends_with(":ro")) {
+            notes.push(format!(
+                "services.{name}.volumes_from: like docker compose, the volumes are taken over with the access that the other \
+                 container has; `ro` changes nothing"
+            ));
+        }
+    }
+    notes
+}
+
 const WINDOWS: &str = "it belongs to Windows containers; remove it";
 
 #[expect(clippy::too_many_lines, reason = "one line for each attribute of the specification")]
@@ -40,19 +65,27 @@ fn service_attributes(service: &Service, check: &mut impl FnMut(&str, bool, &'st
     let Service {
         // Honoured when the request is made.
         annotations: _,
+        blkio_config: _,
         cap_add: _,
         cap_drop: _,
+        cgroup: _,
         cgroup_parent: _,
         command: _,
         configs: _,
         container_name: _,
+        cpu_count: _,
+        cpu_percent: _,
         cpu_period: _,
         cpu_quota: _,
+        cpu_rt_period: _,
+        cpu_rt_runtime: _,
         cpus: _,
         cpuset: _,
         cpu_shares: _,
         depends_on: _,
         deploy: _,
+        device_cgroup_rules: _,
+        devices: _,
         dns: _,
         dns_opt: _,
         dns_search: _,
@@ -60,29 +93,34 @@ fn service_attributes(service: &Service, check: &mut impl FnMut(&str, bool, &'st
         entrypoint: _,
         environment: _,
         expose: _,
+        external_links: _,
         extra_hosts: _,
+        gpus: _,
         group_add: _,
-        healthcheck: _,
+        healthcheck,
         hostname: _,
         image: _,
         init: _,
-        ipc,
+        ipc: _,
         labels: _,
+        links: _,
         logging: _,
-        mac_address: _,
+        mac_address,
         mem_limit: _,
         mem_reservation: _,
         mem_swappiness: _,
         memswap_limit: _,
         name: _,
-        network_mode,
-        networks,
+        network_mode: _,
+        networks: _,
         oom_kill_disable: _,
         oom_score_adj: _,
-        pid,
+        pid: _,
         pids_limit: _,
         platform: _,
         ports: _,
+        post_start,
+        pre_stop,
         privileged: _,
         pull_policy,
         read_only: _,
@@ -95,6 +133,7 @@ fn service_attributes(service: &Service, check: &mut impl FnMut(&str, bool, &'st
         stdin_open: _,
         stop_grace_period: _,
         stop_signal: _,
+        storage_opt: _,
         sysctls: _,
         tmpfs: _,
         tty: _,
@@ -102,7 +141,9 @@ fn service_attributes(service: &Service, check: &mut impl FnMut(&str, bool, &'st
         user: _,
         userns_mode: _,
         uts: _,
-        volumes: _,
+        volume_driver: _,
+        volumes,
+        volumes_from: _,
         working_dir: _,
         // Settled when the project is loaded.
         env_file: _,
@@ -111,97 +152,69 @@ fn service_attributes(service: &Service, check: &mut impl FnMut(&str, bool, &'st
         declared: _,
         profiles: _,
         extensions: _,
-        // Only about the terminal of `docker compose up`, and about builds and editing on a workstation.
+        // Only about the terminal of `docker compose up`, about builds and editing on a workstation, and about Windows.
         attach: _,
+        credential_spec: _,
         develop: _,
         // Not honoured.
-        blkio_config,
         build,
-        cgroup,
-        cpu_count,
-        cpu_percent,
-        cpu_rt_period,
-        cpu_rt_runtime,
-        credential_spec,
-        device_cgroup_rules,
-        devices,
         dockerfile,
         provider,
-        external_links,
-        gpus,
         isolation,
-        links,
         log_driver,
         log_opt,
         models,
         net,
-        storage_opt,
         use_api_socket,
-        volume_driver,
-        volumes_from,
-        post_start,
-        pre_stop,
     } = service;
     let no_image = build.is_some() && service.image.is_empty();
     check("build", no_image, "build the image elsewhere, push it, and name it with `image`");
-    check("blkio_config", blkio_config.is_some(), REMOVE);
-    check("cgroup", !cgroup.is_empty(), REMOVE);
-    check("cpu_count", *cpu_count != 0, WINDOWS);
-    check("cpu_percent", *cpu_percent != 0.0, WINDOWS);
-    check("cpu_rt_period", *cpu_rt_period != 0, REMOVE);
-    check("cpu_rt_runtime", *cpu_rt_runtime != 0, REMOVE);
-    check("credential_spec", credential_spec.is_some(), WINDOWS);
-    check("device_cgroup_rules", !device_cgroup_rules.is_empty(), REMOVE);
-    check("devices", !devices.is_empty(), REMOVE);
-    check("dockerfile", !dockerfile.is_empty(), REMOVE);
-    check("provider", provider.is_some(), REMOVE);
-    check("external_links", !external_links.is_empty(), "use a network that both projects join");
-    check("gpus", !gpus.is_empty(), REMOVE);
-    check("isolation", !isolation.is_empty(), WINDOWS);
+    check("dockerfile", !dockerfile.is_empty(), "use `build`, elsewhere, and name the image with `image`");
     check(
-        "links",
-        !links.is_empty(),
-        "services on one network find each other by name; use `depends_on` for order",
+        "provider",
+        provider.is_some(),
+        "only docker compose runs programs that provide services; remove it",
     );
+    check("isolation", !matches!(isolation.as_str(), "" | "default"), WINDOWS);
     check("log_driver", !log_driver.is_empty(), "use `logging.driver`");
     check("log_opt", !log_opt.0.is_empty(), "use `logging.options`");
-    check("models", !models.is_empty(), REMOVE);
+    check("models", !models.is_empty(), "it needs Docker Desktop's model runner; remove it");
     check("net", !net.is_empty(), "use `network_mode`");
-    check("storage_opt", !storage_opt.0.is_empty(), REMOVE);
-    check("use_api_socket", *use_api_socket, REMOVE);
-    check("volume_driver", !volume_driver.is_empty(), "name the driver at the volume");
-    check("volumes_from", !volumes_from.is_empty(), "name the volumes in both services");
-    check("post_start", !post_start.is_empty(), REMOVE);
-    check("pre_stop", !pre_stop.is_empty(), REMOVE);
+    check("use_api_socket", *use_api_socket, "who holds Docker's socket is root on the droplet; remove it");
     check("pull_policy", pull_policy == "build", "build the image elsewhere and push it");
     let word = restart.split_once(':').map_or(restart.as_str(), |(word, _)| word);
     let is_known = matches!(word, "" | "no" | "always" | "unless-stopped" | "on-failure");
     check("restart", !is_known, "it is one of no, always, unless-stopped, on-failure[:times]");
-    for (attribute, value) in [("network_mode", network_mode), ("ipc", ipc), ("pid", pid)] {
-        let by_container = value.starts_with("container:");
-        check(attribute, by_container, "name a service of this project: `service:name`");
-    }
-    let inlined = |option: &String| {
-        option.starts_with("seccomp=") && !option.ends_with("unconfined")
-            || option.starts_with("seccomp:") && !option.ends_with("unconfined")
-            || option.starts_with("systempaths")
-    };
+    let is_option = |option: &String| option == "no-new-privileges" || option.contains(['=', ':']);
+    check("security_opt", !security_opt.iter().all(is_option), "an option is written `name=value`");
+    let foreign = volumes.iter().any(|volume| matches!(volume.kind.as_str(), "npipe" | "cluster"));
     check(
-        "security_opt",
-        security_opt.iter().any(inlined),
-        "profiles of one's own are not honoured yet; remove it",
+        "volumes",
+        foreign,
+        "npipe belongs to Windows and cluster to swarms; use bind, volume, tmpfs or image",
     );
-    let named = |entry: &Option<tidegate_compose::model::ServiceNetwork>| {
-        entry.as_ref().is_some_and(|network| !network.interface_name.is_empty())
-    };
-    check("networks.interface_name", networks.values().any(named), REMOVE);
+    let early = healthcheck.as_ref().is_some_and(|c| c.start_interval.is_some() && c.start_period.is_none());
+    check("healthcheck.start_interval", early, "it counts during `start_period`, which has to be set too");
+    let primary = service.networks_by_priority().first().and_then(|key| service.networks.get(*key));
+    let other = primary
+        .and_then(Option::as_ref)
+        .is_some_and(|network| !network.mac_address.is_empty() && network.mac_address != *mac_address);
+    check(
+        "mac_address",
+        !mac_address.is_empty() && other,
+        "its first network says another one; leave out one of the two",
+    );
+    for (attribute, hooks) in [("post_start", post_start), ("pre_stop", pre_stop)] {
+        let empty = hooks.iter().any(|hook| hook.command.0.as_ref().is_none_or(Vec::is_empty));
+        check(attribute, empty, "a hook needs a `command`");
+    }
 }
 
 fn deploy_attributes(deploy: &Deploy, check: &mut impl FnMut(&str, bool, &'static str)) {
     let Deploy {
         replicas: _,
         resources,
-        restart_policy: _,
+        restart_policy,
         // For swarms alone; docker compose accepts and ignores them, and so they change nothing here.
         mode: _,
         labels: _,
@@ -211,9 +224,12 @@ fn deploy_attributes(deploy: &Deploy, check: &mut impl FnMut(&str, bool, &'stati
         endpoint_mode: _,
         extensions: _,
     } = deploy;
-    for part in [&resources.limits, &resources.reservations].into_iter().flatten() {
-        check("deploy.resources.devices", !part.devices.is_empty(), REMOVE);
-    }
+    let limited = resources.limits.as_ref().is_some_and(|limits| !limits.devices.is_empty());
+    check("deploy.resources.limits.devices", limited, "devices stand under `reservations`");
+    let condition = restart_policy.as_ref().map_or("", |policy| policy.condition.as_str());
+    let is_known =
+        matches!(condition, "" | "none" | "no" | "any" | "always" | "on-failure" | "unless-stopped");
+    check("deploy.restart_policy.condition", !is_known, "it is one of none, on-failure, any, unless-stopped");
 }
 
 fn files(project: &Project, service: &Service, check: &mut impl FnMut(&str, bool, &'static str)) {
@@ -251,11 +267,32 @@ mod tests {
         assert_eq!(unsupported(&project(service)), []);
     }
 
+    fn paths(service: Service) -> Vec<String> {
+        unsupported(&project(service)).into_iter().map(|found| found.path).collect()
+    }
+
     #[test]
     fn what_is_not_honoured_is_named_with_its_path() {
-        let service =
-            Service { volumes_from: vec!["db".into()], pid: "container:x".into(), ..Service::default() };
-        let paths: Vec<_> = unsupported(&project(service)).into_iter().map(|found| found.path).collect();
-        assert_eq!(paths, ["services.web.volumes_from", "services.web.pid"]);
+        let service = Service { use_api_socket: true, isolation: "hyperv".into(), ..Service::default() };
+        assert_eq!(paths(service), ["services.web.isolation", "services.web.use_api_socket"]);
+    }
+
+    #[test]
+    fn what_docker_compose_refuses_when_it_makes_the_container_is_refused() {
+        use tidegate_compose::model::{GoDuration, HealthCheck, Hook, ServiceNetwork};
+        let check = HealthCheck { start_interval: Some(GoDuration(1)), ..HealthCheck::default() };
+        let service = Service { healthcheck: Some(check), ..Service::default() };
+        assert_eq!(paths(service), ["services.web.healthcheck.start_interval"]);
+        let network = ServiceNetwork { mac_address: "02:42:ac:11:00:03".into(), ..ServiceNetwork::default() };
+        let service = Service {
+            mac_address: "02:42:ac:11:00:02".into(),
+            networks: [("default".to_owned(), Some(network))].into(),
+            ..Service::default()
+        };
+        assert_eq!(paths(service), ["services.web.mac_address"]);
+        let service = Service { security_opt: vec!["seccomp".into()], ..Service::default() };
+        assert_eq!(paths(service), ["services.web.security_opt"]);
+        let service = Service { pre_stop: vec![Hook::default()], ..Service::default() };
+        assert_eq!(paths(service), ["services.web.pre_stop"]);
     }
 }

@@ -1,13 +1,14 @@
 //! What the steps of a release work with.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bollard::models::RestartPolicy;
-use tidegate_compose::{Project, Service, labels::Instance};
+use tidegate_compose::{Project, Service, hash, labels::Instance};
 use tokio::sync::watch;
 
 use super::{
-    DeployInput, EventKind, FILES_LABEL, Failure,
+    DeployInput, EventKind, Failure,
+    hooks::Hooks,
     journal::ReleaseId,
     plan::{NewContainer, PlannedService, ReleasePlan},
     redact::Redactor,
@@ -19,6 +20,7 @@ use crate::{
     docker::{
         Container, Docker, DockerError,
         body::{self, ContainerSpec, HostPorts, RestartNow, ServiceAlias},
+        references,
     },
     ingress::Ingress,
 };
@@ -44,7 +46,11 @@ pub struct Context {
     /// The model.
     pub project: Project,
     /// A digest by service of the files that it is given.
-    pub files: std::collections::BTreeMap<String, String>,
+    pub files: BTreeMap<String, String>,
+    /// Seccomp profiles by their paths as they are written.
+    pub profiles: BTreeMap<String, String>,
+    /// Hooks by service of the release that serves now.
+    pub former_hooks: BTreeMap<String, Hooks>,
     /// The plan.
     pub plan: ReleasePlan,
     /// Told after every event.
@@ -76,25 +82,37 @@ impl Context {
         self.plan.service(name).ok_or_else(|| lost(name))
     }
 
-    /// A service of the model, with `service:` references as ids of the containers that are there now.
+    /// A service of the model, with references to other services as ids of their containers that are there now.
     pub async fn service(&self, name: &str) -> Result<Service, Failure> {
-        let mut service = self.project.services.get(name).ok_or_else(|| lost(name))?.clone();
-        for mode in [&mut service.network_mode, &mut service.ipc, &mut service.pid] {
-            let Some(target) = mode.strip_prefix("service:").map(str::to_owned) else {
-                continue;
-            };
+        let service = self.project.services.get(name).ok_or_else(|| lost(name))?;
+        let mut ids = BTreeMap::new();
+        for target in references::services(service) {
             let planned = self.planned(&target)?;
-            let name = planned.new.first().map(|new| new.first_name().to_owned());
-            let name = name.or_else(|| planned.old.first().map(|old| old.name.clone())).unwrap_or_default();
+            let kept = planned.kept.first().map(|kept| kept.name.as_str());
+            let name = kept.or(planned.new.first().map(NewContainer::first_name)).unwrap_or_default();
             let container = self
                 .docker
-                .container(&name)
+                .container(name)
                 .await
-                .map_err(|e| docker_failure("a service's namespace", &e))?;
+                .map_err(|e| docker_failure(format!("the container of {target}"), &e))?;
             let id = container.map(|container| container.id).ok_or_else(|| lost(&target))?;
-            *mode = format!("container:{id}");
+            ids.insert(target, id);
         }
-        Ok(service)
+        Ok(hash::resolved(service, &|name| ids.get(name).cloned()))
+    }
+
+    /// Links of a service's container, by the names that the others will have when it is started.
+    pub fn links(&self, service: &Service, number: u32) -> Vec<String> {
+        // Outside of the project's networks Docker looks the container up at once, under the name that it has by now.
+        let early = !service.network_mode.is_empty();
+        let names = |target: &str| {
+            let planned = self.plan.service(target);
+            let kept = planned.into_iter().flat_map(|planned| &planned.kept).map(|kept| kept.name.clone());
+            let new = planned.into_iter().flat_map(|planned| &planned.new);
+            let new = new.map(|new| if early { new.first_name() } else { &new.name }.to_owned());
+            kept.chain(new).collect()
+        };
+        body::links(&self.project.name, (service, number), names)
     }
 
     /// How a new container of a service is to be made.
@@ -111,7 +129,7 @@ impl Context {
                 .hint("deploy again")
         })?;
         let label = self.id.label();
-        let inherited = self.inherited(service, &image.volumes).await.map_err(asked)?;
+        let inherited = self.inherited((service, new), &image.volumes).await.map_err(asked)?;
         let spec = ContainerSpec {
             project: &self.project,
             service,
@@ -124,18 +142,16 @@ impl Context {
             ports: HostPorts::Published,
             api: self.docker.api_version().await.map_err(asked)?,
             inherited: &inherited,
+            links: &self.links(service, new.number),
+            profiles: &self.profiles,
         };
-        let mut made = body::container(&spec);
-        if let (Some(labels), Some(digest)) = (made.labels.as_mut(), self.files.get(&service.name)) {
-            labels.insert(FILES_LABEL.to_owned(), digest.clone());
-        }
-        Ok((made, body::endpoints(&spec)))
+        Ok((body::container(&spec), body::endpoints(&spec)))
     }
 
     /// Anonymous volumes that a recreated container takes over, as docker compose does.
     async fn inherited(
         &self,
-        service: &Service,
+        (service, new): (&Service, &NewContainer),
         declared: &[String],
     ) -> Result<Vec<(String, String)>, DockerError> {
         let Some(planned) = self.plan.service(&service.name) else {
@@ -144,7 +160,9 @@ impl Context {
         if planned.strategy == super::plan::Strategy::BlueGreen {
             return Ok(Vec::new());
         }
-        let Some(old) = planned.old.first() else {
+        // Replicas take over one by one, in the order of their numbers.
+        let at = planned.new.iter().position(|other| other.number == new.number);
+        let Some(old) = at.and_then(|at| planned.old.get(at)) else {
             return Ok(Vec::new());
         };
         let volumes =
@@ -174,9 +192,11 @@ impl Context {
         Ok(found)
     }
 
-    /// The restart policy that the file asks for.
-    pub fn wanted_restart(&self, service: &str) -> RestartPolicy {
-        self.project.services.get(service).map(body::restart_policy).unwrap_or_default()
+    /// The restart policy that the file asks for, if it says anything about it.
+    pub fn wanted_restart(&self, service: &str) -> Option<RestartPolicy> {
+        let service = self.project.services.get(service)?;
+        let deployed = service.deploy.as_ref().is_some_and(|deploy| deploy.restart_policy.is_some());
+        (deployed || !service.restart.is_empty()).then(|| body::restart_policy(service))
     }
 }
 

@@ -8,12 +8,14 @@ use std::{
 
 use futures::Stream;
 use jiff::Timestamp;
+use tidegate_compose::Compatibility;
 use tidegate_saga::Cancel;
 use tokio::sync::watch;
 
 use super::{
     AppStatus, DeployInput, Failure, OneOff, OneOffSpec, ReleaseEvent, ReleasePlan, ReleaseRow, ReleaseState,
     Volumes,
+    compatibility::{self, Installed},
     journal::ReleaseId,
     load::{self, LoadedProject},
     planner::{self, Wanted},
@@ -39,6 +41,8 @@ pub struct EngineSettings {
     pub policy: PathBuf,
     /// The image of the ingress, `caddy:2`.
     pub ingress_image: String,
+    /// Where docker compose may be installed, see [`super::compatibility::DOCKER_COMPOSE`].
+    pub docker_compose: Vec<PathBuf>,
 }
 
 /// Releases on this droplet. Cheap to clone.
@@ -54,6 +58,7 @@ pub(super) struct Inner {
     pub(super) paths: AppPaths,
     pub(super) clock: Arc<dyn Clock>,
     policy: PathBuf,
+    installed: Installed,
     live: Mutex<BTreeMap<AppName, Live>>,
 }
 
@@ -171,6 +176,7 @@ impl Engine {
             paths,
             clock,
             policy: settings.policy,
+            installed: Installed::new(settings.docker_compose),
             live: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
@@ -201,7 +207,7 @@ impl Engine {
         let reservation = self.reserve(&app, ("a release", actor))?;
         self.refuse_unfinished(&app).await?;
         let (loaded, plan) = self.prepare(&input).await?;
-        let begun = self.inner.store.begin(&input, actor, self.inner.clock.now()).await;
+        let begun = self.inner.store.begin(&input, &loaded.files, (actor, self.inner.clock.now())).await;
         let release = begun.map_err(EngineError::Database)?;
         let id = ReleaseId { app: app.clone(), release };
         if let Err(error) = input.keep(&self.inner.paths.release(&app, release)) {
@@ -356,8 +362,8 @@ impl Engine {
         input: &DeployInput,
     ) -> Result<(LoadedProject, ReleasePlan), EngineError> {
         let folder = self.inner.paths.project(&input.app);
-        let mut loaded = load::project(input, &folder).map_err(EngineError::Refused)?;
-        let images = super::rollback::adapt(self, input, &mut loaded).await?;
+        let mut loaded =
+            load::project(input, &folder, Compatibility::default()).map_err(EngineError::Refused)?;
         let policy = Policy::load(&self.inner.policy).map_err(|error| {
             EngineError::Refused(vec![Failure::caused_by("the droplet's policy cannot be read", &error)])
         })?;
@@ -368,7 +374,22 @@ impl Engine {
         if !refused.is_empty() {
             return Err(located(refused));
         }
-        let world = survey::world(&self.inner, &input.app, (&loaded.project, &images)).await;
+        let seen = survey::containers(&self.inner.docker, &input.app).await?;
+        let compatibility = self.inner.compatibility(&seen).await;
+        if compatibility != loaded.project.compatibility {
+            loaded = load::project(input, &folder, compatibility).map_err(EngineError::Refused)?;
+        }
+        let images = super::rollback::adapt(self, input, &mut loaded).await?;
+        let located = |failures: Vec<Failure>| {
+            EngineError::Refused(failures.into_iter().map(|failure| loaded.locate(failure)).collect())
+        };
+        let api = self.inner.docker.api_version().await.map_err(EngineError::Docker)?;
+        let mut refused = load::too_new(&loaded.project, api);
+        refused.extend(survey::missing(&self.inner, &loaded.project).await.map_err(EngineError::Docker)?);
+        if !refused.is_empty() {
+            return Err(located(refused));
+        }
+        let world = survey::world(&self.inner, &input.app, (&loaded.project, &images, seen)).await;
         let world = world.map_err(|error| match error {
             EngineError::Refused(failures) => located(failures),
             other => other,
@@ -431,6 +452,14 @@ fn is_unfinished(row: &ReleaseRow) -> bool {
 }
 
 impl Inner {
+    /// Which docker compose the app is shared with.
+    pub(super) async fn compatibility(&self, seen: &survey::Seen) -> Compatibility {
+        match compatibility::standing(seen.versions()) {
+            Some(standing) => standing,
+            None => self.installed.version().await.unwrap_or_default(),
+        }
+    }
+
     /// What is under way.
     pub(super) fn live(&self) -> MutexGuard<'_, BTreeMap<AppName, Live>> {
         // Entries are inserted and removed whole, so a panic elsewhere leaves the map sound.

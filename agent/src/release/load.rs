@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, path::Path};
 
 use sha2::{Digest as _, Sha256};
 use tidegate_compose::{
-    LoadError, LoadOptions, Loaded, MemoryFiles, Project, Service, load,
+    Compatibility, LoadError, LoadOptions, Loaded, MemoryFiles, Project, Service, load,
     names::join_path,
     x_tidegate::{self, Extension},
 };
 
 use super::{DeployInput, Failure};
-use crate::docker::{archive, support};
+use crate::docker::{archive, body, support};
 
 /// A project that may be planned.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct LoadedProject {
     pub extension: Extension,
     /// A digest by service of the files and contents that it is given.
     pub files: BTreeMap<String, String>,
+    /// Seccomp profiles by their paths as they are written, as Docker gets them.
+    pub profiles: BTreeMap<String, String>,
     /// What the user should know.
     pub notes: Vec<String>,
     source: Source,
@@ -52,11 +54,15 @@ impl Source {
     }
 }
 
-/// Loads and checks the project as it stands in `folder`, its one place on the droplet.
+/// Loads and checks the project as it stands in `folder`, its one place on the droplet, as that docker compose reads it.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn project(input: &DeployInput, folder: &Path) -> Result<LoadedProject, Vec<Failure>> {
+pub fn project(
+    input: &DeployInput,
+    folder: &Path,
+    compatibility: Compatibility,
+) -> Result<LoadedProject, Vec<Failure>> {
     check_paths(input)?;
     let folder = folder.to_string_lossy().into_owned();
     let mut files = MemoryFiles::new();
@@ -72,6 +78,7 @@ pub fn project(input: &DeployInput, folder: &Path) -> Result<LoadedProject, Vec<
         project_name: Some(input.app.to_string()),
         environment: input.variables.clone(),
         home: None,
+        compatibility,
         ..LoadOptions::default()
     };
     let relative = |error: &LoadError| failure(error, &folder);
@@ -83,17 +90,52 @@ pub fn project(input: &DeployInput, folder: &Path) -> Result<LoadedProject, Vec<
         let digest = given_files(&loaded.project, service, (input, &folder));
         (service.name.clone(), digest)
     });
+    let (profiles, unread) = profiles(&loaded.project, (input, &folder));
+    let mut notes: Vec<String> = loaded.warnings.iter().map(|warning| warning.message.clone()).collect();
+    notes.extend(support::notes(&loaded.project));
     let project = LoadedProject {
         files: digests.collect(),
-        notes: loaded.warnings.iter().map(|warning| warning.message.clone()).collect(),
+        profiles,
+        notes,
         extension,
         project: loaded.project.clone(),
         source: Source { loaded: Box::new(loaded), folder },
     };
-    match check_model(input, &project.project) {
-        Ok(()) => Ok(project),
-        Err(failures) => Err(failures.into_iter().map(|failure| project.locate(failure)).collect()),
+    let mut refused = check_model(input, &project.project);
+    refused.extend(unread);
+    if refused.is_empty() {
+        Ok(project)
+    } else {
+        Err(refused.into_iter().map(|failure| project.locate(failure)).collect())
     }
+}
+
+/// The seccomp profiles that came with the release, by their paths as they are written, and those that cannot be used.
+fn profiles(
+    project: &Project,
+    (input, folder): (&DeployInput, &str),
+) -> (BTreeMap<String, String>, Vec<Failure>) {
+    let (mut profiles, mut refused) = (BTreeMap::new(), Vec::new());
+    for service in project.services.values() {
+        for path in service.seccomp_profiles() {
+            let full = join_path(folder, path);
+            let file = input.files.iter().find(|file| join_path(folder, &file.path) == full);
+            let why = match file.map(|file| body::compact(&file.content)) {
+                Some(Some(profile)) => {
+                    profiles.insert(path.to_owned(), profile);
+                    continue;
+                }
+                Some(None) => "the file is not valid JSON",
+                None => "there is no such file in the project directory",
+            };
+            refused.push(
+                Failure::new(format!("the seccomp profile {path} cannot be used"), why)
+                    .at(format!("services.{}.security_opt", service.name))
+                    .hint("put it below the project directory, so that it is deployed with the app"),
+            );
+        }
+    }
+    (profiles, refused)
 }
 
 fn check_paths(input: &DeployInput) -> Result<(), Vec<Failure>> {
@@ -118,18 +160,19 @@ fn check_paths(input: &DeployInput) -> Result<(), Vec<Failure>> {
     if bad.is_empty() { Ok(()) } else { Err(bad) }
 }
 
-fn check_model(input: &DeployInput, project: &Project) -> Result<(), Vec<Failure>> {
-    let own = project.model_digest();
-    if !input.model_digest.is_empty() && input.model_digest != own {
-        return Err(vec![
+fn check_model(input: &DeployInput, project: &Project) -> Vec<Failure> {
+    // The caller reads the files as the newest docker compose does, whatever this droplet has.
+    let is_comparable = project.compatibility == Compatibility::default() && !input.model_digest.is_empty();
+    if is_comparable && input.model_digest != project.model_digest() {
+        return vec![
             Failure::new(
                 "the agent reads the Compose files otherwise than the caller",
                 "the digests of the two models differ, so nothing was done",
             )
             .hint("use a tidegate of the agent's version: `tidegate info` shows it"),
-        ]);
+        ];
     }
-    let unsupported: Vec<Failure> = support::unsupported(project)
+    support::unsupported(project)
         .into_iter()
         .map(|found| {
             Failure::new(
@@ -139,8 +182,24 @@ fn check_model(input: &DeployInput, project: &Project) -> Result<(), Vec<Failure
             .at(found.path)
             .hint(found.hint)
         })
-        .collect();
-    if unsupported.is_empty() { Ok(()) } else { Err(unsupported) }
+        .collect()
+}
+
+/// What the droplet's Docker is too old for: it would drop it in silence.
+pub fn too_new(project: &Project, api: (usize, usize)) -> Vec<Failure> {
+    let failure = |found: support::TooNew| {
+        let (major, minor) = found.needs;
+        Failure::new(
+            format!("`{}` needs a newer Docker than the droplet has", found.path),
+            format!(
+                "it came with API {major}.{minor}, and this one speaks {}.{}: it would be ignored",
+                api.0, api.1
+            ),
+        )
+        .at(found.path)
+        .hint(format!("install Docker {} or later on the droplet, or remove it", found.release))
+    };
+    support::too_new(project, api).into_iter().map(failure).collect()
 }
 
 fn failure(error: &LoadError, folder: &str) -> Failure {
@@ -161,7 +220,8 @@ fn failure(error: &LoadError, folder: &str) -> Failure {
         .hint(error.hint.clone().unwrap_or_default())
 }
 
-/// A digest of the mounted files that came with the release, and of secrets and configs that have contents.
+/// A digest of the mounted files and seccomp profiles that came with the release, and of secrets and configs that have
+/// contents.
 fn given_files(project: &Project, service: &Service, (input, folder): (&DeployInput, &str)) -> String {
     let mut sources: Vec<&str> = service
         .volumes
@@ -175,6 +235,8 @@ fn given_files(project: &Project, service: &Service, (input, folder): (&DeployIn
     sources.extend(
         service.configs.iter().filter_map(|r| project.configs.get(&r.source)).map(|c| c.file.as_str()),
     );
+    let profiles: Vec<String> = service.seccomp_profiles().map(|path| join_path(folder, path)).collect();
+    sources.extend(profiles.iter().map(String::as_str));
     let mut hasher = Sha256::new();
     let mut part = |bytes: &[u8]| {
         hasher.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());

@@ -4,11 +4,13 @@
 //! its numbered events, and ending every release that a dead agent left behind. Must not know the wire: [`Engine`] speaks
 //! domain types, the gRPC edge converts them.
 
+pub mod compatibility;
 mod context;
 pub mod engine;
 pub mod event;
 mod failure;
 mod gate;
+mod hooks;
 pub mod input;
 mod journal;
 pub mod load;
@@ -39,9 +41,6 @@ pub use status::{AppStatus, ServiceStatus};
 pub use store::{ReleaseImage, ReleaseRow};
 
 use crate::store::Migration;
-
-/// Label with a digest of the files and contents that a container was given.
-pub const FILES_LABEL: &str = "tidegate.files";
 
 /// The tables that releases and the ingress need.
 pub fn migrations() -> Vec<Migration> {

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use tidegate_compose::{labels::Instance, model::Command, names};
+use tidegate_compose::{hash, labels::Instance, model::Command, names};
 
-use super::{DeployInput, Engine, EngineError, Failure, ReleaseState, load};
+use super::{DeployInput, Engine, EngineError, Failure, ReleaseState, load, survey};
 use crate::{
     apps::AppName,
     docker::{
         archive,
         body::{self, ContainerSpec, HostPorts, RestartNow, ServiceAlias},
+        references,
     },
 };
 
@@ -61,7 +62,10 @@ pub(super) async fn create(
     let input = DeployInput::read(&inner.paths.release(app, row.number)).map_err(|error| {
         EngineError::Failed(Failure::caused_by("the release's source files cannot be read", &error))
     })?;
-    let loaded = load::project(&input, &inner.paths.project(app)).map_err(EngineError::Refused)?;
+    let seen = survey::containers(&inner.docker, app).await?;
+    let compatibility = inner.compatibility(&seen).await;
+    let folder = inner.paths.project(app);
+    let loaded = load::project(&input, &folder, compatibility).map_err(EngineError::Refused)?;
     let project = &loaded.project;
     let Some(found) = project.services.get(service) else {
         let known: Vec<&str> = project.services.keys().map(String::as_str).collect();
@@ -73,13 +77,19 @@ pub(super) async fn create(
     };
     let mut wanted = found.clone();
     adapt(&mut wanted, spec);
-    for mode in [&mut wanted.network_mode, &mut wanted.ipc, &mut wanted.pid] {
-        let Some(target) = mode.strip_prefix("service:").map(str::to_owned) else {
-            continue;
-        };
+    let mut others = BTreeMap::new();
+    let linked = wanted.links.iter().map(|link| body::target_and_alias(link).0.to_owned());
+    for target in references::services(&wanted).into_iter().chain(linked.collect::<Vec<_>>()) {
         let containers = engine.containers(app, Some(&target)).await?;
-        *mode = containers.first().map(|container| format!("container:{}", container.id)).unwrap_or_default();
+        others.insert(target, containers);
     }
+    let first = |name: &str| others.get(name)?.first().map(|container| container.id.clone());
+    let wanted = hash::resolved(&wanted, &first);
+    let names = |target: &str| {
+        let containers = others.get(target).into_iter().flatten();
+        containers.map(|container| container.name.clone()).collect()
+    };
+    let links = body::links(&project.name, (&wanted, 1), names);
     let failed = EngineError::Docker;
     let image = inner.docker.image(&wanted.image).await.map_err(failed)?;
     let slug = hex::encode(rand::random::<[u8; 32]>());
@@ -97,6 +107,8 @@ pub(super) async fn create(
         ports: HostPorts::None,
         api: inner.docker.api_version().await.map_err(failed)?,
         inherited: &[],
+        links: &links,
+        profiles: &loaded.profiles,
     };
     let mut request = body::container(&spec);
     request.attach_stdin = Some(wanted.stdin_open);

@@ -13,6 +13,9 @@ use crate::{
 /// What a release will do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReleasePlan {
+    /// The version of docker compose that the app is shared with; empty in plans of older agents: the newest known.
+    #[serde(default)]
+    pub compose: String,
     /// The images, by the name as it is written.
     pub images: Vec<PlannedImage>,
     /// Networks and volumes of the project.
@@ -76,6 +79,9 @@ pub struct PlannedResource {
     pub name: String,
     /// Whether it is made.
     pub action: ResourceAction,
+    /// What is special about one that stays; empty as a rule.
+    #[serde(default)]
+    pub note: String,
 }
 
 /// A network or a volume.
@@ -111,9 +117,12 @@ pub struct PlannedService {
     pub strategy: Strategy,
     /// Why so, where the file did not say.
     pub strategy_reason: String,
-    /// The containers it has.
+    /// The containers that stay as they are; those that do not run are started.
+    #[serde(default)]
+    pub kept: Vec<OldContainer>,
+    /// The containers that go.
     pub old: Vec<OldContainer>,
-    /// The containers it will have.
+    /// The containers that are made.
     pub new: Vec<NewContainer>,
     /// How long a new container has to stay well.
     pub stable: Duration,
@@ -135,6 +144,8 @@ pub enum ServiceAction {
     Create,
     /// It gets new ones.
     Replace,
+    /// Those that it has stay; further ones are made, some too many go, or stopped ones are started.
+    Adjust,
 }
 
 /// How a service is replaced.
@@ -197,6 +208,19 @@ pub struct NewContainer {
     pub number: u32,
     /// Its place on the app's ingress network: the last byte of its address.
     pub slot: Option<u8>,
+}
+
+impl PlannedService {
+    /// Names of the containers that are started: new ones, and those that stay but do not run.
+    pub fn started(&self) -> impl Iterator<Item = &str> {
+        self.new.iter().map(NewContainer::first_name).chain(self.woken().map(|kept| kept.name.as_str()))
+    }
+
+    /// The containers that stay but do not run: they are started again.
+    pub fn woken(&self) -> impl Iterator<Item = &OldContainer> {
+        let changes = self.action != ServiceAction::Keep;
+        self.kept.iter().filter(move |kept| changes && kept.was == Was::Stopped)
+    }
 }
 
 impl NewContainer {
@@ -309,11 +333,8 @@ impl ReleasePlan {
     /// The places on the ingress network that each service will have.
     pub fn new_slots(&self) -> BTreeMap<ServiceName, Vec<u8>> {
         let slots = |service: &PlannedService| {
-            let list: Vec<u8> = match service.action {
-                ServiceAction::Keep => service.old.iter().filter_map(|old| old.slot).collect(),
-                _ => service.new.iter().filter_map(|new| new.slot).collect(),
-            };
-            (service.name.clone(), list)
+            let kept = service.kept.iter().filter_map(|kept| kept.slot);
+            (service.name.clone(), kept.chain(service.new.iter().filter_map(|new| new.slot)).collect())
         };
         self.services.iter().filter(|service| service.ingress_port.is_some()).map(slots).collect()
     }
@@ -333,7 +354,7 @@ impl ReleasePlan {
                 ImageAction::Keep => plain(ChangeKind::Keep, object, "it is here"),
                 ImageAction::Tag => plain(ChangeKind::Pull, object, "it is here under another name"),
                 ImageAction::Pull if image.former.is_some() => {
-                    plain(ChangeKind::Pull, object, "its digest changed")
+                    plain(ChangeKind::Pull, object, "image digest changed")
                 }
                 ImageAction::Pull => plain(ChangeKind::Pull, object, "it is not here"),
             });
@@ -345,7 +366,10 @@ impl ReleasePlan {
             };
             let object = format!("{kind} {}", resource.key);
             changes.push(match resource.action {
-                ResourceAction::Keep => plain(ChangeKind::Keep, object, "it is there"),
+                ResourceAction::Keep if resource.note.is_empty() => {
+                    plain(ChangeKind::Keep, object, "it is there")
+                }
+                ResourceAction::Keep => plain(ChangeKind::Keep, object, &resource.note),
                 ResourceAction::Create => plain(ChangeKind::Create, object, "it is not there"),
             });
         }
@@ -372,6 +396,11 @@ fn service_change(service: &PlannedService) -> Change {
     let (kind, strategy) = match (service.action, service.strategy) {
         (ServiceAction::Keep, _) => (ChangeKind::Keep, ""),
         (ServiceAction::Create, _) => (ChangeKind::Create, ""),
+        (ServiceAction::Adjust, _) if service.old.is_empty() && service.new.is_empty() => {
+            (ChangeKind::Run, "")
+        }
+        (ServiceAction::Adjust, _) if service.old.is_empty() => (ChangeKind::Create, ""),
+        (ServiceAction::Adjust, _) => (ChangeKind::Remove, ""),
         (ServiceAction::Replace, Strategy::BlueGreen) => (ChangeKind::Recreate, "blue-green"),
         (ServiceAction::Replace, Strategy::Recreate) => (ChangeKind::Recreate, "recreate"),
     };

@@ -30,7 +30,7 @@ pub struct Wanted<'a> {
     pub project: &'a Project,
     /// What it says under `x-tidegate`.
     pub extension: &'a Extension,
-    /// A digest of the files and contents that each service is given, see [`super::FILES_LABEL`].
+    /// A digest of the files and contents that each service is given.
     pub files: &'a BTreeMap<String, String>,
     /// Networks and volumes of others that an admin allowed: `network:NAME`, `volume:NAME`.
     pub shared: &'a BTreeSet<String>,
@@ -52,6 +52,7 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
         return Err(refused);
     }
     let mut plan = ReleasePlan {
+        compose: wanted.project.compatibility.version().to_owned(),
         images: resources::images(wanted, world),
         resources,
         services,

@@ -18,10 +18,17 @@ use std::{
 };
 
 use serde::Deserialize;
-use tidegate_compose::{Project, Service, model::Network};
+use tidegate_compose::{
+    Project, Service,
+    model::{DeviceRequest, Network},
+    names::clean_path,
+};
 
 use super::Failure;
-use crate::apps::AppName;
+use crate::{
+    apps::AppName,
+    docker::{body, references},
+};
 
 /// What names of ours begin with.
 const OWN: &str = "tidegate";
@@ -145,6 +152,27 @@ fn namespaces(service: &Service) -> Vec<Ask> {
         let why = "a network that is not the project's leads to other apps";
         asks.push(Ask { attribute: "network_mode", right: format!("network_mode:{mode}"), why });
     }
+    asks.extend(other_containers(service));
+    asks
+}
+
+/// Containers that are named by their own names may be anybody's; `service:` leads to the project's own only.
+fn other_containers(service: &Service) -> Vec<Ask> {
+    let named = references::containers(service).into_iter();
+    // The network mode is asked for as a whole.
+    let named = named.filter(|(attribute, _)| *attribute != "network_mode");
+    let mut asks: Vec<Ask> = named
+        .map(|(attribute, name)| {
+            let why = "a container that is named by its own name may be another app's";
+            Ask { attribute, right: format!("{attribute}:container:{name}"), why }
+        })
+        .collect();
+    // On a network of the project a link finds only who is on it too. On Docker's own it gives the other's variables.
+    for link in service.external_links.iter().filter(|_| !service.network_mode.is_empty()) {
+        let right = format!("external_links:{}", body::target_and_alias(link).0);
+        let why = "on Docker's default network a link gives the variables of the other container";
+        asks.push(Ask { attribute: "external_links", right, why });
+    }
     asks
 }
 
@@ -158,6 +186,18 @@ fn rights(service: &Service) -> Vec<Ask> {
     for device in &service.devices {
         ask("devices", format!("device:{}", device.source), past_limits);
     }
+    if !gpus(service).is_empty() {
+        ask("gpus", "gpus".into(), "GPUs of the droplet are shared with other apps, past all limits");
+    }
+    for (hooks, attribute) in [(&service.post_start, "post_start"), (&service.pre_stop, "pre_stop")] {
+        if hooks.iter().any(|hook| hook.privileged) {
+            ask(attribute, "privileged".into(), "a privileged command is root on the droplet");
+        }
+    }
+    for key in service.annotations.keys().filter(|key| RUNTIME_KEYS.iter().any(|own| key.starts_with(own))) {
+        let why = "the runtime takes orders from it about the container's place on the droplet";
+        ask("annotations", format!("annotation:{key}"), why);
+    }
     if !service.device_cgroup_rules.is_empty() {
         ask("device_cgroup_rules", "device_cgroup_rules".into(), past_limits);
     }
@@ -168,7 +208,11 @@ fn rights(service: &Service) -> Vec<Ask> {
             ask("cap_add", format!("cap:{name}"), "an added capability can lead to root on the droplet");
         }
     }
-    for option in service.security_opt.iter().filter(|option| !option.starts_with("no-new-privileges")) {
+    let stricter = |option: &String| {
+        option.starts_with("no-new-privileges")
+            || matches!(option.as_str(), "seccomp=builtin" | "seccomp:builtin")
+    };
+    for option in service.security_opt.iter().filter(|option| !stricter(option)) {
         let why = "a weaker or foreign profile lifts the container's confinement";
         ask("security_opt", format!("security_opt:{option}"), why);
     }
@@ -189,26 +233,44 @@ fn rights(service: &Service) -> Vec<Ask> {
     asks
 }
 
+/// Annotations that runtimes and systemd act on begin so.
+const RUNTIME_KEYS: [&str; 4] =
+    ["org.systemd.property.", "run.oci.", "io.kubernetes.cri-o.", "io.katacontainers."];
+
+/// Requests for devices by their kind.
+fn gpus(service: &Service) -> Vec<&DeviceRequest> {
+    let reserved = service.deploy.as_ref().and_then(|deploy| deploy.resources.reservations.as_ref());
+    service.gpus.iter().chain(reserved.into_iter().flat_map(|reserved| &reserved.devices)).collect()
+}
+
 fn folders(project: &Project, service: &Service) -> Vec<Ask> {
     let mut asks = Vec::new();
-    let mut ask = |source: &str, why| {
-        asks.push(Ask { attribute: "volumes", right: format!("bind:{source}"), why });
-    };
+    let bind = |source: &str, why| Ask { attribute: "volumes", right: format!("bind:{source}"), why };
     for source in bind_sources(project, service) {
         if Path::new(source).file_name().is_some_and(|name| name == "docker.sock") {
-            ask(source, "who holds the Docker socket is root on the droplet");
+            asks.push(bind(source, "who holds the Docker socket is root on the droplet"));
         } else if !is_below(source, &project.working_directory) {
-            ask(
+            asks.push(bind(
                 source,
                 "a folder outside of the app's project directory belongs to the droplet or to another app",
-            );
+            ));
         }
     }
     let named = service.volumes.iter().filter_map(|mount| project.volumes.get(&mount.source));
-    let devices = named.filter_map(|volume| volume.driver_opts.0.get("device"));
-    let absolute = devices.filter(|device| device.starts_with('/'));
-    for device in absolute.filter(|device| !is_below(device, &project.working_directory)) {
-        ask(device, "a volume that is a folder or device of the droplet is a bind mount by another name");
+    for volume in named {
+        let options = &volume.driver_opts.0;
+        let device = options.get("device").map_or("", String::as_str);
+        if device.starts_with('/') && !is_below(device, &project.working_directory) {
+            let why = "a volume that is a folder or device of the droplet is a bind mount by another name";
+            asks.push(bind(device, why));
+        }
+        // Such as `overlay`, whose layers are folders of the droplet.
+        let kind = options.get("type").map_or("", String::as_str);
+        if !matches!(kind, "" | "none" | "tmpfs" | "nfs" | "nfs4" | "cifs") {
+            let right = format!("volume_type:{kind}");
+            let why = "a file system of that type can show folders of the droplet";
+            asks.push(Ask { attribute: "volumes", right, why });
+        }
     }
     asks
 }
@@ -240,8 +302,9 @@ fn bind_sources<'p>(project: &'p Project, service: &'p Service) -> impl Iterator
     volumes.chain(secrets).chain(configs).filter(|source| !source.is_empty())
 }
 
-/// Lexically: paths in the model are clean and absolute.
+/// Lexically.
 fn is_below(path: &str, folder: &str) -> bool {
+    let path = &clean_path(path);
     path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
@@ -305,6 +368,99 @@ mod tests {
             assert_eq!(rights(bind(source)).len(), 1, "{source}");
         }
         assert_eq!(rights(bind("/var/lib/tidegate/apps/shop/redis.conf")), [""; 0]);
+    }
+
+    #[test]
+    fn devices_and_other_peoples_containers_are_refused() {
+        use tidegate_compose::model::{DeviceMapping, Hook};
+        let device = DeviceMapping { source: "/dev/fuse".into(), ..DeviceMapping::default() };
+        let by_name = DeviceMapping { source: "nvidia.com/gpu=all".into(), ..DeviceMapping::default() };
+        let service = Service {
+            devices: vec![device, by_name],
+            gpus: vec![DeviceRequest::default()],
+            device_cgroup_rules: vec!["c 1:3 mr".into()],
+            cgroup: "host".into(),
+            cgroup_parent: "system.slice".into(),
+            ..Service::default()
+        };
+        assert_eq!(
+            rights(service),
+            [
+                "cgroup:host",
+                "device:/dev/fuse",
+                "device:nvidia.com/gpu=all",
+                "gpus",
+                "device_cgroup_rules",
+                "cgroup_parent"
+            ]
+        );
+        let service = Service {
+            network_mode: "container:other-web-1".into(),
+            ipc: "container:other-db-1".into(),
+            volumes_from: vec!["container:other-db-1:ro".into(), "db".into()],
+            external_links: vec!["other-db-1:db".into()],
+            ..Service::default()
+        };
+        assert_eq!(
+            rights(service),
+            [
+                "network_mode:container:other-web-1",
+                "ipc:container:other-db-1",
+                "volumes_from:container:other-db-1",
+                "external_links:other-db-1"
+            ]
+        );
+        // Within the project nothing is given away.
+        let service = Service {
+            pid: "service:db".into(),
+            volumes_from: vec!["db".into()],
+            links: vec!["db".into()],
+            external_links: vec!["other-db-1:db".into()],
+            cgroup: "private".into(),
+            security_opt: vec!["seccomp=builtin".into()],
+            ..Service::default()
+        };
+        assert_eq!(rights(service), [""; 0]);
+        let service = Service {
+            post_start: vec![Hook { privileged: true, ..Hook::default() }],
+            annotations: [("org.systemd.property.Slice".to_owned(), "'system.slice'".to_owned())].into(),
+            security_opt: vec!["systempaths=unconfined".into(), "seccomp=profile.json".into()],
+            ..Service::default()
+        };
+        assert_eq!(
+            rights(service),
+            [
+                "privileged",
+                "annotation:org.systemd.property.Slice",
+                "security_opt:systempaths=unconfined",
+                "security_opt:seccomp=profile.json"
+            ]
+        );
+    }
+
+    #[test]
+    fn volumes_cannot_be_folders_of_the_droplet_in_disguise() {
+        use tidegate_compose::model::{Options, Volume};
+        let asked = |options: &[(&str, &str)]| {
+            let options = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            let volume = Volume { driver_opts: Options(options.collect()), ..Volume::default() };
+            let mount =
+                VolumeMount { kind: "volume".into(), source: "data".into(), ..VolumeMount::default() };
+            let service = Service { volumes: vec![mount], ..Service::default() };
+            let project =
+                Project { volumes: [("data".to_owned(), volume)].into(), ..project(service.clone()) };
+            asks(&project, &service).into_iter().map(|ask| ask.right).collect::<Vec<_>>()
+        };
+        assert_eq!(asked(&[("type", "none"), ("o", "bind"), ("device", "/etc")]), ["bind:/etc"]);
+        let out = "/var/lib/tidegate/apps/shop/../../../../etc";
+        assert_eq!(asked(&[("o", "bind"), ("device", out)]), [format!("bind:{out}")]);
+        let layers = "lowerdir=/etc,upperdir=/root,workdir=/tmp/x";
+        assert_eq!(
+            asked(&[("type", "overlay"), ("device", "overlay"), ("o", layers)]),
+            ["volume_type:overlay"]
+        );
+        assert_eq!(asked(&[("type", "nfs"), ("device", ":/export"), ("o", "addr=10.0.0.2")]), [""; 0]);
+        assert_eq!(asked(&[("o", "bind"), ("device", "/var/lib/tidegate/apps/shop/data")]), [""; 0]);
     }
 
     #[test]

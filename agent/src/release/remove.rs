@@ -1,10 +1,15 @@
 //! Takes an app off the droplet. Every part of it is found by label, so a cut-off removal is finished by repeating it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tidegate_compose::labels;
+use tidegate_compose::{Compatibility, labels};
 
-use super::{EngineError, Failure, engine::Inner};
+use super::{
+    DeployInput, EngineError, Failure, ReleaseState,
+    engine::Inner,
+    hooks::{self, Hooks},
+    load,
+};
 use crate::{
     apps::AppName,
     docker::{AnonymousVolumes, Container},
@@ -23,12 +28,20 @@ pub(super) async fn app(inner: &Inner, app: &AppName, volumes: Volumes) -> Resul
     let docker = &inner.docker;
     let failed = EngineError::Docker;
     let mut removed = Vec::new();
+    let hooks = hooks_of(inner, app).await;
     let anonymous =
         if volumes == Volumes::Remove { AnonymousVolumes::Remove } else { AnonymousVolumes::Keep };
     for container in dependants_first(docker.project_containers(app.as_str()).await.map_err(failed)?) {
+        let own = container.service().and_then(|service| hooks.get(service));
+        let ended = match own.filter(|_| container.number().is_some()) {
+            Some(own) => hooks::before_stop(docker, &container, &own.pre_stop).await,
+            None => Ok(()),
+        };
         docker.stop(&container).await.map_err(failed)?;
         docker.remove(&container.id, anonymous).await.map_err(failed)?;
-        removed.push(format!("container {}", container.name));
+        let remark =
+            ended.err().map_or_else(String::new, |f| format!(", whose pre_stop hook failed: {}", f.why));
+        removed.push(format!("container {}{remark}", container.name));
     }
     let served =
         inner.ingress.routes().await.map_err(|error| ingress(&error))?.iter().any(|(owner, _)| owner == app);
@@ -65,6 +78,16 @@ pub(super) async fn app(inner: &Inner, app: &AppName, volumes: Volumes) -> Resul
         }
     }
     Ok(removed)
+}
+
+/// Hooks of the release that serves, if its source files are still there.
+async fn hooks_of(inner: &Inner, app: &AppName) -> BTreeMap<String, Hooks> {
+    let rows = inner.store.releases(Some(app)).await.unwrap_or_default();
+    let serving = rows.into_iter().find(|row| row.state == ReleaseState::Released);
+    let input = serving.and_then(|row| DeployInput::read(&inner.paths.release(app, row.number)).ok());
+    let loaded = input
+        .and_then(|input| load::project(&input, &inner.paths.project(app), Compatibility::default()).ok());
+    loaded.map(|loaded| hooks::of(&loaded.project)).unwrap_or_default()
 }
 
 fn ingress(error: &crate::ingress::IngressError) -> EngineError {

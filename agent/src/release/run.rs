@@ -3,12 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use tidegate_compose::Compatibility;
 use tidegate_saga::{Ended, Journal as _, NodeName, Record, Retry, Runner, Value};
 
 use super::{
     DeployInput, EventKind, Failure, Interruption, ReleasePlan, ReleaseState,
     context::Context,
     engine::{Inner, Reservation},
+    hooks,
     journal::{ReleaseId, ReleaseJournal, cut_off, failure_of},
     load::{self, LoadedProject},
     plan::Step,
@@ -76,7 +78,8 @@ async fn recover(inner: &Inner, id: &ReleaseId) -> Result<Recovered, Failure> {
         serde_json::from_value(params.clone()).map_err(|error| Failure::caused_by(what(), &error))?;
     let folder = inner.paths.release(&id.app, id.release);
     let input = DeployInput::read(&folder).map_err(|error| Failure::caused_by(what(), &error))?;
-    let loaded = load::project(&input, &inner.paths.project(&id.app)).map_err(|failures| {
+    let compatibility = Compatibility::of_version(&params.plan.compose).unwrap_or_default();
+    let loaded = load::project(&input, &inner.paths.project(&id.app), compatibility).map_err(|failures| {
         let cause = failures.into_iter().map(|failure| failure.what).collect::<Vec<_>>().join("; ");
         Failure::new(what(), cause)
     })?;
@@ -120,17 +123,25 @@ async fn carry_out(reservation: &Reservation, begun: Begun, how: How) {
 async fn context(reservation: &Reservation, begun: Begun) -> Context {
     let inner = &reservation.inner;
     let Begun { id, input, loaded, plan } = begun;
+    let former = former(inner, &id).await;
+    let folder = inner.paths.project(&id.app);
+    // Containers that docker compose made are taken to be those of the file as it is now.
+    let before =
+        former.as_ref().and_then(|input| load::project(input, &folder, Compatibility::default()).ok());
+    let former_hooks = hooks::of(before.as_ref().map_or(&loaded.project, |loaded| &loaded.project));
     Context {
         docker: inner.docker.clone(),
         ingress: inner.ingress.clone(),
         store: inner.store.clone(),
         paths: inner.paths.clone(),
         clock: Arc::clone(&inner.clock),
-        former: former(inner, &id).await,
+        former,
+        former_hooks,
         redactor: Redactor::new(&loaded.project, &input.variables),
         changed: reservation.live.changed.clone(),
         project: loaded.project,
         files: loaded.files,
+        profiles: loaded.profiles,
         id,
         input,
         plan,

@@ -7,6 +7,7 @@ mod create;
 mod drain;
 mod files;
 mod gate;
+mod hooks;
 mod migrate;
 mod prepare;
 mod prune;
@@ -63,7 +64,9 @@ impl StepNode {
             Step::Prepare => prepare::forward(context).await,
             Step::Create => create::forward(context).await,
             Step::Gate(service) => gate::forward(context, service.as_str(), inputs.cancel()).await,
-            Step::Replace(service) => replace::forward(context, service.as_str(), inputs.cancel()).await,
+            Step::Replace(service) => {
+                replace::forward(context, (service.as_str(), &name), inputs.cancel()).await
+            }
             Step::Migrate => migrate::forward(context, &name, inputs.cancel()).await,
             Step::Switch => switch::forward(context).await,
             Step::Drain => drain::forward(context, &name).await,
@@ -74,15 +77,16 @@ impl StepNode {
     }
 
     async fn back(&self, context: &Context) -> Result<(), Failure> {
+        let name = self.0.to_string();
         match &self.0 {
             Step::Pull => pull::undo(context).await,
             Step::Prepare => prepare::undo(context).await,
             Step::Create => create::undo(context).await,
-            Step::Gate(service) => gate::undo(context, service.as_str()).await,
-            Step::Replace(service) => replace::undo(context, service.as_str()).await,
+            Step::Gate(service) => gate::undo(context, (service.as_str(), &name)).await,
+            Step::Replace(service) => replace::undo(context, (service.as_str(), &name)).await,
             Step::Migrate => migrate::undo(context).await,
             Step::Switch => switch::undo(context).await,
-            Step::Drain => drain::undo(context).await,
+            Step::Drain => drain::undo(context, &name).await,
             Step::Commit => commit::undo(context).await,
             // The first only looks; the second comes after the pivot and is never taken back.
             Step::Watch | Step::Prune => Ok(()),

@@ -5,9 +5,12 @@
 //! JSON ([`super::EventKind`]). `release.images` has the images that it serves with as JSON ([`ReleaseImage`]), so that a rollback needs no registry;
 //! `returns_to` the release that a rollback goes back to. `journal` has the records of a release's saga as JSON (`tidegate_saga::Record`), each with
 //! the generation that wrote it; `journal_claim` has the generation that may write now. Times are RFC 3339 in UTC.
+//! `release_files` has a digest of the files and contents that a release gave to the containers of each service.
 
 mod journal;
 mod sql;
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 pub use journal::Appended;
@@ -48,6 +51,15 @@ CREATE TABLE journal_claim (saga TEXT NOT NULL PRIMARY KEY, generation INTEGER N
 ALTER TABLE release ADD COLUMN returns_to INTEGER;
 ALTER TABLE release ADD COLUMN images TEXT;
 ALTER TABLE release ADD COLUMN migration TEXT;
+",
+    },
+    Migration {
+        module: "release",
+        number: 3,
+        sql: "
+CREATE TABLE release_files (
+    app TEXT NOT NULL, number INTEGER NOT NULL, service TEXT NOT NULL, digest TEXT NOT NULL,
+    PRIMARY KEY (app, number, service)) STRICT, WITHOUT ROWID;
 ",
     },
 ];
@@ -135,10 +147,10 @@ impl ReleaseStore {
     pub async fn begin(
         &self,
         input: &DeployInput,
-        actor: &str,
-        now: Timestamp,
+        files: &BTreeMap<String, String>,
+        (actor, now): (&str, Timestamp),
     ) -> Result<ReleaseNumber, DatabaseError> {
-        let (app, actor) = (input.app.clone(), actor.to_owned());
+        let (app, actor, files) = (input.app.clone(), actor.to_owned(), files.clone());
         let (digest, git, key) = (input.source_digest(), input.git.clone(), input.idempotency_key.clone());
         let returns_to = input.returns_to.map(|release| signed(release.get()));
         let insert = move |t: &Transaction<'_>| {
@@ -155,9 +167,30 @@ impl ReleaseStore {
                     git.subject, key, now.to_string(), returns_to
                 ],
             )?;
+            for (service, digest) in &files {
+                t.execute(
+                    "INSERT INTO release_files (app, number, service, digest) VALUES (?1, ?2, ?3, ?4)",
+                    params![app.as_str(), number, service, digest],
+                )?;
+            }
             Ok(number)
         };
         self.database.write(insert).await.map(|number| ReleaseNumber::new(unsigned(number)))
+    }
+
+    /// Digests of the files that the app's containers were given, by release (`shop/42`) and service.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn given(&self, app: &AppName) -> Result<BTreeMap<(String, String), String>, DatabaseError> {
+        let app = app.to_string();
+        let select = move |connection: &Connection| {
+            let mut statement = connection
+                .prepare("SELECT app || '/' || number, service, digest FROM release_files WHERE app = ?1")?;
+            let rows = statement.query_map([app], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+            rows.collect::<rusqlite::Result<BTreeMap<_, _>>>()
+        };
+        self.database.read(select).await
     }
 
     /// Releases of an app, or of all apps, the latest first.

@@ -1,9 +1,12 @@
-//! Looks at the droplet and the registries for the planner.
+//! Looks at the droplet and the registries for the planner: everything once, and side by side.
 
-use tidegate_compose::{Project, Service};
+use std::collections::BTreeMap;
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use tidegate_compose::{Project, Service, labels};
 
 use super::{
-    EngineError, Failure,
+    EngineError, Failure, compatibility,
     context::docker_failure,
     engine::Inner,
     store::ReleaseImage,
@@ -11,7 +14,7 @@ use super::{
 };
 use crate::{
     apps::AppName,
-    docker::{DockerError, Reference},
+    docker::{Container, Docker, DockerError, Listed, Reference, references},
 };
 
 /// Which images a release is to have.
@@ -23,27 +26,69 @@ pub(super) enum Images {
     Recorded(Vec<ReleaseImage>),
 }
 
+/// How many questions Docker and the registries are asked at a time.
+const AT_A_TIME: usize = 8;
+
+/// The containers of the droplet, as far as a release is concerned with them.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// The app's, one-offs included, in the order of their names.
+    own: Vec<Container>,
+    /// Host ports that others hold, with the container's name.
+    foreign_ports: Vec<(String, String)>,
+}
+
+impl Seen {
+    /// The versions of docker compose that the app's containers name.
+    pub(super) fn versions(&self) -> impl Iterator<Item = &str> {
+        self.own.iter().filter_map(|container| container.label(compatibility::LABEL))
+    }
+}
+
+/// Looks at the containers: one list, and a closer look at the app's own.
+pub(super) async fn containers(docker: &Docker, app: &AppName) -> Result<Seen, EngineError> {
+    let listed = docker.listed().await.map_err(EngineError::Docker)?;
+    let is_own = |container: &Listed| {
+        container.labels.get(labels::PROJECT).map(String::as_str) == Some(app.as_str())
+            && container.labels.contains_key(labels::CONFIG_HASH)
+    };
+    let (own, foreign): (Vec<Listed>, Vec<Listed>) = listed.into_iter().partition(is_own);
+    let held = |container: Listed| {
+        let name = container.name;
+        container.host_ports.into_iter().map(move |port| (port, name.clone()))
+    };
+    let look = |container: Listed| async move { docker.container(&container.id).await };
+    let looked = stream::iter(own.into_iter().map(look)).buffered(AT_A_TIME);
+    let looked: Vec<Option<Container>> = looked.try_collect().await.map_err(EngineError::Docker)?;
+    // One that went meanwhile is none.
+    let mut own: Vec<Container> = looked.into_iter().flatten().collect();
+    own.sort_by(|left, right| left.name.cmp(&right.name));
+    Ok(Seen { own, foreign_ports: foreign.into_iter().flat_map(held).collect() })
+}
+
 /// What there is.
 pub(super) async fn world(
     inner: &Inner,
     app: &AppName,
-    (project, images): (&Project, &Images),
+    (project, wanted, seen): (&Project, &Images, Seen),
 ) -> Result<World, EngineError> {
     let docker = &inner.docker;
+    let asked = async {
+        let (networks, volumes) = tokio::try_join!(docker.networks(), docker.volumes())?;
+        Ok::<_, DockerError>((networks, volumes))
+    };
+    let (asked, routes, images, given) =
+        tokio::join!(asked, inner.ingress.routes(), images(inner, project, wanted), inner.store.given(app));
+    let (networks, volumes) = asked.map_err(EngineError::Docker)?;
     let mut world = World {
-        networks: docker.networks().await.map_err(EngineError::Docker)?,
-        volumes: docker.volumes().await.map_err(EngineError::Docker)?,
+        containers: seen.own,
+        networks,
+        volumes,
+        given: given.map_err(EngineError::Database)?,
+        images: images.map_err(EngineError::Refused)?,
+        foreign_ports: seen.foreign_ports,
         ..World::default()
     };
-    for container in docker.containers(&[]).await.map_err(EngineError::Docker)? {
-        if container.label(tidegate_compose::labels::PROJECT) == Some(app.as_str()) {
-            world.containers.push(container);
-        } else if container.is_running() {
-            let held = container.host_ports.iter().map(|port| (port.clone(), container.name.clone()));
-            world.foreign_ports.extend(held);
-        }
-    }
-    let routes = inner.ingress.routes().await;
     let routes =
         routes.map_err(|error| EngineError::Failed(Failure::caused_by("the ingress's routes", &error)))?;
     for (owner, routes) in routes {
@@ -53,24 +98,63 @@ pub(super) async fn world(
             world.foreign_routes.extend(routes.routes.into_iter().map(|route| (owner.clone(), route)));
         }
     }
-    let mut refused = Vec::new();
+    Ok(world)
+}
+
+async fn images(
+    inner: &Inner,
+    project: &Project,
+    wanted: &Images,
+) -> Result<BTreeMap<String, ImageState>, Vec<Failure>> {
+    // Where services share an image, the first one's `pull_policy` decides.
+    let mut users: BTreeMap<&str, &Service> = BTreeMap::new();
     for service in project.services.values() {
-        if world.images.contains_key(&service.image) {
-            continue;
+        users.entry(service.image.as_str()).or_insert(service);
+    }
+    let ask = |(name, service): (&str, &Service)| {
+        let name = name.to_owned();
+        let service = service.clone();
+        async move {
+            let found = match wanted {
+                Images::Named => image(inner, &service).await,
+                Images::Recorded(images) => {
+                    let kept = images.iter().find(|image| image.reference == service.image);
+                    recorded(inner, &service, kept).await
+                }
+            };
+            (name, found)
         }
-        let found = match images {
-            Images::Named => image(inner, service).await,
-            Images::Recorded(images) => {
-                let image = images.iter().find(|image| image.reference == service.image);
-                recorded(inner, service, image).await
-            }
-        };
-        match found {
-            Ok(state) => drop(world.images.insert(service.image.clone(), state)),
+    };
+    let asking: Vec<_> = users.into_iter().map(ask).collect();
+    let answers: Vec<(String, Result<ImageState, Failure>)> =
+        stream::iter(asking).buffered(AT_A_TIME).collect().await;
+    let (mut images, mut refused) = (BTreeMap::new(), Vec::new());
+    for (name, answer) in answers {
+        match answer {
+            Ok(state) => drop(images.insert(name, state)),
             Err(failure) => refused.push(failure),
         }
     }
-    if refused.is_empty() { Ok(world) } else { Err(EngineError::Refused(refused)) }
+    if refused.is_empty() { Ok(images) } else { Err(refused) }
+}
+
+/// Containers that services name by their own names and that are not there.
+pub(super) async fn missing(inner: &Inner, project: &Project) -> Result<Vec<Failure>, DockerError> {
+    let mut refused = Vec::new();
+    for service in project.services.values() {
+        for (attribute, name) in references::containers(service) {
+            if inner.docker.container(name).await?.is_none() {
+                let what = format!("service {} names the container {name}, which is not there", service.name);
+                let why = format!("`{attribute}` needs a container of the droplet that exists already");
+                refused.push(
+                    Failure::new(what, why)
+                        .at(format!("services.{}.{attribute}", service.name))
+                        .hint("start it first, or name a service of this project instead"),
+                );
+            }
+        }
+    }
+    Ok(refused)
 }
 
 /// What the image's name stands for now. The registry decides, once per release; an image that came from no registry

@@ -21,6 +21,8 @@ pub struct World {
     pub images: BTreeMap<String, ImageState>,
     /// Host ports that containers of others hold, with the container's name.
     pub foreign_ports: Vec<(String, String)>,
+    /// Digests of the files that containers were given, by the release that made them (`shop/42`) and their service.
+    pub given: BTreeMap<(String, String), String>,
     /// What the ingress serves for the app now.
     pub own_routes: AppRoutes,
     /// Routes of other apps.

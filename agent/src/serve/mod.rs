@@ -149,6 +149,7 @@ fn engine(config: &Config, paths: &Paths, database: Database, clock: Arc<dyn Clo
         state: paths.state.clone(),
         policy: paths.configuration.join("policy.toml"),
         ingress_image: config.ingress.image.clone(),
+        docker_compose: release::compatibility::DOCKER_COMPOSE.iter().map(Into::into).collect(),
     };
     Engine::new(Docker::new(config.docker.socket.clone()), database, clock, settings)
 }

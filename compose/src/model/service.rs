@@ -256,7 +256,18 @@ impl Field for Declared {
     }
 }
 
+/// The profile that a security option names by its file, as it is written: `seccomp=profile.json`.
+pub fn seccomp_profile(option: &str) -> Option<&str> {
+    let (key, value) = option.split_once('=').or_else(|| option.split_once(':'))?;
+    (key == "seccomp" && !matches!(value, "unconfined" | "builtin")).then_some(value)
+}
+
 impl Service {
+    /// Seccomp profiles that its `security_opt` names by their files, as they are written.
+    pub fn seccomp_profiles(&self) -> impl Iterator<Item = &str> {
+        self.security_opt.iter().filter_map(|option| seccomp_profile(option))
+    }
+
     /// How many containers it has.
     pub fn replicas(&self) -> i64 {
         let deployed = || self.deploy.as_ref().and_then(|deploy| deploy.replicas);

@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 
 use bollard::models::{EndpointIpamConfig, EndpointSettings, NetworkingConfig};
-use tidegate_compose::{labels::Instance, model::ServiceNetwork};
+use tidegate_compose::{Compatibility, labels::Instance, model::ServiceNetwork};
 
 use super::{ContainerSpec, ServiceAlias, list, map};
+
+/// The driver's option that names the interface; engines know it from API 1.49 on.
+pub const INTERFACE_NAME: &str = "com.docker.network.endpoint.ifname";
 
 /// One network of a container.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,21 +66,40 @@ fn settings(spec: &ContainerSpec<'_>, attached: Option<&ServiceNetwork>, rank: R
         aliases.push(spec.service.name.clone());
         aliases.extend(attached.iter().flat_map(|network| network.aliases.iter().cloned()));
     }
-    let mut settings = EndpointSettings { aliases: Some(aliases), ..EndpointSettings::default() };
+    let mut settings =
+        EndpointSettings { aliases: Some(aliases), links: list(spec.links), ..EndpointSettings::default() };
     if let Some(network) = attached {
         settings.ipam_config = Some(EndpointIpamConfig {
             ipv4_address: Some(network.ipv4_address.clone()).filter(|address| !address.is_empty()),
             ipv6_address: Some(network.ipv6_address.clone()).filter(|address| !address.is_empty()),
             link_local_ips: list(&network.link_local_ips),
         });
+        if spec.project.compatibility == Compatibility::V2_26 {
+            settings.mac_address = Some(network.mac_address.clone()).filter(|mac| !mac.is_empty());
+            return with_own_mac(spec, settings, rank);
+        }
         settings.ip_address = Some(network.ipv4_address.clone()).filter(|address| !address.is_empty());
         settings.ipv6_gateway = Some(network.ipv6_address.clone()).filter(|address| !address.is_empty());
-        settings.driver_opts = map(&network.driver_opts.0);
+        settings.driver_opts = driver_options(network);
         settings.gw_priority = Some(network.gw_priority).filter(|priority| *priority != 0);
         settings.mac_address = Some(network.mac_address.clone()).filter(|mac| !mac.is_empty());
     }
+    with_own_mac(spec, settings, rank)
+}
+
+/// The service's own address counts on its first network.
+fn with_own_mac(spec: &ContainerSpec<'_>, mut settings: EndpointSettings, rank: Rank) -> EndpointSettings {
     if rank == Rank::Primary && !spec.service.mac_address.is_empty() && settings.mac_address.is_none() {
         settings.mac_address = Some(spec.service.mac_address.clone());
     }
     settings
+}
+
+/// The driver's options, the interface's name among them.
+fn driver_options(network: &ServiceNetwork) -> Option<HashMap<String, String>> {
+    let mut options = network.driver_opts.0.clone();
+    if !network.interface_name.is_empty() {
+        options.insert(INTERFACE_NAME.to_owned(), network.interface_name.clone());
+    }
+    map(&options)
 }

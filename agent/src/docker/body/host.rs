@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use bollard::models::{
-    HostConfig, HostConfigLogConfig, PortBinding, PortMap, ResourcesUlimits, RestartPolicy,
+    HostConfig, HostConfigCgroupnsModeEnum, HostConfigIsolationEnum, HostConfigLogConfig, PortBinding,
+    PortMap, ResourcesUlimits, RestartPolicy,
 };
 use tidegate_compose::{
     Service,
@@ -11,13 +12,18 @@ use tidegate_compose::{
 };
 
 use super::{
-    ContainerSpec, HostPorts, RestartNow, endpoints, list, map, mounts, mounts_or_none, restart_policy, text,
+    ContainerSpec, HostPorts, RestartNow, devices, endpoints, list, map, mounts, mounts_or_none,
+    restart_policy,
+    security::{self, SystemPaths},
+    text,
 };
 
 pub(super) fn config(spec: &ContainerSpec<'_>) -> HostConfig {
     let service = spec.service;
     let (binds, mounts) = mounts::of(spec);
     let limits = limits(service);
+    let security = security::security(service, spec.profiles);
+    let shown = (security.paths == SystemPaths::Unconfined).then(Vec::new);
     HostConfig {
         binds: if binds.is_empty() { None } else { Some(binds) },
         mounts: mounts_or_none(mounts),
@@ -26,8 +32,12 @@ pub(super) fn config(spec: &ContainerSpec<'_>) -> HostConfig {
         port_bindings: if spec.ports == HostPorts::Published { Some(ports(service)) } else { None },
         restart_policy: restart(spec),
         log_config: logging(service),
-        cap_add: list(&service.cap_add),
-        cap_drop: list(&service.cap_drop),
+        links: list(spec.links),
+        volumes_from: list(&service.volumes_from),
+        volume_driver: text(&service.volume_driver),
+        storage_opt: map(&service.storage_opt.0),
+        cap_add: security::capabilities(&service.cap_add),
+        cap_drop: security::capabilities(&service.cap_drop),
         group_add: list(&service.group_add),
         dns: list(&service.dns),
         dns_options: list(&service.dns_opt),
@@ -39,7 +49,19 @@ pub(super) fn config(spec: &ContainerSpec<'_>) -> HostConfig {
         userns_mode: text(&service.userns_mode),
         readonly_rootfs: Some(service.read_only),
         privileged: Some(service.privileged),
-        security_opt: list(&service.security_opt),
+        security_opt: list(&security.options),
+        masked_paths: shown.clone(),
+        readonly_paths: shown,
+        cgroupns_mode: service
+            .cgroup
+            .parse::<HostConfigCgroupnsModeEnum>()
+            .ok()
+            .filter(|_| !service.cgroup.is_empty()),
+        isolation: service
+            .isolation
+            .parse::<HostConfigIsolationEnum>()
+            .ok()
+            .filter(|_| !service.isolation.is_empty()),
         shm_size: size(service.shm_size),
         sysctls: map(&service.sysctls),
         init: service.init,
@@ -59,7 +81,11 @@ pub(super) fn config(spec: &ContainerSpec<'_>) -> HostConfig {
         memory_swappiness: size(service.mem_swappiness),
         nano_cpus: nano_cpus(limits.cpus),
         pids_limit: number(limits.pids),
-        ..HostConfig::default()
+        cpu_realtime_period: number(service.cpu_rt_period),
+        cpu_realtime_runtime: number(service.cpu_rt_runtime),
+        cpu_count: number(service.cpu_count),
+        cpu_percent: whole(service.cpu_percent * 100.0),
+        ..devices::config(service)
     }
 }
 
@@ -86,11 +112,16 @@ fn limits(service: &Service) -> Limits {
 
 /// As docker compose computes it: in float32, truncated.
 fn nano_cpus(cpus: f32) -> Option<i64> {
-    if cpus <= 0.0 {
+    whole(cpus * 1e9_f32)
+}
+
+/// The whole part, if there is one above zero.
+fn whole(value: f32) -> Option<i64> {
+    if value <= 0.0 {
         return None;
     }
     // There is no fallible conversion from a float; its decimal text is exact for whole numbers.
-    format!("{:.0}", (cpus * 1e9_f32).trunc()).parse().ok()
+    format!("{:.0}", value.trunc()).parse().ok()
 }
 
 fn size(bytes: ByteSize) -> Option<i64> {

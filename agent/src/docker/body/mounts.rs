@@ -7,7 +7,7 @@ use bollard::models::{
     MountType, MountVolumeOptions,
 };
 use tidegate_compose::{
-    Project, Service,
+    Compatibility, Project, Service,
     model::{BindOptions, FileReference, VolumeMount},
 };
 
@@ -62,7 +62,11 @@ fn bind_text(project: &Project, volume: &VolumeMount) -> Option<String> {
         }
         "volume" if !volume.source.is_empty() => {
             let options = volume.volume.clone().unwrap_or_default();
-            let plain = options.labels.is_empty() && options.subpath.is_empty() && !options.nocopy;
+            // The older docker compose has the long form for all volumes.
+            let plain = project.compatibility == Compatibility::V2_40
+                && options.labels.is_empty()
+                && options.subpath.is_empty()
+                && !options.nocopy;
             plain.then(|| format!("{}:{}:{access}", volume_name(project, &volume.source), volume.target))
         }
         _ => None,
@@ -118,6 +122,7 @@ fn bind_options(options: &BindOptions) -> MountBindOptions {
         propagation,
         create_mountpoint: Some(options.create_host_path).filter(|create| *create),
         non_recursive: Some(options.recursive == "disabled").filter(|not| *not),
+        read_only_non_recursive: Some(options.recursive == "writable").filter(|non| *non),
         read_only_force_recursive: Some(options.recursive == "readonly").filter(|force| *force),
         ..MountBindOptions::default()
     }
@@ -127,20 +132,21 @@ fn bind_options(options: &BindOptions) -> MountBindOptions {
 fn file_mounts(spec: &ContainerSpec<'_>) -> Vec<Mount> {
     let secrets = spec.service.secrets.iter().filter_map(|reference| {
         let secret = spec.project.secrets.get(&reference.source)?;
-        Some((secret.file.as_str(), secret_target(reference)))
+        let options = (spec.project.compatibility == Compatibility::V2_40).then(MountBindOptions::default);
+        Some((secret.file.as_str(), secret_target(reference), options))
     });
     let configs = spec.service.configs.iter().filter_map(|reference| {
         let config = spec.project.configs.get(&reference.source)?;
-        Some((config.file.as_str(), config_target(reference)))
+        Some((config.file.as_str(), config_target(reference), None))
     });
-    let bound = secrets.chain(configs).filter(|(file, _)| !file.is_empty());
+    let bound = secrets.chain(configs).filter(|(file, ..)| !file.is_empty());
     bound
-        .map(|(file, target)| Mount {
+        .map(|(file, target, bind_options)| Mount {
             typ: Some(MountType::BIND),
             source: Some(file.to_owned()),
             target: Some(target),
             read_only: Some(true),
-            bind_options: Some(MountBindOptions::default()),
+            bind_options,
             ..Mount::default()
         })
         .collect()

@@ -104,6 +104,7 @@ fn one(
     };
     let place = format!("{plural}.{}", asked.key);
     let name = asked.name;
+    let mut note = String::new();
     let action = match there {
         None if asked.is_external => {
             let failure = Failure::new(
@@ -136,14 +137,12 @@ fn one(
         }
         // One without a hash was made by an older tool: it is used as it is.
         Some(found) if found.hash.as_ref().is_some_and(|hash| *hash != asked.hash) => {
-            let failure = Failure::new(
-                format!("the definition of {word} {name} changed"),
-                format!(
-                    "a {word} cannot be changed; it would have to be removed, with every container on it"
-                ),
-            );
-            refused.push(failure.at(place).hint(format!("undo the change, or give the {word} a new `name`")));
-            return;
+            if asked.kind == ResourceKind::Network {
+                refused.push(changed_network(name).at(place));
+                return;
+            }
+            note = VOLUME_CHANGED.to_owned();
+            ResourceAction::Keep
         }
         Some(_) => ResourceAction::Keep,
     };
@@ -152,7 +151,20 @@ fn one(
         key: asked.key.to_owned(),
         name: name.to_owned(),
         action,
+        note,
     });
+}
+
+/// Data is never dropped because a file changed.
+const VOLUME_CHANGED: &str = "its definition changed, but a volume that is there is not changed: it is used as it is, with its \
+     data; for the new definition give it a new `name`, or remove it yourself";
+
+fn changed_network(name: &str) -> Failure {
+    let why = "a network cannot be changed while it is there: it would have to be removed, with every container on it";
+    Failure::new(format!("the definition of network {name} changed"), why).hint(
+        "undo the change; or give the network a new `name`, to which its services then move; or remove the app first \
+         (`tidegate remove`, its volumes stay) and deploy it again",
+    )
 }
 
 fn foreign(asked: &Asked<'_>, (word, other): (&str, &str)) -> Failure {

@@ -3,21 +3,28 @@
 use std::collections::BTreeMap;
 
 use tidegate_compose::{
-    Service, hash, labels, names, order,
+    Project, Service, hash, labels, names, order,
     x_tidegate::{ServiceExtension, Strategy as WantedStrategy},
 };
 
 use super::{Wanted, extension_of};
 use crate::{
     apps::ServiceName,
-    docker::{Container, ContainerState, body},
+    docker::{
+        Container, ContainerState,
+        body::{self, RELEASE_LABEL},
+        references,
+    },
     ingress,
     release::{
-        FILES_LABEL, Failure,
+        Failure,
         plan::{Ends, NewContainer, OldContainer, PlannedService, ServiceAction, Strategy, Was},
         world::World,
     },
 };
+
+/// Why a container goes whose definition is another one now; `difference` adds the fields.
+pub(super) const DEFINITION_CHANGED: &str = "its definition changed";
 
 /// All services in the order of their dependencies.
 pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedService>, Vec<Failure>) {
@@ -70,28 +77,22 @@ fn one(context: &Context<'_>, slots: &mut Slots) -> Result<PlannedService, Failu
         .filter(|container| container.service() == Some(&service.name) && container.number().is_some())
         .collect();
     let (strategy, strategy_reason) = strategy(service, &extension)?;
-    let (action, reason) = match changed(context, &containers) {
-        _ if containers.is_empty() => (ServiceAction::Create, "it has no container yet".to_owned()),
-        Some(reason) => (ServiceAction::Replace, reason),
-        None => (ServiceAction::Keep, "nothing changed".to_owned()),
-    };
-    let mut old: Vec<OldContainer> = containers.iter().copied().map(old).collect();
-    for container in &mut old {
+    let Fate { mut kept, mut old, missing, action, reason } = fate(context, &containers);
+    for container in kept.iter_mut().chain(&mut old) {
         container.slot = slots.of(&container.name);
-        if !service.container_name.is_empty() {
-            container.aside = Some(names::replacement_name(&container.id, &container.name));
-        }
     }
-    let new = match action {
-        ServiceAction::Keep => Vec::new(),
-        _ => new_containers(context, (&old, extension.ingress.is_some(), strategy), slots)?,
-    };
+    for container in old.iter_mut().filter(|_| !service.container_name.is_empty()) {
+        container.aside = Some(names::replacement_name(&container.id, &container.name));
+    }
+    let held = (old.as_slice(), extension.ingress.is_some(), strategy);
+    let new = new_containers(context, held, (missing, slots))?;
     Ok(PlannedService {
         name: ServiceName::new(&service.name),
         action,
         reason,
         strategy,
         strategy_reason,
+        kept,
         old,
         new,
         stable: extension.gate.stable,
@@ -116,65 +117,142 @@ fn old(container: &Container) -> OldContainer {
     }
 }
 
-/// Why the service's containers cannot stay, if so.
-fn changed(context: &Context<'_>, containers: &[&Container]) -> Option<String> {
-    let (service, project) = (context.service, context.wanted.project);
-    let count = usize::try_from(service.replicas()).unwrap_or(0);
-    if containers.len() != count {
-        return Some(format!("it has {} containers instead of {count}", containers.len()));
+/// What becomes of a service's containers.
+struct Fate {
+    kept: Vec<OldContainer>,
+    old: Vec<OldContainer>,
+    /// How many are to be made.
+    missing: usize,
+    action: ServiceAction,
+    reason: String,
+}
+
+/// Containers that are as the file says stay, those with the lowest numbers first; the others go.
+fn fate(context: &Context<'_>, containers: &[&Container]) -> Fate {
+    let wanted = usize::try_from(context.service.replicas()).unwrap_or(0);
+    let by_all = unsettled(context);
+    let resolved = resolved(context).unwrap_or_else(|| context.service.clone());
+    let wanted_hash = hash::service(&resolved, context.wanted.project.compatibility);
+    let mut sorted = containers.to_vec();
+    sorted.sort_by_key(|container| container.number());
+    let (mut kept, mut gone, mut why) = (Vec::new(), Vec::new(), None);
+    for container in sorted {
+        match by_all.clone().or_else(|| changed(context, (&resolved, &wanted_hash), container)) {
+            None => kept.push(container),
+            Some(reason) => {
+                gone.push(container);
+                why.get_or_insert(reason);
+            }
+        }
     }
-    let Some(service) = resolved(context) else {
-        return Some("a service whose namespace it shares gets a new container".to_owned());
+    let surplus = kept.split_off(wanted.min(kept.len()));
+    let missing = wanted.saturating_sub(kept.len());
+    let asleep = kept.iter().find(|container| !container.is_running() && !has_ended(context, container));
+    let numbers = format!("it has {} containers instead of {wanted}", containers.len());
+    let (action, reason) = match why {
+        _ if containers.is_empty() && missing > 0 => {
+            (ServiceAction::Create, "it has no container yet".to_owned())
+        }
+        Some(why) if kept.is_empty() => (ServiceAction::Replace, why),
+        Some(why) => (ServiceAction::Replace, format!("{why} ({} of {})", gone.len(), containers.len())),
+        None if missing > 0 || !surplus.is_empty() => (ServiceAction::Adjust, numbers),
+        None => match asleep {
+            Some(container) => (
+                ServiceAction::Adjust,
+                format!("its container {} is {}", container.name, container.state.word()),
+            ),
+            None => (ServiceAction::Keep, "nothing changed".to_owned()),
+        },
     };
+    gone.extend(surplus);
+    let was_ended = |container: &Container| has_ended(context, container);
+    let keep = |container: &Container| {
+        let was = if container.is_running() || was_ended(container) { Was::Running } else { Was::Stopped };
+        OldContainer { was, ..old(container) }
+    };
+    let kept = kept.into_iter().map(keep).collect();
+    Fate { kept, old: gone.into_iter().map(old).collect(), missing, action, reason }
+}
+
+/// Why none of the service's containers can stay, if so.
+fn unsettled(context: &Context<'_>) -> Option<String> {
+    if resolved(context).is_none() {
+        return Some("a service whose namespace or volumes it shares gets a new container".to_owned());
+    }
     let replaced = |name: &&String| {
         context.planned.iter().any(|p| p.name.as_str() == **name && p.action == ServiceAction::Replace)
     };
-    let restarts = service.depends_on.iter().filter(|(_, dependency)| dependency.restart);
-    if let Some(name) = restarts.map(|(name, _)| name).find(replaced) {
-        return Some(format!("{name}, which it depends on, gets a new container"));
-    }
-    let wanted_hash = hash::service(&service, project.compatibility);
-    let image = context.world.images.get(&service.image)?;
-    let files = context.wanted.files.get(&service.name);
-    for container in containers {
-        if container.label(labels::CONFIG_HASH) != Some(&wanted_hash) {
-            return Some("its definition changed".to_owned());
-        }
-        if image.id.as_ref() != Some(&container.image_id) {
-            return Some(format!("the image {} changed", service.image));
-        }
-        // A container without the label was made by docker compose: nothing is known about its files then.
-        let its_files = container.label(FILES_LABEL);
-        if its_files.is_some() && its_files != files.map(String::as_str) {
-            return Some("a file that it is given changed".to_owned());
-        }
-        let ended_well = container.state == ContainerState::Exited && container.exit_code == 0;
-        let may_have_ended = ended_well && ends(context.wanted, &service) != Ends::Never;
-        if !container.is_running() && !may_have_ended {
-            return Some(format!("its container {} is {}", container.name, container.state.word()));
-        }
-    }
-    None
+    let restarts = context.service.depends_on.iter().filter(|(_, dependency)| dependency.restart);
+    let name = restarts.map(|(name, _)| name).find(replaced)?;
+    Some(format!("{name}, which it depends on, gets a new container"))
 }
 
-/// The service with `service:` references as container ids; none when such a container is yet to be made.
-fn resolved(context: &Context<'_>) -> Option<Service> {
-    let mut service = context.service.clone();
-    for mode in [&mut service.network_mode, &mut service.ipc, &mut service.pid] {
-        let Some(target) = mode.strip_prefix("service:") else {
-            continue;
-        };
-        let target = context.planned.iter().find(|planned| planned.name.as_str() == target)?;
-        let kept = target.old.first().filter(|_| target.action == ServiceAction::Keep)?;
-        *mode = format!("container:{}", kept.id);
+/// Why a container cannot stay, if so.
+fn changed(
+    context: &Context<'_>,
+    (service, hash): (&Service, &str),
+    container: &Container,
+) -> Option<String> {
+    if container.label(labels::CONFIG_HASH) != Some(hash) {
+        return Some(DEFINITION_CHANGED.to_owned());
     }
-    Some(service)
+    let image = context.world.images.get(&service.image);
+    if image.is_none_or(|image| image.id.as_ref() != Some(&container.image_id)) {
+        return Some(format!("image digest changed: {}", service.image));
+    }
+    // Nothing is known about the files of a container that docker compose made.
+    let release = container.label(RELEASE_LABEL).unwrap_or_default();
+    let its_files = context.world.given.get(&(release.to_owned(), service.name.clone()));
+    if its_files.is_some() && its_files != context.wanted.files.get(&service.name) {
+        return Some("a file that it is given changed".to_owned());
+    }
+    if let Some(missing) = missing(context.wanted.project, service, container) {
+        return Some(missing);
+    }
+    let is_broken = matches!(container.state, ContainerState::Paused | ContainerState::Dead);
+    is_broken.then(|| format!("its container {} is {}", container.name, container.state.word()))
+}
+
+/// A network or named volume that the container should have and has not: somebody took it away.
+fn missing(project: &Project, service: &Service, container: &Container) -> Option<String> {
+    if !container.is_running() {
+        return None;
+    }
+    let networks = service.networks.keys().filter_map(|key| project.networks.get(key));
+    if let Some(network) = networks.into_iter().find(|n| !container.addresses.contains_key(&n.name)) {
+        return Some(format!("it is not on the network {}", network.name));
+    }
+    let named = service.volumes.iter().filter(|mount| mount.kind == "volume" && !mount.source.is_empty());
+    let holds = |mount: &tidegate_compose::model::VolumeMount| {
+        let name = project.volumes.get(&mount.source).map_or(&mount.source, |volume| &volume.name);
+        container.volumes.iter().any(|(target, held)| *target == mount.target && held == name)
+    };
+    let mount = named.into_iter().find(|mount| !holds(mount))?;
+    Some(format!("it does not hold the volume {}", mount.source))
+}
+
+/// Whether a container that does not run has done what it was for.
+fn has_ended(context: &Context<'_>, container: &Container) -> bool {
+    let ended_well = container.state == ContainerState::Exited && container.exit_code == 0;
+    ended_well && ends(context.wanted, context.service) != Ends::Never
+}
+
+/// The service with references to other services as container ids; none when such a container is yet to be made.
+fn resolved(context: &Context<'_>) -> Option<Service> {
+    let mut ids = BTreeMap::new();
+    for name in references::services(context.service) {
+        let target = context.planned.iter().find(|planned| planned.name.as_str() == name)?;
+        // One that is started again has new namespaces.
+        let kept = target.kept.first().filter(|kept| kept.was == Was::Running)?;
+        ids.insert(name, kept.id.clone());
+    }
+    Some(hash::resolved(context.service, &|name| ids.get(name).cloned()))
 }
 
 fn new_containers(
     context: &Context<'_>,
     (old, behind_ingress, strategy): (&[OldContainer], bool, Strategy),
-    slots: &mut Slots,
+    (count, slots): (usize, &mut Slots),
 ) -> Result<Vec<NewContainer>, Failure> {
     let service = context.service;
     let project = &context.wanted.project.name;
@@ -182,7 +260,6 @@ fn new_containers(
         let name = names::container_name(project, &service.name, *number);
         context.world.containers.iter().any(|container| container.name == name)
     };
-    let count = usize::try_from(service.replicas()).unwrap_or(0);
     let fixed = Some(&service.container_name).filter(|name| !name.is_empty());
     // An interrupted service's new container takes the address that the old one has left.
     let mut left = old.iter().filter_map(|old| old.slot).filter(|_| strategy == Strategy::Recreate);
@@ -249,8 +326,10 @@ fn obstacle(service: &Service, extension: &ServiceExtension) -> Option<String> {
             "it writes to the volume {}",
             if volume.source.is_empty() { &volume.target } else { &volume.source }
         )
-    } else if shares.iter().any(|mode| mode.starts_with("service:")) {
-        "it shares a namespace with another service".to_owned()
+    } else if !service.volumes_from.is_empty() {
+        "it shares the volumes of another container".to_owned()
+    } else if shares.iter().any(|mode| mode.starts_with("service:") || mode.starts_with("container:")) {
+        "it shares a namespace with another container".to_owned()
     } else {
         return None;
     };

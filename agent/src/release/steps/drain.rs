@@ -37,11 +37,11 @@ pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Fail
     }
     for service in context.plan.blue_green() {
         for old in &service.old {
-            replace::stop_old(context, old).await?;
+            replace::stop_old(context, old, step).await?;
         }
     }
     for old in &context.plan.removed {
-        replace::stop_old(context, old).await?;
+        replace::stop_old(context, old, step).await?;
     }
     Ok(json!({ "summary": "", CLOSED: closed }))
 }
@@ -74,15 +74,15 @@ async fn drained(
     }
 }
 
-pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
+pub(super) async fn undo(context: &Context, step: &str) -> Result<(), Failure> {
     let changed = context.plan.services.iter().filter(|service| service.action != ServiceAction::Keep);
     for service in changed.filter(|service| service.strategy == Strategy::BlueGreen) {
         for old in &service.old {
-            replace::start_old(context, service, old).await?;
+            replace::start_old(context, service, (old, step)).await?;
         }
     }
     for old in &context.plan.removed {
-        replace::start_old(context, &gone(context, old), old).await?;
+        replace::start_old(context, &gone(context, old), (old, step)).await?;
     }
     Ok(())
 }
@@ -95,6 +95,7 @@ fn gone(context: &Context, old: &OldContainer) -> PlannedService {
         reason: String::new(),
         strategy: Strategy::Recreate,
         strategy_reason: String::new(),
+        kept: Vec::new(),
         old: Vec::new(),
         new: Vec::new(),
         stable: Duration::ZERO,

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tidegate_saga::Cancel;
 use tokio::time::Instant;
 
-use super::summary;
+use super::{hooks, summary};
 use crate::{
     docker::{Container, ContainerState, DockerError},
     release::{
@@ -18,8 +18,8 @@ use crate::{
 pub(super) async fn forward(context: &Context, name: &str, cancel: &Cancel) -> Result<Value, Failure> {
     let service = context.planned(name)?;
     for other in head_starts(context, name) {
-        for new in &other.new {
-            start(context, other, new.first_name()).await?;
+        for name in other.started() {
+            start(context, other, name).await?;
         }
     }
     start_and_pass(context, service, cancel).await?;
@@ -59,11 +59,12 @@ pub(super) async fn start_and_pass(
     service: &PlannedService,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
-    for new in &service.new {
-        start(context, service, new.first_name()).await?;
+    for name in service.started() {
+        start(context, service, name).await?;
     }
-    for new in &service.new {
-        gate::pass(context, service, new.first_name(), cancel).await?;
+    for name in service.started() {
+        hooks::post_start(context, (service, name), cancel).await?;
+        gate::pass(context, service, name, cancel).await?;
     }
     Ok(())
 }
@@ -96,25 +97,30 @@ fn start_failure(service: &PlannedService, name: &str, error: &DockerError) -> F
 
 /// Gives the new containers the restart policy that the file asks for: from now on Docker may start them by itself.
 pub(super) async fn give_restart(context: &Context, service: &PlannedService) -> Result<(), Failure> {
-    let policy = context.wanted_restart(service.name.as_str());
-    for new in &service.new {
-        let given = context.docker.set_restart(new.first_name(), policy.clone()).await;
-        given.map_err(|error| docker_failure(format!("the restart policy of {}", new.name), &error))?;
+    let Some(policy) = context.wanted_restart(service.name.as_str()) else {
+        return Ok(());
+    };
+    for name in service.started() {
+        let given = context.docker.set_restart(name, policy.clone()).await;
+        given.map_err(|error| docker_failure(format!("the restart policy of {name}"), &error))?;
     }
     Ok(())
 }
 
-pub(super) async fn undo(context: &Context, name: &str) -> Result<(), Failure> {
+pub(super) async fn undo(context: &Context, (name, step): (&str, &str)) -> Result<(), Failure> {
     let service = context.planned(name)?;
-    stop_new(context, service).await
+    stop_new(context, service, step).await
 }
 
-/// Stops the new containers in their own way; the undo of `create` removes them.
-pub(super) async fn stop_new(context: &Context, service: &PlannedService) -> Result<(), Failure> {
+/// Stops what was started in its own way; the undo of `create` removes what is new.
+pub(super) async fn stop_new(context: &Context, service: &PlannedService, step: &str) -> Result<(), Failure> {
     let failed = |error| docker_failure(format!("the new containers of {}", service.name), &error);
-    let made: Vec<Container> = context.made(service).await.map_err(failed)?;
+    let mut made: Vec<Container> = context.made(service).await.map_err(failed)?;
+    for kept in service.woken() {
+        made.extend(context.docker.container(&kept.id).await.map_err(failed)?);
+    }
     for container in made {
-        context.docker.stop(&container).await.map_err(failed)?;
+        hooks::stop(context, &container, step).await.map_err(failed)?;
     }
     Ok(())
 }

@@ -97,6 +97,8 @@ async fn create(context: &Context, migration: &PlannedMigration, name: &str) -> 
         ports: HostPorts::None,
         api: context.docker.api_version().await.map_err(failed)?,
         inherited: &[],
+        links: &context.links(&service, 1),
+        profiles: &context.profiles,
     };
     context.docker.create(name, &service.platform, body::container(&spec)).await.map_err(failed)?;
     for endpoint in body::endpoints(&spec).into_iter().skip(1) {

@@ -7,24 +7,33 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tidegate_saga::Cancel;
 
-use super::gate;
+use super::{gate, hooks};
 use crate::{
     docker::Container,
     release::{
         Failure,
         context::{Context, docker_failure},
         gate::pass,
-        plan::{OldContainer, PlannedService, Was},
+        plan::{OldContainer, PlannedService, Strategy, Was},
     },
 };
 
 /// The key under which the step tells the interruption, in milliseconds.
 pub const INTERRUPTED_MS: &str = "interrupted_ms";
 
-pub(super) async fn forward(context: &Context, name: &str, cancel: &Cancel) -> Result<Value, Failure> {
+pub(super) async fn forward(
+    context: &Context,
+    (name, step): (&str, &str),
+    cancel: &Cancel,
+) -> Result<Value, Failure> {
     let service = context.planned(name)?;
+    for dependant in dependants(context, name).iter().rev() {
+        for old in &dependant.old {
+            stop_old(context, old, step).await?;
+        }
+    }
     for old in &service.old {
-        stop_old(context, old).await?;
+        stop_old(context, old, step).await?;
         set_aside(context, old).await?;
     }
     take_names(context, service).await?;
@@ -37,6 +46,30 @@ pub(super) async fn forward(context: &Context, name: &str, cancel: &Cancel) -> R
     }))
 }
 
+/// Services that are to end before this one does and are replaced after it, in the order of their replacement: those
+/// that say `restart: true` where they depend on it, or live in its namespaces, and those that depend on these.
+fn dependants<'c>(context: &'c Context, name: &str) -> Vec<&'c PlannedService> {
+    let mut found: Vec<&PlannedService> = Vec::new();
+    for service in context.plan.services.iter().filter(|service| !service.old.is_empty()) {
+        let on = |target: &str| target == name || found.iter().any(|other| other.name.as_str() == target);
+        let model = context.project.services.get(service.name.as_str());
+        let mut needed = model.into_iter().flat_map(|model| &model.depends_on);
+        if service.strategy == Strategy::Recreate && needed.any(|(target, needs)| needs.restart && on(target))
+        {
+            found.push(service);
+        }
+    }
+    found
+}
+
+/// Whether the service ends and comes back with one that it depends on: that one's step sees to its old containers.
+fn is_led(context: &Context, name: &str) -> bool {
+    let replaced = context.plan.services.iter().filter(|service| !service.old.is_empty());
+    let mut leaders = replaced.filter(|service| service.strategy == Strategy::Recreate);
+    leaders
+        .any(|leader| dependants(context, leader.name.as_str()).iter().any(|led| led.name.as_str() == name))
+}
+
 /// The service with its new containers under their final names.
 fn named(service: &PlannedService) -> PlannedService {
     let mut service = service.clone();
@@ -47,21 +80,21 @@ fn named(service: &PlannedService) -> PlannedService {
 }
 
 /// Takes the restart policy away first, so that Docker does not bring it back, then stops it.
-pub(super) async fn stop_old(context: &Context, old: &OldContainer) -> Result<(), Failure> {
+pub(super) async fn stop_old(context: &Context, old: &OldContainer, step: &str) -> Result<(), Failure> {
     let failed = |error| docker_failure(format!("the old container {}", old.name), &error);
     let Some(container) = context.docker.container(&old.id).await.map_err(failed)? else {
         return Ok(());
     };
     let none = RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None };
     context.docker.set_restart(&old.id, none).await.map_err(failed)?;
-    context.docker.stop(&container).await.map_err(failed)
+    hooks::stop(context, &container, step).await.map_err(failed)
 }
 
 /// Gives it its restart policy back and starts it, if it ran before.
 pub(super) async fn start_old(
     context: &Context,
     service: &PlannedService,
-    old: &OldContainer,
+    (old, step): (&OldContainer, &str),
 ) -> Result<(), Failure> {
     let failed = |error| docker_failure(format!("the old container {}", old.name), &error);
     let Some(container) = context.docker.container(&old.id).await.map_err(failed)? else {
@@ -80,6 +113,7 @@ pub(super) async fn start_old(
     }
     if !container.is_running() {
         context.docker.start(&old.id).await.map_err(failed)?;
+        hooks::post_start_again(context, &container, step).await;
     }
     // It served before, so it only has to get well again, not to stay so for long.
     let look = PlannedService { stable: Duration::ZERO, ..service.clone() };
@@ -117,6 +151,9 @@ async fn rename(context: &Context, id: &str, name: &str) -> Result<(), Failure> 
 
 /// From the end of the first old container until now, by Docker's own clock: true across a crash of the agent too.
 async fn interruption(context: &Context, service: &PlannedService) -> Result<Duration, Failure> {
+    if !service.kept.is_empty() {
+        return Ok(Duration::ZERO);
+    }
     let mut earliest: Option<Timestamp> = None;
     for old in service.old.iter().filter(|old| old.was == Was::Running) {
         let found =
@@ -128,9 +165,9 @@ async fn interruption(context: &Context, service: &PlannedService) -> Result<Dur
     Ok(earliest.map_or(Duration::ZERO, |ended| now.duration_since(ended).unsigned_abs()))
 }
 
-pub(super) async fn undo(context: &Context, name: &str) -> Result<(), Failure> {
+pub(super) async fn undo(context: &Context, (name, step): (&str, &str)) -> Result<(), Failure> {
     let service = context.planned(name)?;
-    gate::stop_new(context, service).await?;
+    gate::stop_new(context, service, step).await?;
     let failed = |error| docker_failure(format!("the new containers of {name}"), &error);
     for container in context.made(service).await.map_err(failed)? {
         let new = service.new.iter().find(|new| new.name == container.name);
@@ -141,8 +178,13 @@ pub(super) async fn undo(context: &Context, name: &str) -> Result<(), Failure> {
     for old in &service.old {
         rename(context, &old.id, &old.name).await?;
     }
-    for old in &service.old {
-        start_old(context, service, old).await?;
+    if is_led(context, name) {
+        return Ok(());
+    }
+    for service in [service].into_iter().chain(dependants(context, name)) {
+        for old in &service.old {
+            start_old(context, service, (old, step)).await?;
+        }
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod example;
 mod fixture;
 mod images;
+mod interop;
 mod kill;
 mod refusal;
 mod rollback;

@@ -86,6 +86,15 @@ impl Fixture {
         Self { docker, engine, directory }
     }
 
+    /// On a droplet where this docker compose is installed, without an ingress.
+    pub async fn beside(docker_compose: &Path) -> Self {
+        let docker = Docker::start().await.unwrap();
+        docker.load(Image::Probe).await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let engine = engine_beside(directory.path(), &docker.socket(), vec![docker_compose.to_owned()]);
+        Self { docker, engine, directory }
+    }
+
     pub fn state(&self) -> PathBuf {
         self.directory.path().to_owned()
     }
@@ -158,12 +167,17 @@ impl Fixture {
 }
 
 pub fn engine(state: &Path, socket: &Path) -> Engine {
+    engine_beside(state, socket, Vec::new())
+}
+
+fn engine_beside(state: &Path, socket: &Path, docker_compose: Vec<PathBuf>) -> Engine {
     let database =
         Database::open(&state.join("agent.db"), &release::migrations(), DatabaseSettings::default()).unwrap();
     let settings = EngineSettings {
         state: state.to_owned(),
         policy: state.join("policy.toml"),
         ingress_image: "caddy:2".to_owned(),
+        docker_compose,
     };
     Engine::new(AgentDocker::new(socket), database, Arc::new(SystemClock), settings)
 }

@@ -1,0 +1,110 @@
+//! A lifecycle hook of a service: a command that Docker runs in its container.
+
+use std::{collections::VecDeque, time::Duration};
+
+use bollard::{
+    container::LogOutput,
+    exec::StartExecResults,
+    models::{ExecConfig, ExecInspectResponse},
+};
+use futures::StreamExt as _;
+use tidegate_compose::model::Hook;
+
+use super::{
+    Docker, DockerError, OutputLine, body,
+    client::{CALL, within},
+    output::Lines,
+};
+
+/// How many of its last lines are kept.
+const LAST_LINES: usize = 20;
+/// Between looks at a command whose output has ended and whose exit Docker has not noted yet.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How a hook ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HookEnd {
+    /// Its exit code.
+    pub exit_code: i64,
+    /// Its last lines, both streams.
+    pub last_lines: Vec<OutputLine>,
+}
+
+impl Docker {
+    /// Runs a hook in a running container, to its end. A command that outlives the deadline goes on in the container:
+    /// Docker has no way to end it.
+    ///
+    /// # Errors
+    /// When the container does not run, the command cannot be started, or it does not end in time.
+    pub async fn run_hook(
+        &self,
+        container: &str,
+        (hook, deadline): (&Hook, Duration),
+    ) -> Result<HookEnd, DockerError> {
+        let words = hook.command.0.clone().unwrap_or_default();
+        let doing = format!("run {} in {container}", words.join(" "));
+        match tokio::time::timeout(deadline, self.hook_to_its_end(&doing, container, hook)).await {
+            Ok(ended) => ended,
+            Err(_) => Err(DockerError::Deadline { doing, deadline }),
+        }
+    }
+
+    async fn hook_to_its_end(
+        &self,
+        doing: &str,
+        container: &str,
+        hook: &Hook,
+    ) -> Result<HookEnd, DockerError> {
+        let api = self.api().await?;
+        let id = within(doing, CALL, api.create_exec(container, config(hook))).await?.id;
+        let StartExecResults::Attached { mut output, input: _ } =
+            within(doing, CALL, api.start_exec(&id, None)).await?
+        else {
+            let message = "Docker did not attach to the command".to_owned();
+            return Err(DockerError::Refused { doing: doing.to_owned(), message });
+        };
+        let mut last = VecDeque::new();
+        let mut keep = |line: OutputLine| {
+            if last.len() == LAST_LINES {
+                last.pop_front();
+            }
+            last.push_back(line);
+        };
+        let (mut stdout, mut stderr) = (Lines::default(), Lines::default());
+        while let Some(chunk) = output.next().await {
+            match chunk.map_err(|error| DockerError::new(doing, error))? {
+                LogOutput::StdErr { message } => stderr.push(&message, &mut keep),
+                LogOutput::StdOut { message } | LogOutput::Console { message } => {
+                    stdout.push(&message, &mut keep);
+                }
+                LogOutput::StdIn { .. } => {}
+            }
+        }
+        stdout.finish(&mut keep);
+        stderr.finish(&mut keep);
+        loop {
+            let found: ExecInspectResponse = within(doing, CALL, api.inspect_exec(&id)).await?;
+            match found.exit_code {
+                Some(exit_code) if found.running != Some(true) => {
+                    return Ok(HookEnd { exit_code, last_lines: last.into() });
+                }
+                _ => tokio::time::sleep(LOOK).await,
+            }
+        }
+    }
+}
+
+/// As docker compose asks for it.
+fn config(hook: &Hook) -> ExecConfig {
+    let Hook { command, user, privileged, working_dir, environment, extensions: _ } = hook;
+    ExecConfig {
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        cmd: command.0.clone(),
+        env: body::environment(environment),
+        privileged: Some(*privileged),
+        user: Some(user.clone()).filter(|user| !user.is_empty()),
+        working_dir: Some(working_dir.clone()).filter(|folder| !folder.is_empty()),
+        ..ExecConfig::default()
+    }
+}

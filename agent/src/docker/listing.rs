@@ -1,0 +1,57 @@
+//! All containers at a glance: one call, without looking at each.
+
+use std::collections::HashMap;
+
+use bollard::{
+    models::{ContainerSummary, ContainerSummaryStateEnum, PortSummaryTypeEnum},
+    query_parameters::ListContainersOptionsBuilder,
+};
+
+use super::{
+    Docker, DockerError,
+    client::{CALL, within},
+};
+
+/// A container as the list shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Its id.
+    pub id: String,
+    /// Its name, without the slash.
+    pub name: String,
+    /// Its labels.
+    pub labels: HashMap<String, String>,
+    /// Host ports that it holds now, as `address:port/protocol`.
+    pub host_ports: Vec<String>,
+}
+
+impl Docker {
+    /// All containers, running or not.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn listed(&self) -> Result<Vec<Listed>, DockerError> {
+        let options = ListContainersOptionsBuilder::default().all(true).build();
+        let list =
+            within("list the containers", CALL, self.api().await?.list_containers(Some(options))).await?;
+        Ok(list.into_iter().map(listed).collect())
+    }
+}
+
+fn listed(summary: ContainerSummary) -> Listed {
+    let is_running = summary.state == Some(ContainerSummaryStateEnum::RUNNING);
+    let port = |port: bollard::models::PortSummary| {
+        let protocol = port.typ.unwrap_or(PortSummaryTypeEnum::TCP);
+        Some(format!("{}:{}/{protocol}", port.ip.unwrap_or_default(), port.public_port?))
+    };
+    let held = summary.ports.unwrap_or_default().into_iter().filter(|_| is_running).filter_map(port);
+    // A container that is linked to has further names, `/other/alias`.
+    let names = summary.names.unwrap_or_default();
+    let name = names.iter().map(|name| name.trim_start_matches('/')).find(|name| !name.contains('/'));
+    Listed {
+        id: summary.id.unwrap_or_default(),
+        name: name.unwrap_or_default().to_owned(),
+        labels: summary.labels.unwrap_or_default(),
+        host_ports: held.collect(),
+    }
+}
