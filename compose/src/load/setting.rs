@@ -2,7 +2,7 @@
 //!
 //! Owns the precedence of options, variables, `.env` and file contents that docker compose has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use super::LoadOptions;
 use super::interpolate::Variables;
@@ -119,9 +119,9 @@ impl Env<'_, '_, '_> {
             self.reader.tell_unset(lookup.unset.into_inner());
         }
         for (name, value) in values {
-            if !environment.contains_key(&name) {
-                self.settable(&name, &value)?;
-                environment.insert(name, value);
+            if let Entry::Vacant(unset) = environment.entry(name) {
+                self.settable(unset.key(), &value)?;
+                unset.insert(value);
             }
         }
         Ok(())

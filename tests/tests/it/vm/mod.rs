@@ -4,6 +4,7 @@
 mod bad_input;
 mod commands;
 mod endings;
+mod projects;
 mod resume;
 mod secrets;
 mod shop;
@@ -16,7 +17,7 @@ use world::World;
 type Part = (&'static str, fn(&mut Shop));
 
 /// All parts, in order; each stands on what those before it left.
-const PARTS: [Part; 13] = [
+const PARTS: [Part; 14] = [
     ("before anything is made", |shop| bad_input::before_anything_is_made(shop)),
     ("up, killed and run again", |shop| resume::up_killed_and_run_again(shop)),
     ("the droplet is a machine", |shop| commands::the_droplet_is_a_machine(shop)),
@@ -25,6 +26,7 @@ const PARTS: [Part; 13] = [
     ("a row is written and read", |shop| commands::a_row_is_written_and_read(shop)),
     ("commands", |shop| commands::everything_a_user_runs(shop)),
     ("docker compose", |shop| commands::docker_compose_knows_the_project(shop)),
+    ("ten projects", |shop| projects::both_tools_see_ten_projects(shop)),
     ("the second release", |shop| commands::a_second_release_loses_no_request(shop)),
     ("releases that fail", |shop| bad_input::of_releases(shop)),
     ("agent killed in mid deploy", |shop| endings::agent_killed_in_mid_deploy(shop)),
