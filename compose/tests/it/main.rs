@@ -13,6 +13,7 @@ mod errors;
 mod hostile;
 mod merge;
 mod real;
+mod seeds;
 mod tidegate;
 
 use tidegate_compose::{LoadErrors, LoadOptions, Loaded, MemoryFiles, load};
