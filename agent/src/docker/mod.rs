@@ -10,6 +10,7 @@ mod container;
 mod error;
 mod hook;
 mod image;
+mod logins;
 mod network;
 mod output;
 pub mod references;
@@ -21,6 +22,7 @@ pub use container::{AnonymousVolumes, Container, ContainerHealth, ContainerState
 pub use error::DockerError;
 pub use hook::HookEnd;
 pub use image::{ImageFacts, PullProgress, Reference};
+pub use logins::{Access, Login, LoginError, Logins};
 pub use network::NetworkFacts;
 pub use output::OutputLine;
 pub use volume::VolumeFacts;

@@ -89,7 +89,8 @@ impl Context {
         for target in references::services(service) {
             let planned = self.planned(&target)?;
             let name = planned.new.first().map(|new| new.first_name().to_owned());
-            let name = name.or_else(|| planned.old.first().map(|old| old.name.clone())).unwrap_or_default();
+            let name = name.or_else(|| planned.old.first().map(|old| old.name.clone()));
+            let name = name.ok_or_else(|| lost(&target))?;
             let container = self
                 .docker
                 .container(&name)
@@ -222,6 +223,7 @@ pub fn docker_failure(what: impl Into<String>, error: &DockerError) -> Failure {
             Failure { what: format!("{what}: Docker does not answer"), ..failure }
                 .hint("see `systemctl status docker` on the droplet")
         }
+        DockerError::Login { .. } => Failure { what, ..failure },
         DockerError::NotFound { .. } | DockerError::Conflict { .. } | DockerError::Refused { .. } => failure,
     }
 }

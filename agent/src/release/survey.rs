@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     apps::AppName,
-    docker::{DockerError, Reference, references},
+    docker::{DockerError, Logins, Reference, references},
 };
 
 /// What there is.
@@ -40,16 +40,27 @@ pub(super) async fn world(inner: &Inner, app: &AppName, project: &Project) -> Re
         }
     }
     let mut refused = Vec::new();
-    for service in project.services.values() {
+    for service in project.services.values().flat_map(with_mounted_images) {
         if world.images.contains_key(&service.image) {
             continue;
         }
-        match image(inner, service).await {
+        match image(inner, &service).await {
             Ok(state) => drop(world.images.insert(service.image.clone(), state)),
             Err(failure) => refused.push(failure),
         }
     }
     if refused.is_empty() { Ok(world) } else { Err(EngineError::Refused(refused)) }
+}
+
+/// The service, and one more for each image that is mounted into it: docker compose pulls those too.
+fn with_mounted_images(service: &Service) -> Vec<Service> {
+    let mounted = service.volumes.iter().filter(|volume| volume.kind == "image");
+    let mounted = mounted.map(|volume| Service {
+        name: service.name.clone(),
+        image: volume.source.clone(),
+        ..Service::default()
+    });
+    [service.clone()].into_iter().chain(mounted).collect()
 }
 
 /// Containers that services name by their own names and that are not there.
@@ -93,7 +104,7 @@ async fn image(inner: &Inner, service: &Service) -> Result<ImageState, Failure> 
         None => match docker.resolve(&reference).await {
             Ok(digest) => digest,
             Err(_) if here.as_ref().is_some_and(|image| image.repo_digests.is_empty()) => return Ok(local),
-            Err(error) => return Err(unresolved(service, &error)),
+            Err(error) => return Err(unresolved(service, (&reference, &error), docker.logins())),
         },
     };
     let pulled = docker.image(&reference.with_digest(&digest)).await.map_err(asked)?;
@@ -109,19 +120,23 @@ fn not_here(service: &Service) -> Failure {
     .hint("load it on the droplet, or remove `pull_policy`")
 }
 
-fn unresolved(service: &Service, error: &DockerError) -> Failure {
+fn unresolved(service: &Service, (reference, error): (&Reference, &DockerError), logins: &Logins) -> Failure {
     let place = format!("services.{}.image", service.name);
     let words = error.message().unwrap_or_default().to_lowercase();
     let missing =
         ["not found", "manifest unknown", "no such", "name unknown"].iter().any(|part| words.contains(part));
-    let denied =
-        ["denied", "unauthorized", "authentication required"].iter().any(|part| words.contains(part));
     let failure = Failure::caused_by(format!("the image {} cannot be had", service.image), error).at(place);
     if missing || error.is_not_found() {
         Failure { what: format!("the image {} does not exist", service.image), ..failure }
             .hint("check its name and tag, and that it was pushed")
-    } else if denied {
-        failure.hint("it does not exist, or its registry wants a login that the droplet does not have")
+    } else if error.is_denied() {
+        Failure {
+            what: format!("{} does not give the image {}", reference.registry(), service.image),
+            ..failure
+        }
+        .hint(logins.hint(reference))
+    } else if matches!(error, DockerError::Login { .. }) {
+        failure
     } else {
         failure.hint("see that the droplet reaches the registry")
     }

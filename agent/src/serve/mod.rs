@@ -31,7 +31,7 @@ use crate::{
     audit::{self, AuditLog},
     clock::{self, Clock},
     config::Config,
-    docker::Docker,
+    docker::{Docker, Logins},
     droplet,
     exec::host::HostExec,
     host::HostFacts,
@@ -150,7 +150,8 @@ fn engine(config: &Config, paths: &Paths, database: Database, clock: Arc<dyn Clo
         policy: paths.configuration.join("policy.toml"),
         ingress_image: config.ingress.image.clone(),
     };
-    Engine::new(Docker::new(config.docker.socket.clone()), database, clock, settings)
+    let logins = Logins::new(config.docker.logins.clone());
+    Engine::new(Docker::new(config.docker.socket.clone(), logins), database, clock, settings)
 }
 
 struct Assembly {

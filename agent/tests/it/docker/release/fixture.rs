@@ -22,7 +22,7 @@ use futures::StreamExt;
 use tidegate_agent::{
     apps::AppName,
     clock::SystemClock,
-    docker::Docker as AgentDocker,
+    docker::{Docker as AgentDocker, Logins},
     release::{
         self, DeployInput, Engine, EngineError, EngineSettings, GitRevision, ReleaseEvent, SourceFile,
     },
@@ -165,7 +165,12 @@ pub fn engine(state: &Path, socket: &Path) -> Engine {
         policy: state.join("policy.toml"),
         ingress_image: "caddy:2".to_owned(),
     };
-    Engine::new(AgentDocker::new(socket), database, Arc::new(SystemClock), settings)
+    Engine::new(
+        AgentDocker::new(socket, Logins::new(state.join("docker.json"))),
+        database,
+        Arc::new(SystemClock),
+        settings,
+    )
 }
 
 pub fn input(app: &App) -> DeployInput {
