@@ -218,6 +218,7 @@ pub fn docker_failure(what: impl Into<String>, error: &DockerError) -> Failure {
             Failure { what: format!("{what}: Docker does not answer"), ..failure }
                 .hint("see `systemctl status docker` on the droplet")
         }
+        DockerError::Login { .. } => Failure { what, ..failure },
         DockerError::NotFound { .. } | DockerError::Conflict { .. } | DockerError::Refused { .. } => failure,
     }
 }

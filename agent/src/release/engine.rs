@@ -327,7 +327,7 @@ impl Engine {
         service: &str,
         spec: OneOffSpec,
     ) -> Result<OneOff, EngineError> {
-        super::one_off::create(self, app, (service, spec)).await
+        Box::pin(super::one_off::create(self, app, (service, spec))).await
     }
 
     /// At the agent's start: sees to the ingress, and finishes or undoes every release that a dead agent left behind, in the

@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn devices_and_other_peoples_containers_are_refused() {
+    fn devices_and_weaker_confinement_are_refused() {
         use tidegate_compose::model::{DeviceMapping, Hook};
         let device = DeviceMapping { source: "/dev/fuse".into(), ..DeviceMapping::default() };
         let by_name = DeviceMapping { source: "nvidia.com/gpu=all".into(), ..DeviceMapping::default() };
@@ -394,6 +394,25 @@ mod tests {
                 "cgroup_parent"
             ]
         );
+        let service = Service {
+            post_start: vec![Hook { privileged: true, ..Hook::default() }],
+            annotations: [("org.systemd.property.Slice".to_owned(), "'system.slice'".to_owned())].into(),
+            security_opt: vec!["systempaths=unconfined".into(), "seccomp=profile.json".into()],
+            ..Service::default()
+        };
+        assert_eq!(
+            rights(service),
+            [
+                "privileged",
+                "annotation:org.systemd.property.Slice",
+                "security_opt:systempaths=unconfined",
+                "security_opt:seccomp=profile.json"
+            ]
+        );
+    }
+
+    #[test]
+    fn other_peoples_containers_are_refused() {
         let service = Service {
             network_mode: "container:other-web-1".into(),
             ipc: "container:other-db-1".into(),
@@ -421,21 +440,6 @@ mod tests {
             ..Service::default()
         };
         assert_eq!(rights(service), [""; 0]);
-        let service = Service {
-            post_start: vec![Hook { privileged: true, ..Hook::default() }],
-            annotations: [("org.systemd.property.Slice".to_owned(), "'system.slice'".to_owned())].into(),
-            security_opt: vec!["systempaths=unconfined".into(), "seccomp=profile.json".into()],
-            ..Service::default()
-        };
-        assert_eq!(
-            rights(service),
-            [
-                "privileged",
-                "annotation:org.systemd.property.Slice",
-                "security_opt:systempaths=unconfined",
-                "security_opt:seccomp=profile.json"
-            ]
-        );
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl StepNode {
         match &self.0 {
             Step::Pull => pull::forward(context, &name).await,
             Step::Prepare => prepare::forward(context).await,
-            Step::Create => create::forward(context).await,
+            Step::Create => create::forward(context, &name).await,
             Step::Gate(service) => gate::forward(context, service.as_str(), inputs.cancel()).await,
             Step::Replace(service) => {
                 replace::forward(context, (service.as_str(), &name), inputs.cancel()).await

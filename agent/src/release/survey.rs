@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     apps::AppName,
-    docker::{Container, Docker, DockerError, Listed, Reference, references},
+    docker::{Container, Docker, DockerError, Listed, Logins, Reference, references},
 };
 
 /// Which images a release is to have.
@@ -107,23 +107,19 @@ async fn images(
     wanted: &Images,
 ) -> Result<BTreeMap<String, ImageState>, Vec<Failure>> {
     // Where services share an image, the first one's `pull_policy` decides.
-    let mut users: BTreeMap<&str, &Service> = BTreeMap::new();
-    for service in project.services.values() {
-        users.entry(service.image.as_str()).or_insert(service);
+    let mut users: BTreeMap<String, Service> = BTreeMap::new();
+    for service in project.services.values().flat_map(with_mounted_images) {
+        users.entry(service.image.clone()).or_insert(service);
     }
-    let ask = |(name, service): (&str, &Service)| {
-        let name = name.to_owned();
-        let service = service.clone();
-        async move {
-            let found = match wanted {
-                Images::Named => image(inner, &service).await,
-                Images::Recorded(images) => {
-                    let kept = images.iter().find(|image| image.reference == service.image);
-                    recorded(inner, &service, kept).await
-                }
-            };
-            (name, found)
-        }
+    let ask = |(name, service): (String, Service)| async move {
+        let found = match wanted {
+            Images::Named => image(inner, &service).await,
+            Images::Recorded(images) => {
+                let kept = images.iter().find(|image| image.reference == service.image);
+                recorded(inner, &service, kept).await
+            }
+        };
+        (name, found)
     };
     let asking: Vec<_> = users.into_iter().map(ask).collect();
     let answers: Vec<(String, Result<ImageState, Failure>)> =
@@ -136,6 +132,17 @@ async fn images(
         }
     }
     if refused.is_empty() { Ok(images) } else { Err(refused) }
+}
+
+/// The service, and one more for each image that is mounted into it: docker compose pulls those too.
+fn with_mounted_images(service: &Service) -> Vec<Service> {
+    let mounted = service.volumes.iter().filter(|volume| volume.kind == "image");
+    let mounted = mounted.map(|volume| Service {
+        name: service.name.clone(),
+        image: volume.source.clone(),
+        ..Service::default()
+    });
+    [service.clone()].into_iter().chain(mounted).collect()
 }
 
 /// Containers that services name by their own names and that are not there.
@@ -179,7 +186,7 @@ async fn image(inner: &Inner, service: &Service) -> Result<ImageState, Failure> 
         None => match docker.resolve(&reference).await {
             Ok(digest) => digest,
             Err(_) if here.as_ref().is_some_and(|image| image.repo_digests.is_empty()) => return Ok(local),
-            Err(error) => return Err(unresolved(service, &error)),
+            Err(error) => return Err(unresolved(service, (&reference, &error), docker.logins())),
         },
     };
     let pulled = docker.image(&reference.with_digest(&digest)).await.map_err(asked)?;
@@ -217,19 +224,23 @@ fn not_here(service: &Service) -> Failure {
     .hint("load it on the droplet, or remove `pull_policy`")
 }
 
-fn unresolved(service: &Service, error: &DockerError) -> Failure {
+fn unresolved(service: &Service, (reference, error): (&Reference, &DockerError), logins: &Logins) -> Failure {
     let place = format!("services.{}.image", service.name);
     let words = error.message().unwrap_or_default().to_lowercase();
     let missing =
         ["not found", "manifest unknown", "no such", "name unknown"].iter().any(|part| words.contains(part));
-    let denied =
-        ["denied", "unauthorized", "authentication required"].iter().any(|part| words.contains(part));
     let failure = Failure::caused_by(format!("the image {} cannot be had", service.image), error).at(place);
     if missing || error.is_not_found() {
         Failure { what: format!("the image {} does not exist", service.image), ..failure }
             .hint("check its name and tag, and that it was pushed")
-    } else if denied {
-        failure.hint("it does not exist, or its registry wants a login that the droplet does not have")
+    } else if error.is_denied() {
+        Failure {
+            what: format!("{} does not give the image {}", reference.registry(), service.image),
+            ..failure
+        }
+        .hint(logins.hint(reference))
+    } else if matches!(error, DockerError::Login { .. }) {
+        failure
     } else {
         failure.hint("see that the droplet reaches the registry")
     }

@@ -16,24 +16,31 @@ use crate::{
     },
 };
 
-pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
+pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Failure> {
     let mut made = 0_u32;
     for service in context.plan.services.iter().filter(|service| service.action != ServiceAction::Keep) {
         for new in &service.new {
-            one(context, service, new).await?;
+            for warning in one(context, service, new).await? {
+                context.progress(step, format!("{}: {warning}", new.name)).await;
+            }
             made = made.saturating_add(1);
         }
     }
     Ok(summary(if made == 1 { "1 container".to_owned() } else { format!("{made} containers") }))
 }
 
-async fn one(context: &Context, planned: &PlannedService, new: &NewContainer) -> Result<(), Failure> {
+/// Makes a container; what Docker warns of.
+async fn one(
+    context: &Context,
+    planned: &PlannedService,
+    new: &NewContainer,
+) -> Result<Vec<String>, Failure> {
     let failed = |error| docker_failure(format!("the container {}", new.name), &error);
     let docker = &context.docker;
     if let Some(found) = found(context, new).await? {
         // One that an earlier try may not have finished is made anew; one that was started already is complete.
         if found.state != ContainerState::Created {
-            return Ok(());
+            return Ok(Vec::new());
         }
         docker.remove(&found.id, AnonymousVolumes::Remove).await.map_err(failed)?;
     }
@@ -43,7 +50,7 @@ async fn one(context: &Context, planned: &PlannedService, new: &NewContainer) ->
     let alias = alias_until_switch(planned);
     let (body, endpoints) = context.body(&service, new, alias).await?;
     let name = new.first_name();
-    docker.create(name, &service.platform, body).await.map_err(failed)?;
+    let (_, warnings) = docker.create(name, &service.platform, body).await.map_err(failed)?;
     for endpoint in endpoints.into_iter().skip(1) {
         docker.attach(&endpoint.network, name, endpoint.settings).await.map_err(failed)?;
     }
@@ -63,7 +70,7 @@ async fn one(context: &Context, planned: &PlannedService, new: &NewContainer) ->
     if let Some(archive) = archive {
         docker.put_archive(name, archive).await.map_err(failed)?;
     }
-    Ok(())
+    Ok(warnings)
 }
 
 /// While the old containers serve, the service's name leads to them alone.
