@@ -41,6 +41,9 @@ pub use store::ReleaseRow;
 
 use crate::store::Migration;
 
+#[cfg(test)]
+mod scenario_tests;
+
 /// The tables that releases and the ingress need.
 pub fn migrations() -> Vec<Migration> {
     [store::MIGRATIONS, crate::ingress::MIGRATIONS].concat()
