@@ -45,8 +45,6 @@ pub struct Context {
     pub former: Option<DeployInput>,
     /// The model.
     pub project: Project,
-    /// A digest by service of the files that it is given.
-    pub files: BTreeMap<String, String>,
     /// Seccomp profiles by their paths as they are written.
     pub profiles: BTreeMap<String, String>,
     /// Hooks by service of the release that serves now.

@@ -402,7 +402,7 @@ impl Engine {
             shared: &policy.shared(&input.app),
         };
         let mut plan = planner::plan(wanted, &world).map_err(located)?;
-        plan.notes.clone_from(&loaded.notes);
+        plan.notes.extend(loaded.notes.iter().cloned());
         Ok((loaded, plan))
     }
 

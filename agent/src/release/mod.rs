@@ -42,6 +42,9 @@ pub use store::{ReleaseImage, ReleaseRow};
 
 use crate::store::Migration;
 
+#[cfg(test)]
+mod scenario_tests;
+
 /// The tables that releases and the ingress need.
 pub fn migrations() -> Vec<Migration> {
     [store::MIGRATIONS, crate::ingress::MIGRATIONS].concat()

@@ -210,6 +210,16 @@ pub struct NewContainer {
     pub slot: Option<u8>,
 }
 
+impl ResourceKind {
+    /// "network", "volume"
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Volume => "volume",
+        }
+    }
+}
+
 impl PlannedService {
     /// Names of the containers that are started: new ones, and those that stay but do not run.
     pub fn started(&self) -> impl Iterator<Item = &str> {
@@ -360,11 +370,7 @@ impl ReleasePlan {
             });
         }
         for resource in &self.resources {
-            let kind = match resource.kind {
-                ResourceKind::Network => "network",
-                ResourceKind::Volume => "volume",
-            };
-            let object = format!("{kind} {}", resource.key);
+            let object = format!("{} {}", resource.kind.word(), resource.key);
             changes.push(match resource.action {
                 ResourceAction::Keep if resource.note.is_empty() => {
                     plain(ChangeKind::Keep, object, "it is there")

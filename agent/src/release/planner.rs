@@ -51,7 +51,10 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
     if !refused.is_empty() {
         return Err(refused);
     }
+    let told = resources.iter().filter(|resource| !resource.note.is_empty());
+    let notes = told.map(|resource| format!("{} {}: {}", resource.kind.word(), resource.name, resource.note));
     let mut plan = ReleasePlan {
+        notes: notes.collect(),
         compose: wanted.project.compatibility.version().to_owned(),
         images: resources::images(wanted, world),
         resources,
@@ -62,7 +65,6 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
         former: world.own_routes.clone(),
         drain: wanted.extension.drain.unwrap_or(DRAIN),
         watch: wanted.extension.watch.unwrap_or_default(),
-        notes: Vec::new(),
         steps: Vec::new(),
     };
     plan.steps = steps::of(&plan, wanted.project);

@@ -6,7 +6,10 @@ use super::*;
 use crate::{
     docker::{Container, ContainerState, NetworkFacts, VolumeFacts},
     ingress::AppRoutes,
-    release::{plan::Step, world::ImageState},
+    release::{
+        plan::{PlannedService, ServiceAction, Step},
+        world::ImageState,
+    },
 };
 
 const SHOP: &str = "
@@ -50,6 +53,16 @@ impl Case {
         plan(Wanted { app, project, extension, files, shared }, world)
     }
 
+    fn networks_of(&self, service: &tidegate_compose::Service) -> HashMap<String, String> {
+        let names = service.networks.keys().map(|key| self.project.networks[key].name.clone());
+        names.map(|name| (name, "10.0.0.2".to_owned())).collect()
+    }
+
+    fn volumes_of(&self, service: &tidegate_compose::Service) -> Vec<(String, String)> {
+        let named = service.volumes.iter().filter(|mount| !mount.source.is_empty());
+        named.map(|mount| (mount.target.clone(), self.project.volumes[&mount.source].name.clone())).collect()
+    }
+
     /// A droplet on which everything is as the file says.
     fn settled(&self) -> World {
         let mut world = World::default();
@@ -80,6 +93,8 @@ impl Case {
                     (labels::CONFIG_HASH.to_owned(), hash::service(service, self.project.compatibility)),
                 ]),
                 state: ContainerState::Running,
+                addresses: self.networks_of(service),
+                volumes: self.volumes_of(service),
                 ..Container::default()
             });
         }
@@ -180,13 +195,103 @@ fn a_place_at_the_ingress_is_had_once() {
 }
 
 #[test]
-fn a_changed_volume_definition_is_refused() {
+fn a_changed_volume_definition_is_told_and_its_data_stays() {
     let world = Case::new(SHOP).settled();
     let case = Case::new(
         &SHOP.replace("volumes: { data: {} }", "volumes: { data: { driver_opts: { type: tmpfs } } }"),
     );
+    let plan = case.plan(&world).unwrap();
+    assert!(plan.services.iter().all(|service| service.action == ServiceAction::Keep));
+    let change = plan.changes().into_iter().find(|change| change.object == "volume data").unwrap();
+    assert_eq!(change.kind, crate::release::ChangeKind::Keep);
+    assert!(change.reason.starts_with("its definition changed, but"), "{}", change.reason);
+    assert_eq!(plan.notes, [format!("volume shop_data: {}", change.reason)]);
+}
+
+#[test]
+fn a_changed_network_definition_is_refused() {
+    let world = Case::new(SHOP).settled();
+    let case = Case::new(&format!("{SHOP}networks: {{ default: {{ internal: true }} }}\n"));
     let refused = case.plan(&world).unwrap_err();
-    assert_eq!(refused[0].what, "the definition of volume shop_data changed");
+    assert_eq!(refused[0].what, "the definition of network shop_default changed");
+    assert_eq!(refused[0].place, "networks.default");
+}
+
+/// One line for each service that changes, and the names of its containers: `+` made, `-` gone, `=` kept.
+fn containers(plan: &ReleasePlan) -> Vec<String> {
+    let changed = plan.services.iter().filter(|service| service.action != ServiceAction::Keep);
+    let line = |service: &PlannedService| {
+        let kept = service.kept.iter().map(|kept| format!("={}", kept.name));
+        let old = service.old.iter().map(|old| format!("-{}", old.name));
+        let new = service.new.iter().map(|new| format!("+{}", new.name));
+        let names: Vec<String> = kept.chain(old).chain(new).collect();
+        format!("{}: {}", service.reason, names.join(" "))
+    };
+    changed.map(line).collect()
+}
+
+#[test]
+fn scaling_keeps_the_containers_that_are_as_the_file_says() {
+    let scaled = |count: u32, image: &str| {
+        Case::new(&format!("services:\n  web:\n    image: {image}\n    scale: {count}\n"))
+    };
+    let mut world = scaled(1, "web:1").settled();
+    let plan = scaled(3, "web:1").plan(&world).unwrap();
+    assert_eq!(containers(&plan), ["it has 1 containers instead of 3: =shop-web-1 +shop-web-2 +shop-web-3"]);
+    assert_eq!(shown(&plan)[2], "Create service web: it has 1 containers instead of 3 []");
+
+    for number in [2, 3] {
+        let mut another = world.containers[0].clone();
+        another.name = format!("shop-web-{number}");
+        another.id = format!("id-of-web-{number}");
+        another.labels.insert(labels::CONTAINER_NUMBER.to_owned(), number.to_string());
+        world.containers.push(another);
+    }
+    let plan = scaled(1, "web:1").plan(&world).unwrap();
+    assert_eq!(containers(&plan), ["it has 3 containers instead of 1: =shop-web-1 -shop-web-2 -shop-web-3"]);
+    assert_eq!(shown(&plan)[2], "Remove service web: it has 3 containers instead of 1 []");
+    assert_eq!(shown(&plan)[3], "pull, prepare, create, replace web, commit, prune");
+
+    world.containers[1].state = ContainerState::Exited;
+    world.containers[1].exit_code = 1;
+    world.containers[2].labels.insert(labels::CONFIG_HASH.to_owned(), "another".to_owned());
+    let plan = scaled(3, "web:1").plan(&world).unwrap();
+    assert_eq!(
+        containers(&plan),
+        ["its definition changed (1 of 3): =shop-web-1 =shop-web-2 -shop-web-3 +shop-web-4"]
+    );
+    assert_eq!(plan.services[0].started().collect::<Vec<_>>(), ["shop-web-4", "shop-web-2"]);
+
+    let plan = scaled(0, "web:1").plan(&World { containers: Vec::new(), ..world.clone() }).unwrap();
+    assert_eq!(containers(&plan), [""; 0]);
+}
+
+#[test]
+fn a_container_that_stopped_is_started_again() {
+    let case = Case::new(SHOP);
+    let mut world = case.settled();
+    let redis = world.containers.iter_mut().find(|container| container.service() == Some("redis")).unwrap();
+    redis.state = ContainerState::Exited;
+    let plan = case.plan(&world).unwrap();
+    assert_eq!(containers(&plan), ["its container shop-redis-1 is exited: =shop-redis-1"]);
+    assert_eq!(plan.steps.iter().filter(|step| matches!(step, Step::Gate(_))).count(), 1);
+    assert!(shown(&plan).contains(&"Run service redis: its container shop-redis-1 is exited []".to_owned()));
+}
+
+#[test]
+fn a_network_or_volume_that_was_taken_away_is_noticed() {
+    let case = Case::new(SHOP);
+    let mut world = case.settled();
+    world.containers[0].volumes.clear();
+    world.containers[1].addresses.clear();
+    let plan = case.plan(&world).unwrap();
+    assert_eq!(
+        containers(&plan),
+        [
+            "it does not hold the volume data: -shop-db-1 +shop-db-2",
+            "it is not on the network shop_default: -shop-redis-1 +shop-redis-2"
+        ]
+    );
 }
 
 #[test]

@@ -140,7 +140,6 @@ async fn context(reservation: &Reservation, begun: Begun) -> Context {
         redactor: Redactor::new(&loaded.project, &input.variables),
         changed: reservation.live.changed.clone(),
         project: loaded.project,
-        files: loaded.files,
         profiles: loaded.profiles,
         id,
         input,

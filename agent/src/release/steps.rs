@@ -9,10 +9,10 @@ mod files;
 mod gate;
 mod hooks;
 mod migrate;
-mod prepare;
+pub(super) mod prepare;
 mod prune;
 mod pull;
-mod replace;
+pub(super) mod replace;
 mod retention;
 mod switch;
 

@@ -7,7 +7,7 @@ use bollard::models::{
     PortMap, ResourcesUlimits, RestartPolicy,
 };
 use tidegate_compose::{
-    Service,
+    Compatibility, Service,
     model::{ByteSize, Resource},
 };
 
@@ -35,8 +35,8 @@ pub(super) fn config(spec: &ContainerSpec<'_>) -> HostConfig {
         volumes_from: list(&service.volumes_from),
         volume_driver: text(&service.volume_driver),
         storage_opt: map(&service.storage_opt.0),
-        cap_add: security::capabilities(&service.cap_add),
-        cap_drop: security::capabilities(&service.cap_drop),
+        cap_add: capabilities(spec, &service.cap_add),
+        cap_drop: capabilities(spec, &service.cap_drop),
         group_add: list(&service.group_add),
         dns: list(&service.dns),
         dns_options: list(&service.dns_opt),
@@ -93,6 +93,14 @@ fn resources(service: &Service) -> HostConfig {
         cpu_count: number(service.cpu_count),
         cpu_percent: whole(service.cpu_percent * 100.0),
         ..devices::config(service)
+    }
+}
+
+/// The older docker compose sends them as they are written.
+fn capabilities(spec: &ContainerSpec<'_>, names: &[String]) -> Option<Vec<String>> {
+    match spec.project.compatibility {
+        Compatibility::V2_40 => security::capabilities(names),
+        Compatibility::V2_26 => list(names),
     }
 }
 

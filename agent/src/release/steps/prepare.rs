@@ -6,7 +6,7 @@ use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest, VolumeCreateReques
 use serde_json::Value;
 use tidegate_compose::{
     labels,
-    model::{Network, Options},
+    model::{Network, Options, Volume},
 };
 
 use super::{files, summary};
@@ -60,7 +60,10 @@ async fn network(context: &Context, key: &str) -> Result<(), DockerError> {
     context.docker.create_network(network_request(network, all)).await
 }
 
-fn network_request(network: &Network, labels: HashMap<String, String>) -> NetworkCreateRequest {
+pub(in crate::release) fn network_request(
+    network: &Network,
+    labels: HashMap<String, String>,
+) -> NetworkCreateRequest {
     let pool = |pool: &tidegate_compose::model::IpamPool| IpamConfig {
         subnet: text(&pool.subnet),
         gateway: text(&pool.gateway),
@@ -98,14 +101,20 @@ async fn volume(context: &Context, key: &str) -> Result<(), DockerError> {
     let mut all: HashMap<String, String> =
         labels::volume(&context.project, key, volume).into_iter().collect();
     all.insert(RELEASE_LABEL.to_owned(), context.id.label());
-    let request = VolumeCreateRequest {
+    context.docker.create_volume(volume_request(volume, all)).await
+}
+
+pub(in crate::release) fn volume_request(
+    volume: &Volume,
+    labels: HashMap<String, String>,
+) -> VolumeCreateRequest {
+    VolumeCreateRequest {
         name: Some(volume.name.clone()),
         driver: text(&volume.driver),
         driver_opts: options(&volume.driver_opts),
-        labels: Some(all),
+        labels: Some(labels),
         cluster_volume_spec: None,
-    };
-    context.docker.create_volume(request).await
+    }
 }
 
 /// Removes what this release made: its label says so. A volume that it made held no data before.

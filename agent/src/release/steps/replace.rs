@@ -5,6 +5,7 @@ use std::time::Duration;
 use bollard::models::{RestartPolicy, RestartPolicyNameEnum};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tidegate_compose::Project;
 use tidegate_saga::Cancel;
 
 use super::{gate, hooks};
@@ -14,7 +15,7 @@ use crate::{
         Failure,
         context::{Context, docker_failure},
         gate::pass,
-        plan::{OldContainer, PlannedService, Strategy, Was},
+        plan::{OldContainer, PlannedService, ReleasePlan, Strategy, Was},
     },
 };
 
@@ -49,10 +50,19 @@ pub(super) async fn forward(
 /// Services that are to end before this one does and are replaced after it, in the order of their replacement: those
 /// that say `restart: true` where they depend on it, or live in its namespaces, and those that depend on these.
 fn dependants<'c>(context: &'c Context, name: &str) -> Vec<&'c PlannedService> {
+    dependants_in(&context.plan, &context.project, name)
+}
+
+/// See [`dependants`]. Pure.
+pub(in crate::release) fn dependants_in<'p>(
+    plan: &'p ReleasePlan,
+    project: &Project,
+    name: &str,
+) -> Vec<&'p PlannedService> {
     let mut found: Vec<&PlannedService> = Vec::new();
-    for service in context.plan.services.iter().filter(|service| !service.old.is_empty()) {
+    for service in plan.services.iter().filter(|service| !service.old.is_empty()) {
         let on = |target: &str| target == name || found.iter().any(|other| other.name.as_str() == target);
-        let model = context.project.services.get(service.name.as_str());
+        let model = project.services.get(service.name.as_str());
         let mut needed = model.into_iter().flat_map(|model| &model.depends_on);
         if service.strategy == Strategy::Recreate && needed.any(|(target, needs)| needs.restart && on(target))
         {
