@@ -180,6 +180,14 @@ impl Check<'_> {
             self.fail(&["network_mode"], message);
         }
         for network in service.networks.keys() {
+            if network.starts_with("x-") {
+                // docker compose takes it for an extension of the service and looks for a network of another name.
+                let message =
+                    format!("network `{network}` cannot be used: names with x- are extensions here");
+                let hint = Some("give the network another key, and this one with `name:`".to_owned());
+                self.fail_with(&["networks", network], message, hint);
+                continue;
+            }
             self.known("network", network, (&project.networks, &["networks"]));
         }
         for mount in &service.volumes {

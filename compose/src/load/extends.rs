@@ -194,7 +194,7 @@ fn target(name: &str, extends: &Node) -> Result<Target, Problem> {
     let file = text("file");
     service.map(|service| Target { service, file }).ok_or_else(|| {
         let message = "name the service to extend with `service:`";
-        let problem = Problem::new(ErrorClass::Schema, extends.at, message);
+        let problem = Problem::new(ErrorClass::Extends, extends.at, message);
         problem.path(format!("services.{name}.extends"))
     })
 }

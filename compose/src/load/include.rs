@@ -134,14 +134,14 @@ fn environment(
 
 /// What is included, and what is wrong with the list of it.
 fn entries(node: &Node) -> (Vec<Include>, Vec<Problem>) {
-    let fail = |node: &Node, wanted: &str| {
+    let fail = |class, node: &Node, wanted: &str| {
         let message = format!("expected {wanted}, found {}", node.kind());
-        Problem::new(ErrorClass::Schema, node.at, message).path("include")
+        Problem::new(class, node.at, message).path("include")
     };
     let items = match &node.value {
         Value::List(items) => items,
         Value::Null => return (Vec::new(), Vec::new()),
-        _ => return (Vec::new(), fail(node, "a list of files").into()),
+        _ => return (Vec::new(), fail(ErrorClass::Schema, node, "a list of files").into()),
     };
     let (mut includes, mut problems) = (Vec::new(), Vec::new());
     for item in items {
@@ -154,8 +154,10 @@ fn entries(node: &Node) -> (Vec<Include>, Vec<Problem>) {
         let files = match &item.value {
             Value::Str(path) => vec![(path.clone(), item.at)],
             Value::Map(_) => texts("path"),
+            // As in the original: nothing is included.
+            Value::Null => Vec::new(),
             _ => {
-                problems.push(fail(item, "a path or a mapping with `path`"));
+                problems.push(fail(ErrorClass::Decode, item, "a path or a mapping with `path`"));
                 continue;
             }
         };

@@ -62,7 +62,12 @@ pub(super) struct Reader<'a> {
     parsed: HashMap<String, yaml::Text>,
     nodes: usize,
     ports: usize,
+    /// Bytes of source files read so far.
+    read: usize,
 }
+
+/// The most bytes of source files of a load, a file counted each time that it is included or extended.
+const MAX_BYTES: usize = 32 << 20;
 
 impl<'a> Reader<'a> {
     pub fn new(source: &'a dyn FileSource, compat: Compatibility, home: Option<String>) -> Self {
@@ -79,12 +84,21 @@ impl<'a> Reader<'a> {
             parsed: HashMap::new(),
             nodes: 0,
             ports: 0,
+            read: 0,
         }
     }
 
     /// Reads a source file.
     pub fn text(&mut self, path: &str, from: Option<Position>) -> Stage<(FileId, String)> {
         let text = self.bytes(path, from)?;
+        self.read = self.read.saturating_add(text.len());
+        if self.read > MAX_BYTES {
+            let message =
+                format!("the files are more than {} MiB together, each time they are read", MAX_BYTES >> 20);
+            return Err(
+                Problem::new(ErrorClass::Yaml, from.unwrap_or_else(Position::nowhere), message).into()
+            );
+        }
         self.sources.insert(path.to_owned());
         let Ok(text) = String::from_utf8(text) else {
             let id = self.table.add(path, "");

@@ -145,9 +145,48 @@ fn days_in(year: u32, month: u32) -> u32 {
     }
 }
 
+/// The text that base64 stands for; none when it is not padded base64 of UTF-8 text.
+pub(super) fn binary(text: &str) -> Option<String> {
+    const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let text: Vec<char> = text.chars().filter(|letter| !matches!(letter, '\r' | '\n')).collect();
+    let mut bytes = Vec::with_capacity(text.len());
+    let groups = text.chunks(4).count();
+    for (index, group) in text.chunks(4).enumerate() {
+        let padding = group.iter().rev().take_while(|letter| **letter == '=').count();
+        if group.len() != 4 || padding > 2 || (padding > 0 && index + 1 != groups) {
+            return None;
+        }
+        let mut bits = 0_u32;
+        for letter in group {
+            let six = if *letter == '=' { 0 } else { LETTERS.find(*letter)? };
+            bits = (bits << 6) | u32::try_from(six).ok()?;
+        }
+        let [_, first, second, third] = bits.to_be_bytes();
+        bytes.extend([first, second, third].into_iter().take(3 - padding));
+    }
+    String::from_utf8(bytes).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn binary_is_base64_with_its_padding() {
+        for (text, value) in [
+            ("aGVsbG8=", Some("hello")),
+            ("aGVs\nbG8h", Some("hello!")),
+            ("aA==", Some("h")),
+            ("", Some("")),
+            ("aGVsbG8", None),
+            ("aA==aA==", None),
+            ("a===", None),
+            ("aGV sbG8=", None),
+            ("//8=", None),
+        ] {
+            assert_eq!(binary(text).as_deref(), value, "{text}");
+        }
+    }
 
     #[test]
     fn plain_scalars_resolve_as_in_go() {

@@ -105,6 +105,9 @@ const MAX_PROBLEMS: usize = 100;
 pub(super) fn check(root: &Map, at: Position, compat: Compatibility) -> Vec<Problem> {
     let mut checker = Checker { compat, problems: Vec::new() };
     checker.record(root, at, &table::PROJECT);
+    if compat == Compatibility::V2_26 {
+        root.values().for_each(|node| checker.finite(node));
+    }
     checker.problems
 }
 
@@ -122,6 +125,18 @@ impl Checker {
     fn fail(&mut self, at: Position, message: String, hint: Option<String>) {
         if !self.is_full() {
             self.problems.push(Problem::new(ErrorClass::Schema, at, message).hint(hint));
+        }
+    }
+
+    /// The older validator sees the tree as JSON, which has no infinite numbers.
+    fn finite(&mut self, node: &Node) {
+        match &node.value {
+            Value::Float(number) if !number.is_finite() => {
+                self.fail(node.at, "expected a finite number".to_owned(), None);
+            }
+            Value::List(items) => items.iter().for_each(|item| self.finite(item)),
+            Value::Map(map) => map.values().for_each(|node| self.finite(node)),
+            _ => {}
         }
     }
 

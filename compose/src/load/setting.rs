@@ -82,7 +82,8 @@ fn profiles(options: &LoadOptions, environment: &BTreeMap<String, String>) -> Ve
         return options.profiles.clone();
     }
     let listed = environment.get("COMPOSE_PROFILES").map(String::as_str).unwrap_or_default();
-    listed.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+    // Without any it is the one with the empty name, as in the original; services can have that too.
+    listed.split(',').map(|name| name.trim().to_owned()).collect()
 }
 
 struct Env<'e, 'r, 'a> {

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, Span, Tag, YamlVersion};
 
 use super::scalar;
 use crate::error::ErrorClass;
@@ -105,10 +105,11 @@ pub(super) fn read(text: &str, file: FileId, nodes: &mut usize) -> Text {
 impl<'i> Builder<'i> {
     fn documents(&mut self, documents: &mut Vec<Document>) -> Result<(), Stop> {
         loop {
-            let (event, _) = self.next()?;
+            let (event, span) = self.next()?;
             match event {
                 Event::StreamEnd => return Ok(()),
-                Event::DocumentStart(..) => {
+                Event::DocumentStart(_, version) => {
+                    self.version(version, &span)?;
                     self.anchors.clear();
                     let (event, span) = self.next()?;
                     let root = self.node(event, span)?.unwrap_or_default();
@@ -129,6 +130,18 @@ impl<'i> Builder<'i> {
                 Err(Stop)
             }
             None => Ok((Event::StreamEnd, Span::default())),
+        }
+    }
+
+    /// The library of docker compose takes `%YAML 1.1` only.
+    fn version(&mut self, version: Option<YamlVersion>, span: &Span) -> Result<(), Stop> {
+        match version {
+            Some(version) if (version.major, version.minor) != (1, 1) => {
+                let at = position(self.file, &span.start);
+                self.fail(at, "docker compose reads YAML 1.1 only; remove the %YAML directive");
+                Err(Stop)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -238,6 +251,13 @@ impl<'i> Builder<'i> {
             },
             Some("bool") => scalar::resolve(text),
             Some("null") => Value::Null,
+            _ if is_binary(tag) => match scalar::binary(text) {
+                Some(text) => Value::Str(text),
+                None => {
+                    self.fail(at, "this is not the text in base64 that its tag says");
+                    Value::Null
+                }
+            },
             _ => Value::Str(text.to_owned()),
         }
     }
@@ -336,6 +356,13 @@ impl<'i> Builder<'i> {
             }
         }
     }
+}
+
+/// Whether the text stands for bytes in base64.
+fn is_binary(tag: Option<&Tag>) -> bool {
+    let suffix =
+        |tag: &Tag| tag.suffix_in_namespace("tag:yaml.org,2002:").is_some_and(|name| name == "binary");
+    tag.is_some_and(suffix)
 }
 
 /// What a node's tag does to the files before it.

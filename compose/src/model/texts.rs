@@ -116,20 +116,20 @@ fn timestamp_text(text: &str) -> String {
     format!("{day} {time} {zone} {zone}")
 }
 
-/// `%v` of a float64: `%g` with the shortest digits, exponents from 1e21 and below 1e-4.
+/// `%v` of a float64: `%g` with the shortest digits, exponents from 1e6 and below 1e-4.
 pub(crate) fn go_float(number: f64) -> String {
-    let size = number.abs();
-    if size != 0.0 && !(1e-4..1e21).contains(&size) {
-        let text = format!("{number:e}");
-        let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
-        let (sign, power) = power.strip_prefix('-').map_or(("+", power), |rest| ("-", rest));
-        return format!("{digits}e{sign}{power:0>2}");
-    }
     if number.is_infinite() {
         return if number > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
     if number.is_nan() {
         return "NaN".to_owned();
+    }
+    let size = number.abs();
+    if size != 0.0 && !(1e-4..1e6).contains(&size) {
+        let text = format!("{number:e}");
+        let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+        let (sign, power) = power.strip_prefix('-').map_or(("+", power), |rest| ("-", rest));
+        return format!("{digits}e{sign}{power:0>2}");
     }
     Json::Float64(number).to_compact()
 }

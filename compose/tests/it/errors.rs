@@ -152,6 +152,8 @@ fn the_class_is_that_of_what_comes_first() {
         "interpolation"
     );
     assert_eq!(class(&[("compose.yaml", wrong_key), ("compose.override.yaml", "a: [")]), "schema");
+    assert_eq!(class(&[("compose.yaml", "services: {a: {extends: {file: x}}}")]), "extends");
+    assert_eq!(class(&[("compose.yaml", "include: [5]\nservices: {}\n")]), "decode");
     assert_eq!(
         class(&[("compose.yaml", "services:\n  b: {}\n  a: {imgae: \"${A:?x}\"}\n")]),
         "interpolation"

@@ -3,18 +3,36 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use super::load_text;
+use super::{load_files, load_text};
 
 /// The aim of a second holds for an optimised build; an unoptimised one beside other tests only has to end.
 const LIMIT: Duration = Duration::from_secs(if cfg!(debug_assertions) { 40 } else { 1 });
 
+/// The most memory that a load may ever hold, in KiB; the text of the file itself is in it.
+const MEMORY: u64 = 200 << 10;
+
 fn refused(text: &str) -> String {
+    refused_files(&[("compose.yaml", text)])
+}
+
+fn refused_files(files: &[(&str, &str)]) -> String {
     let start = Instant::now();
-    let errors = load_text(text).map(|_| ()).unwrap_err();
+    let errors = load_files(files).map(|_| ()).unwrap_err();
     let took = start.elapsed();
     println!("refused in {took:?}");
     assert!(took < LIMIT, "took {took:?}");
+    assert_memory();
     errors.errors[0].message.clone()
+}
+
+/// The peak of this process is that of the test where each test has a process of its own.
+fn assert_memory() {
+    let alone = std::env::var_os("NEXTEST_EXECUTION_MODE").is_some_and(|mode| mode == "process-per-test");
+    let Ok(status) = fs_err::read_to_string("/proc/self/status") else { return };
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+    let peak: u64 = peak.map_or(0, |kib| kib.parse().unwrap());
+    println!("peak {} MiB", peak >> 10);
+    assert!(!alone || peak < MEMORY, "{peak} KiB");
 }
 
 fn quick(text: &str) {
@@ -23,6 +41,7 @@ fn quick(text: &str) {
     let took = start.elapsed();
     println!("read in {took:?}");
     assert!(took < LIMIT, "took {took:?}");
+    assert_memory();
 }
 
 #[test]
@@ -117,6 +136,35 @@ fn many_keys_items_and_problems() {
 }
 
 #[test]
+fn files_in_files() {
+    let mut circle = String::from("include:\n");
+    let mut many = String::from("include:\n");
+    let mut extending = String::from("services:\n");
+    for number in 0..20_000 {
+        circle.push_str("- compose.yaml\n");
+        many.push_str("- large.yaml\n");
+        writeln!(extending, "  s{number}: {{extends: {{file: large.yaml, service: a}}}}").unwrap();
+    }
+    assert!(refused(&circle).contains("circle"));
+    let large = format!("services: {{a: {{image: x}}}}\nx-a: {}\n", "x".repeat(500_000));
+    assert!(refused_files(&[("compose.yaml", &many), ("large.yaml", &large)]).contains("MiB"));
+    refused_files(&[("compose.yaml", &extending), ("large.yaml", &large)]);
+}
+
+#[test]
+fn problems_everywhere() {
+    let mut text = String::from("services:\n");
+    for number in 0..4_500 {
+        writeln!(text, "  s{number}: {{image: \"${{A{number}:?x}}\", ports: [\"x\"], extends: gone, tyt: 1, networks: [n{number}]}}").unwrap();
+    }
+    refused(&text);
+    refused_files(&[
+        ("compose.yaml", &text),
+        ("compose.override.yaml", &text.replace("ports: [", "ports: {a: ").replace("\"x\"]", "b}")),
+    ]);
+}
+
+#[test]
 fn variables_that_double() {
     let mut env = String::from("A0=0123456789012345678901234567890123456789\n");
     for number in 1..60 {
@@ -124,7 +172,7 @@ fn variables_that_double() {
     }
     let start = Instant::now();
     let files = [(".env", env.as_str()), ("compose.yaml", "services: {}")];
-    let errors = super::load_files(&files).map(|_| ()).unwrap_err();
+    let errors = load_files(&files).map(|_| ()).unwrap_err();
     assert_eq!(errors.errors[0].class.name(), "env-file");
     assert!(start.elapsed() < LIMIT);
 }

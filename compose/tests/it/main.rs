@@ -10,6 +10,7 @@
 
 mod corpus;
 mod errors;
+mod habits;
 mod hostile;
 mod merge;
 mod real;
