@@ -9,7 +9,7 @@ mod files;
 mod gate;
 mod hooks;
 mod migrate;
-pub(super) mod prepare;
+mod prepare;
 mod prune;
 mod pull;
 pub(super) mod replace;

@@ -182,7 +182,13 @@ async fn image(inner: &Inner, service: &Service) -> Result<ImageState, Failure> 
         return if here.is_some() { Ok(local) } else { Err(not_here(service)) };
     }
     let digest = match &reference.digest {
-        Some(digest) => digest.clone(),
+        Some(digest) => {
+            if docker.image(&reference.with_digest(digest)).await.map_err(asked)?.is_none() {
+                let found = docker.resolve(&reference).await;
+                found.map_err(|error| unresolved(service, (&reference, &error), docker.logins()))?;
+            }
+            digest.clone()
+        }
         None => match docker.resolve(&reference).await {
             Ok(digest) => digest,
             Err(_) if here.as_ref().is_some_and(|image| image.repo_digests.is_empty()) => return Ok(local),

@@ -90,12 +90,18 @@ async fn a_registry_that_wants_a_login_is_told_and_used() {
     assert!(hint.contains("the login of tester"), "{hint}");
     let hint = refused(serde_json::json!({ "credHelpers": { "127.0.0.1:5000": "ecr-login" } })).await;
     assert!(hint.contains("docker-credential-ecr-login"), "{hint}");
+    // One that is named by its digest is looked for before it is pulled, too.
+    let digest = format!("{pushed}@sha256:{}", "0".repeat(64));
+    let failure = fixture.refused(&self::app(&digest, "[sleep, '1000']")).await.remove(0);
+    assert_eq!(failure.what, format!("127.0.0.1:5000 does not give the image {digest}"));
     assert_eq!(fixture.inventory().await, before);
 
     let (user, password) = registry.login();
     let auth = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
     let config = serde_json::json!({ "auths": { "127.0.0.1:5000": { "auth": auth } } });
     fs_err::write(&file, config.to_string()).unwrap();
+    let failure = fixture.refused(&self::app(&digest, "[sleep, '1000']")).await.remove(0);
+    assert_eq!(failure.what, format!("the image {digest} does not exist"));
     assert_eq!(state(&fixture.release(&app).await), ReleaseState::Released);
     assert_eq!(client.inspect_image(&pushed).await.unwrap().id.unwrap(), id);
 }
