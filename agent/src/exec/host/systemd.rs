@@ -209,7 +209,9 @@ impl UnitWatch {
         if let Some(exit) = exit_code(self.main_code, self.main_status) {
             return Ok(Some(exit));
         }
-        // Not told by a signal: asked for once.
+        // Not told by a signal: asked for, the state first. It may be that from before the start, and the program may end
+        // between two questions: what is asked after "failed" is final.
+        let state = systemd.property(&self.path, UNIT, "ActiveState").await?;
         let number = async |name| -> Result<i32, SystemdError> {
             let value = systemd.property(&self.path, SERVICE, name).await?;
             Ok(i32::try_from(&value).unwrap_or(0))
@@ -217,13 +219,11 @@ impl UnitWatch {
         if let Some(exit) = exit_code(number("ExecMainCode").await?, number("ExecMainStatus").await?) {
             return Ok(Some(exit));
         }
-        let state = systemd.property(&self.path, UNIT, "ActiveState").await?;
         if <&str>::try_from(&state).is_ok_and(|state| state == "failed") {
             let result = systemd.property(&self.path, SERVICE, "Result").await?;
             let result = <&str>::try_from(&result).unwrap_or("unknown").to_owned();
             return Err(SystemdError::NotStarted(result));
         }
-        // The state from before its start.
         Ok(None)
     }
 }
