@@ -102,6 +102,7 @@ services:
     extends: { file: base.yaml, service: base }
     volumes: [\"./conf:/conf\", \"/etc/hosts:/h\", \"data:/data\"]
     secrets: [key, token]
+    security_opt: [\"seccomp=calls.json\", \"seccomp:/etc/elsewhere.json\", \"seccomp=unconfined\", no-new-privileges]
 volumes: { data: {} }
 secrets:
   key: { file: ./key.pem }
@@ -122,7 +123,7 @@ secrets:
         set.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(list(&references.sources), "/p/a.env /p/base.yaml /p/compose.yaml /p/sub/other.yaml");
-    assert_eq!(list(&references.mounted), "/p/conf /p/key.pem /p/sub/x");
+    assert_eq!(list(&references.mounted), "/p/calls.json /p/conf /p/key.pem /p/sub/x");
     assert_eq!(list(&references.outside), "/etc/hosts");
     assert_eq!(list(&references.variables), "BARE FROM_OUTSIDE HOST_NAME IN_FILE TAG TOKEN");
 
