@@ -119,12 +119,11 @@ impl Env<'_, '_, '_> {
             self.reader.env_file(&path, EnvFormat::Quoted, (&lookup, &mut values))?;
             self.reader.tell_unset(lookup.unset.into_inner());
         }
-        for (name, value) in values {
-            if !environment.contains_key(&name) {
-                self.settable(&name, &value)?;
-                environment.insert(name, value);
-            }
+        values.retain(|name, _| !environment.contains_key(name));
+        for (name, value) in &values {
+            self.settable(name, value)?;
         }
+        environment.append(&mut values);
         Ok(())
     }
 
