@@ -2,7 +2,7 @@
 //!
 //! Owns the precedence of options, variables, `.env` and file contents that docker compose has.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::BTreeMap;
 
 use super::LoadOptions;
 use super::interpolate::Variables;
@@ -119,12 +119,11 @@ impl Env<'_, '_, '_> {
             self.reader.env_file(&path, EnvFormat::Quoted, (&lookup, &mut values))?;
             self.reader.tell_unset(lookup.unset.into_inner());
         }
-        for (name, value) in values {
-            if let Entry::Vacant(unset) = environment.entry(name) {
-                self.settable(unset.key(), &value)?;
-                unset.insert(value);
-            }
+        values.retain(|name, _| !environment.contains_key(name));
+        for (name, value) in &values {
+            self.settable(name, value)?;
         }
+        environment.append(&mut values);
         Ok(())
     }
 

@@ -251,13 +251,13 @@ impl<'i> Builder<'i> {
             },
             Some("bool") => scalar::resolve(text),
             Some("null") => Value::Null,
-            _ if is_binary(tag) => match scalar::binary(text) {
-                Some(text) => Value::Str(text),
-                None => {
+            _ if is_binary(tag) => {
+                let read = scalar::binary(text).map(Value::Str);
+                if read.is_none() {
                     self.fail(at, "this is not the text in base64 that its tag says");
-                    Value::Null
                 }
-            },
+                read.unwrap_or_default()
+            }
             _ => Value::Str(text.to_owned()),
         }
     }
