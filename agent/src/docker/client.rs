@@ -1,6 +1,11 @@
 //! The connection: made at the first use, with the newest API version that both sides speak.
 
-use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use bollard::{API_DEFAULT_VERSION, errors::Error};
 use tokio::sync::OnceCell;
@@ -28,6 +33,11 @@ impl Docker {
     /// The engine behind this unix socket; it is first called when something is asked of it.
     pub fn new(socket: impl Into<PathBuf>) -> Self {
         Self { inner: Arc::new(Inner { socket: socket.into(), client: OnceCell::new() }) }
+    }
+
+    /// The engine's socket.
+    pub fn socket(&self) -> &Path {
+        &self.inner.socket
     }
 
     /// The client itself, for calls that this module has no words for.

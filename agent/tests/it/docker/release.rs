@@ -5,6 +5,7 @@ mod fixture;
 mod images;
 mod interop;
 mod kill;
+mod plan;
 mod refusal;
 
 use std::{
