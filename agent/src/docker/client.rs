@@ -1,6 +1,11 @@
 //! The connection: made at the first use, with the newest API version that both sides speak.
 
-use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use bollard::{API_DEFAULT_VERSION, BollardRequest, errors::Error};
 use http::HeaderValue;
@@ -39,6 +44,11 @@ impl Docker {
     /// The logins at registries.
     pub fn logins(&self) -> &Logins {
         &self.inner.logins
+    }
+
+    /// The engine's socket.
+    pub fn socket(&self) -> &Path {
+        &self.inner.socket
     }
 
     /// The client itself, for calls that this module has no words for.

@@ -25,7 +25,29 @@ pub struct Listed {
     pub host_ports: Vec<String>,
 }
 
+/// What the engine can make networks and volumes of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drivers {
+    /// Of networks.
+    pub network: Vec<String>,
+    /// Of volumes.
+    pub volume: Vec<String>,
+}
+
 impl Docker {
+    /// The drivers of networks and volumes that the engine has.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn drivers(&self) -> Result<Drivers, DockerError> {
+        let info = within("look at the engine's drivers", CALL, self.api().await?.info()).await?;
+        let plugins = info.plugins.unwrap_or_default();
+        Ok(Drivers {
+            network: plugins.network.unwrap_or_default(),
+            volume: plugins.volume.unwrap_or_default(),
+        })
+    }
+
     /// All containers, running or not.
     ///
     /// # Errors

@@ -1,6 +1,9 @@
 //! What the steps of a release work with.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bollard::models::RestartPolicy;
 use tidegate_compose::{Project, Service, hash, labels::Instance};
@@ -15,7 +18,7 @@ use super::{
     store::ReleaseStore,
 };
 use crate::{
-    apps::AppPaths,
+    apps::{AppPaths, ServiceName},
     clock::Clock,
     docker::{
         Container, Docker, DockerError,
@@ -51,6 +54,8 @@ pub struct Context {
     pub former_hooks: BTreeMap<String, Hooks>,
     /// The plan.
     pub plan: ReleasePlan,
+    /// Services that were started ahead of their own step in this run.
+    pub ahead: Mutex<BTreeSet<ServiceName>>,
     /// Told after every event.
     pub changed: watch::Sender<u64>,
     /// Takes secrets out of what commands print.
@@ -58,6 +63,12 @@ pub struct Context {
 }
 
 impl Context {
+    /// Whether the service is to be started ahead of its own step: once in a run.
+    pub fn head_start(&self, service: &ServiceName) -> bool {
+        // A name is inserted whole, so a panic elsewhere leaves the set sound.
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner).insert(service.clone())
+    }
+
     /// Adds an event to the release. Events that cannot be stored are dropped: they are for eyes only.
     pub async fn emit(&self, kind: EventKind) {
         match self.store.event(&self.id.app, self.id.release, (kind, self.clock.now())).await {

@@ -18,7 +18,7 @@ use super::{
     compatibility::{self, Installed},
     journal::ReleaseId,
     load::{self, LoadedProject},
-    planner::{self, Wanted},
+    planner::{self, Wanted, difference},
     policy::Policy,
     run,
     store::ReleaseStore,
@@ -402,6 +402,12 @@ impl Engine {
             shared: &policy.shared(&input.app),
         };
         let mut plan = planner::plan(wanted, &world).map_err(located)?;
+        if difference::wants_explanation(&plan)
+            && let Some(former) = run::served(&self.inner, &input.app).await
+            && let Ok(former) = load::project(&former, &folder, compatibility)
+        {
+            difference::explain(&mut plan, &former.project, &loaded.project);
+        }
         plan.notes.extend(loaded.notes.iter().cloned());
         Ok((loaded, plan))
     }

@@ -334,6 +334,17 @@ impl ReleasePlan {
         self.services.iter().find(|service| service.name.as_str() == name)
     }
 
+    /// Whether there is nothing to do: everything is there, and nothing is behind the ingress that would be looked after.
+    pub fn is_idle(&self) -> bool {
+        self.images.iter().all(|image| image.action == ImageAction::Keep)
+            && self.resources.iter().all(|resource| resource.action == ResourceAction::Keep)
+            && self.services.iter().all(|service| service.action == ServiceAction::Keep)
+            && self.removed.is_empty()
+            && self.migration.is_none()
+            && self.routes.is_empty()
+            && self.former.routes.is_empty()
+    }
+
     /// The services that get new containers behind the ingress while the old ones still serve.
     pub fn blue_green(&self) -> impl Iterator<Item = &PlannedService> {
         let changed = self.services.iter().filter(|service| service.action != ServiceAction::Keep);

@@ -1,5 +1,8 @@
 //! From a project and what there is to the plan of a release. Pure: no Docker, no clock, no files.
 
+pub mod difference;
+mod fate;
+mod feasible;
 mod resources;
 mod services;
 mod steps;
@@ -44,6 +47,7 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
     let mut refused = Vec::new();
     let (resources, mut failures) = resources::plan(wanted, world);
     refused.append(&mut failures);
+    refused.append(&mut feasible::resources(wanted, world, &resources));
     let (services, mut failures) = services::plan(wanted, world);
     refused.append(&mut failures);
     let migration = migration(wanted, &mut refused);

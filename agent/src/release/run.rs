@@ -1,6 +1,10 @@
 //! Carries a planned release out, from its beginning or from where a dead agent left it, and writes down how it ended.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use tidegate_compose::Compatibility;
@@ -13,12 +17,15 @@ use super::{
     hooks,
     journal::{ReleaseId, ReleaseJournal, cut_off, failure_of},
     load::{self, LoadedProject},
-    plan::Step,
+    plan::{PlannedImage, Step},
     redact::Redactor,
     steps,
-    store::Ending,
+    store::{Ending, ReleaseImage},
 };
-use crate::{apps::ServiceName, store::DatabaseError};
+use crate::{
+    apps::{AppName, ReleaseNumber, ServiceName},
+    store::DatabaseError,
+};
 
 /// What the saga's parameters are: no secrets.
 #[derive(Serialize, Deserialize)]
@@ -41,8 +48,41 @@ enum How {
 
 /// Carries a new release out.
 pub(super) async fn start(reservation: Reservation, begun: Begun) {
+    if begun.plan.is_idle() && is_laid(&reservation.inner, &begun).await {
+        let changed = reservation.live.changed.clone();
+        report(finish_idle(&reservation.inner, &begun).await, &begun.id);
+        changed.send_modify(|count| *count = count.wrapping_add(1));
+        return;
+    }
     let params = serde_json::to_value(Params { plan: begun.plan.clone() }).unwrap_or_default();
     carry_out(&reservation, begun, How::Start(params)).await;
+}
+
+/// Whether the release that serves has the same files and variables: nothing is to be written then.
+async fn is_laid(inner: &Inner, begun: &Begun) -> bool {
+    let rows = inner.store.releases(Some(&begun.id.app)).await.unwrap_or_default();
+    let serving = rows.iter().find(|row| row.state == ReleaseState::Released);
+    let folder = inner.paths.project(&begun.id.app);
+    serving.is_some_and(|row| row.source_digest == begun.input.source_digest())
+        && steps::files::is_laid(&folder, &begun.input)
+}
+
+/// Ends a release that has nothing to do. Without steps there is nothing to take back, so it needs no saga; cut off in
+/// between it was never begun.
+async fn finish_idle(inner: &Inner, begun: &Begun) -> Result<(), DatabaseError> {
+    let id = &begun.id;
+    let started = EventKind::Started { release: id.release, steps: Vec::new() };
+    inner.store.event(&id.app, id.release, (started, inner.clock.now())).await?;
+    // All of them are here: there is nothing to pull.
+    let image = |planned: &PlannedImage| {
+        let (reference, digest) = (planned.reference.clone(), planned.digest.clone());
+        planned.id.clone().map(|id| ReleaseImage { reference, id, digest })
+    };
+    let images = begun.plan.images.iter().filter_map(image).collect();
+    inner.store.commit(&id.app, id.release, images).await?;
+    let ending =
+        Ending { state: ReleaseState::Released, failure: None, interruptions: Vec::new(), migration: None };
+    finish(inner, id, ending).await
 }
 
 /// Ends a release that a dead agent left behind.
@@ -138,6 +178,7 @@ async fn context(reservation: &Reservation, begun: Begun) -> Context {
         former,
         former_hooks,
         redactor: Redactor::new(&loaded.project, &input.variables),
+        ahead: Mutex::default(),
         changed: reservation.live.changed.clone(),
         project: loaded.project,
         profiles: loaded.profiles,
@@ -153,6 +194,11 @@ async fn former(inner: &Inner, id: &ReleaseId) -> Option<DeployInput> {
     let served = |state| matches!(state, ReleaseState::Released | ReleaseState::Superseded);
     let row = rows.into_iter().find(|row| row.number < id.release && served(row.state))?;
     DeployInput::read(&inner.paths.release(&id.app, row.number)).ok()
+}
+
+/// The input of the latest release that served, if it is still kept.
+pub(super) async fn served(inner: &Inner, app: &AppName) -> Option<DeployInput> {
+    former(inner, &ReleaseId { app: app.clone(), release: ReleaseNumber::new(u64::MAX) }).await
 }
 
 async fn ending(ended: Ended, journal: &ReleaseJournal) -> Ending {

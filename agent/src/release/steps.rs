@@ -5,7 +5,7 @@ mod commit;
 mod connections;
 mod create;
 mod drain;
-mod files;
+pub(super) mod files;
 mod gate;
 mod hooks;
 mod migrate;

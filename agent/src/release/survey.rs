@@ -77,13 +77,26 @@ pub(super) async fn world(
         let (networks, volumes) = tokio::try_join!(docker.networks(), docker.volumes())?;
         Ok::<_, DockerError>((networks, volumes))
     };
-    let (asked, routes, images, given) =
-        tokio::join!(asked, inner.ingress.routes(), images(inner, project, wanted), inner.store.given(app));
+    let publishes = project.services.values().any(|service| !service.ports.is_empty());
+    let listening = async { if publishes { docker.host_listeners().await } else { Vec::new() } };
+    let (asked, routes, images, given, listening) = tokio::join!(
+        asked,
+        inner.ingress.routes(),
+        images(inner, project, wanted),
+        inner.store.given(app),
+        listening
+    );
     let (networks, volumes) = asked.map_err(EngineError::Docker)?;
     let mut world = World {
         containers: seen.own,
         networks,
         volumes,
+        listening,
+        drivers: if names_driver(project) {
+            Some(docker.drivers().await.map_err(EngineError::Docker)?)
+        } else {
+            None
+        },
         given: given.map_err(EngineError::Database)?,
         images: images.map_err(EngineError::Refused)?,
         foreign_ports: seen.foreign_ports,
@@ -99,6 +112,15 @@ pub(super) async fn world(
         }
     }
     Ok(world)
+}
+
+/// Whether the project names drivers that Docker does not bring along.
+fn names_driver(project: &Project) -> bool {
+    let networks = project.networks.values().filter(|network| !network.external);
+    let volumes = project.volumes.values().filter(|volume| !volume.external);
+    let own = ["", "bridge", "host", "none", "null", "macvlan", "ipvlan", "overlay"];
+    networks.into_iter().any(|network| !own.contains(&network.driver.as_str()))
+        || volumes.into_iter().any(|volume| !matches!(volume.driver.as_str(), "" | "local"))
 }
 
 async fn images(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     apps::AppName,
-    docker::{Container, NetworkFacts, VolumeFacts},
+    docker::{Container, Drivers, HostListener, NetworkFacts, VolumeFacts},
     ingress::{AppRoutes, Route},
 };
 
@@ -21,6 +21,10 @@ pub struct World {
     pub images: BTreeMap<String, ImageState>,
     /// Host ports that containers of others hold, with the container's name.
     pub foreign_ports: Vec<(String, String)>,
+    /// Where programs of the droplet listen; looked at only for projects that publish ports.
+    pub listening: Vec<HostListener>,
+    /// The engine's drivers; asked for only for projects that name other ones than Docker's own.
+    pub drivers: Option<Drivers>,
     /// Digests of the files that containers were given, by the release that made them (`shop/42`) and their service.
     pub given: BTreeMap<(String, String), String>,
     /// What the ingress serves for the app now.

@@ -1,30 +1,25 @@
 //! The services: which containers stay, which are made, and how each service is replaced.
 
-use std::collections::BTreeMap;
-
 use tidegate_compose::{
-    Project, Service, hash, labels, names, order,
+    Service, names, order,
     x_tidegate::{ServiceExtension, Strategy as WantedStrategy},
 };
 
-use super::{Wanted, extension_of};
+use super::{
+    Wanted, extension_of,
+    fate::{Fate, fate},
+    feasible,
+};
 use crate::{
     apps::ServiceName,
-    docker::{
-        Container, ContainerState,
-        body::{self, RELEASE_LABEL},
-        references,
-    },
+    docker::{Container, body},
     ingress,
     release::{
         Failure,
-        plan::{Ends, NewContainer, OldContainer, PlannedService, ServiceAction, Strategy, Was},
+        plan::{Ends, NewContainer, OldContainer, PlannedService, Strategy, Was},
         world::World,
     },
 };
-
-/// Why a container goes whose definition is another one now; `difference` adds the fields.
-pub(super) const DEFINITION_CHANGED: &str = "its definition changed";
 
 /// All services in the order of their dependencies.
 pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedService>, Vec<Failure>) {
@@ -40,8 +35,7 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedService>, V
         let Some(service) = wanted.project.services.get(name) else {
             continue;
         };
-        check_ports(wanted, world, (name, service), &mut refused);
-        check_conditions(wanted, (name, service), &mut refused);
+        feasible::service(wanted, world, (name, service), &mut refused);
         let context = Context { wanted, world, service, planned: &planned };
         match one(&context, &mut slots) {
             Ok(service) => planned.push(service),
@@ -60,11 +54,12 @@ pub(super) fn removed(wanted: Wanted<'_>, world: &World) -> Vec<OldContainer> {
     replicas.filter(|container| container.service().is_some_and(|name| !is_known(name))).map(old).collect()
 }
 
-struct Context<'a> {
-    wanted: Wanted<'a>,
-    world: &'a World,
-    service: &'a Service,
-    planned: &'a [PlannedService],
+/// A service as it is planned: after those that it depends on.
+pub(super) struct Context<'a> {
+    pub(super) wanted: Wanted<'a>,
+    pub(super) world: &'a World,
+    pub(super) service: &'a Service,
+    pub(super) planned: &'a [PlannedService],
 }
 
 fn one(context: &Context<'_>, slots: &mut Slots) -> Result<PlannedService, Failure> {
@@ -102,7 +97,7 @@ fn one(context: &Context<'_>, slots: &mut Slots) -> Result<PlannedService, Failu
     })
 }
 
-fn old(container: &Container) -> OldContainer {
+pub(super) fn old(container: &Container) -> OldContainer {
     let policy = container.restart.clone().unwrap_or_default();
     OldContainer {
         name: container.name.clone(),
@@ -115,138 +110,6 @@ fn old(container: &Container) -> OldContainer {
         was: if container.is_running() { Was::Running } else { Was::Stopped },
         slot: None,
     }
-}
-
-/// What becomes of a service's containers.
-struct Fate {
-    kept: Vec<OldContainer>,
-    old: Vec<OldContainer>,
-    /// How many are to be made.
-    missing: usize,
-    action: ServiceAction,
-    reason: String,
-}
-
-/// Containers that are as the file says stay, those with the lowest numbers first; the others go.
-fn fate(context: &Context<'_>, containers: &[&Container]) -> Fate {
-    let wanted = usize::try_from(context.service.replicas()).unwrap_or(0);
-    let by_all = unsettled(context);
-    let resolved = resolved(context).unwrap_or_else(|| context.service.clone());
-    let wanted_hash = hash::service(&resolved, context.wanted.project.compatibility);
-    let mut sorted = containers.to_vec();
-    sorted.sort_by_key(|container| container.number());
-    let (mut kept, mut gone, mut why) = (Vec::new(), Vec::new(), None);
-    for container in sorted {
-        match by_all.clone().or_else(|| changed(context, (&resolved, &wanted_hash), container)) {
-            None => kept.push(container),
-            Some(reason) => {
-                gone.push(container);
-                why.get_or_insert(reason);
-            }
-        }
-    }
-    let surplus = kept.split_off(wanted.min(kept.len()));
-    let missing = wanted.saturating_sub(kept.len());
-    let asleep = kept.iter().find(|container| !container.is_running() && !has_ended(context, container));
-    let numbers = format!("it has {} containers instead of {wanted}", containers.len());
-    let (action, reason) = match why {
-        _ if containers.is_empty() && missing > 0 => {
-            (ServiceAction::Create, "it has no container yet".to_owned())
-        }
-        Some(why) if kept.is_empty() => (ServiceAction::Replace, why),
-        Some(why) => (ServiceAction::Replace, format!("{why} ({} of {})", gone.len(), containers.len())),
-        None if missing > 0 || !surplus.is_empty() => (ServiceAction::Adjust, numbers),
-        None => match asleep {
-            Some(container) => (
-                ServiceAction::Adjust,
-                format!("its container {} is {}", container.name, container.state.word()),
-            ),
-            None => (ServiceAction::Keep, "nothing changed".to_owned()),
-        },
-    };
-    gone.extend(surplus);
-    let was_ended = |container: &Container| has_ended(context, container);
-    let keep = |container: &Container| {
-        let was = if container.is_running() || was_ended(container) { Was::Running } else { Was::Stopped };
-        OldContainer { was, ..old(container) }
-    };
-    let kept = kept.into_iter().map(keep).collect();
-    Fate { kept, old: gone.into_iter().map(old).collect(), missing, action, reason }
-}
-
-/// Why none of the service's containers can stay, if so.
-fn unsettled(context: &Context<'_>) -> Option<String> {
-    if resolved(context).is_none() {
-        return Some("a service whose namespace or volumes it shares gets a new container".to_owned());
-    }
-    let replaced = |name: &&String| {
-        context.planned.iter().any(|p| p.name.as_str() == **name && p.action == ServiceAction::Replace)
-    };
-    let restarts = context.service.depends_on.iter().filter(|(_, dependency)| dependency.restart);
-    let name = restarts.map(|(name, _)| name).find(replaced)?;
-    Some(format!("{name}, which it depends on, gets a new container"))
-}
-
-/// Why a container cannot stay, if so.
-fn changed(
-    context: &Context<'_>,
-    (service, hash): (&Service, &str),
-    container: &Container,
-) -> Option<String> {
-    if container.label(labels::CONFIG_HASH) != Some(hash) {
-        return Some(DEFINITION_CHANGED.to_owned());
-    }
-    let image = context.world.images.get(&service.image);
-    if image.is_none_or(|image| image.id.as_ref() != Some(&container.image_id)) {
-        return Some(format!("image digest changed: {}", service.image));
-    }
-    // Nothing is known about the files of a container that docker compose made.
-    let release = container.label(RELEASE_LABEL).unwrap_or_default();
-    let its_files = context.world.given.get(&(release.to_owned(), service.name.clone()));
-    if its_files.is_some() && its_files != context.wanted.files.get(&service.name) {
-        return Some("a file that it is given changed".to_owned());
-    }
-    if let Some(missing) = missing(context.wanted.project, service, container) {
-        return Some(missing);
-    }
-    let is_broken = matches!(container.state, ContainerState::Paused | ContainerState::Dead);
-    is_broken.then(|| format!("its container {} is {}", container.name, container.state.word()))
-}
-
-/// A network or named volume that the container should have and has not: somebody took it away.
-fn missing(project: &Project, service: &Service, container: &Container) -> Option<String> {
-    if !container.is_running() {
-        return None;
-    }
-    let networks = service.networks.keys().filter_map(|key| project.networks.get(key));
-    if let Some(network) = networks.into_iter().find(|n| !container.addresses.contains_key(&n.name)) {
-        return Some(format!("it is not on the network {}", network.name));
-    }
-    let named = service.volumes.iter().filter(|mount| mount.kind == "volume" && !mount.source.is_empty());
-    let holds = |mount: &tidegate_compose::model::VolumeMount| {
-        let name = project.volumes.get(&mount.source).map_or(&mount.source, |volume| &volume.name);
-        container.volumes.iter().any(|(target, held)| *target == mount.target && held == name)
-    };
-    let mount = named.into_iter().find(|mount| !holds(mount))?;
-    Some(format!("it does not hold the volume {}", mount.source))
-}
-
-/// Whether a container that does not run has done what it was for.
-fn has_ended(context: &Context<'_>, container: &Container) -> bool {
-    let ended_well = container.state == ContainerState::Exited && container.exit_code == 0;
-    ended_well && ends(context.wanted, context.service) != Ends::Never
-}
-
-/// The service with references to other services as container ids; none when such a container is yet to be made.
-fn resolved(context: &Context<'_>) -> Option<Service> {
-    let mut ids = BTreeMap::new();
-    for name in references::services(context.service) {
-        let target = context.planned.iter().find(|planned| planned.name.as_str() == name)?;
-        // One that is started again has new namespaces.
-        let kept = target.kept.first().filter(|kept| kept.was == Was::Running)?;
-        ids.insert(name, kept.id.clone());
-    }
-    Some(hash::resolved(context.service, &|name| ids.get(name).cloned()))
 }
 
 fn new_containers(
@@ -336,7 +199,7 @@ fn obstacle(service: &Service, extension: &ServiceExtension) -> Option<String> {
     Some(reason)
 }
 
-fn ends(wanted: Wanted<'_>, service: &Service) -> Ends {
+pub(super) fn ends(wanted: Wanted<'_>, service: &Service) -> Ends {
     let awaited = wanted.project.services.values().any(|other| {
         let dependency = other.depends_on.get(&service.name);
         dependency.is_some_and(|dependency| dependency.condition == "service_completed_successfully")
@@ -356,52 +219,6 @@ fn ends(wanted: Wanted<'_>, service: &Service) -> Ends {
         Ends::Never
     } else {
         Ends::Maybe
-    }
-}
-
-fn check_ports(
-    wanted: Wanted<'_>,
-    world: &World,
-    (name, service): (&str, &Service),
-    refused: &mut Vec<Failure>,
-) {
-    let any = |ip: &str| ip.is_empty() || ip == "0.0.0.0" || ip == "::";
-    for port in service.ports.iter().filter(|port| !port.published.is_empty()) {
-        let suffix = format!(":{}/{}", port.published, port.protocol);
-        let clash = world.foreign_ports.iter().find(|(held, _)| {
-            held.strip_suffix(&suffix).is_some_and(|ip| ip == port.host_ip || any(ip) || any(&port.host_ip))
-        });
-        if let Some((_, holder)) = clash {
-            let failure = Failure::new(
-                format!("host port {} of service {name} is taken", port.published),
-                format!("the container {holder} has published it"),
-            );
-            let cure = if extension_of(wanted, name).ingress.is_some() {
-                "remove `ports`: the service is reached through the ingress"
-            } else {
-                "publish another port, or remove the container that holds it"
-            };
-            refused.push(failure.at(format!("services.{name}.ports")).hint(cure));
-        }
-    }
-}
-
-fn check_conditions(wanted: Wanted<'_>, (name, service): (&str, &Service), refused: &mut Vec<Failure>) {
-    let services: &BTreeMap<String, Service> = &wanted.project.services;
-    for (target, dependency) in &service.depends_on {
-        let disabled =
-            services.get(target).and_then(|service| service.healthcheck.as_ref()).is_some_and(|c| c.disable);
-        if dependency.condition == "service_healthy" && disabled {
-            let failure = Failure::new(
-                format!("service {name} waits until {target} is healthy, which it never will be"),
-                format!("the health check of {target} is disabled"),
-            );
-            refused.push(
-                failure
-                    .at(format!("services.{name}.depends_on.{target}"))
-                    .hint("enable it, or wait for `service_started`"),
-            );
-        }
     }
 }
 

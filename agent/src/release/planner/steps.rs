@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 
 use tidegate_compose::Project;
 
-use crate::release::plan::{PlannedService, ReleasePlan, ServiceAction, Step, Strategy};
+use crate::release::plan::{ImageAction, PlannedService, ReleasePlan, ServiceAction, Step, Strategy};
 
 pub(super) fn of(plan: &ReleasePlan, project: &Project) -> Vec<Step> {
-    let mut steps = vec![Step::Pull, Step::Prepare];
+    let pulls = plan.images.iter().any(|image| image.action != ImageAction::Keep);
+    let mut steps = if pulls { vec![Step::Pull, Step::Prepare] } else { vec![Step::Prepare] };
     let changed: Vec<&PlannedService> =
         plan.services.iter().filter(|service| service.action != ServiceAction::Keep).collect();
     if !changed.is_empty() {

@@ -1,5 +1,6 @@
 //! All new containers, made but not started; those of services behind the ingress without the service's name.
 
+use futures::{StreamExt as _, stream};
 use serde_json::Value;
 
 use super::{files, summary};
@@ -16,17 +17,39 @@ use crate::{
     },
 };
 
+/// How many containers are made at a time.
+const AT_A_TIME: usize = 4;
+
 pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Failure> {
-    let mut made = 0_u32;
-    for service in context.plan.services.iter().filter(|service| service.action != ServiceAction::Keep) {
-        for new in &service.new {
-            for warning in one(context, service, new).await? {
-                context.progress(step, format!("{}: {warning}", new.name)).await;
-            }
-            made = made.saturating_add(1);
+    let mut made = 0_usize;
+    for wave in waves(context) {
+        let making = wave.into_iter().flat_map(|service| service.new.iter().map(move |new| (service, new)));
+        let making: Vec<_> = making.map(|(service, new)| one(context, service, new)).collect();
+        // All of them come to their end, so that an undo finds what was made.
+        let results: Vec<Result<Vec<String>, Failure>> =
+            stream::iter(making).buffer_unordered(AT_A_TIME).collect().await;
+        made = made.saturating_add(results.len());
+        for warning in results.into_iter().collect::<Result<Vec<_>, Failure>>()?.into_iter().flatten() {
+            context.progress(step, warning).await;
         }
     }
     Ok(summary(if made == 1 { "1 container".to_owned() } else { format!("{made} containers") }))
+}
+
+/// Changed services, those that need each other apart: a container can name one that it needs only when that is there.
+fn waves(context: &Context) -> Vec<Vec<&PlannedService>> {
+    let mut waves: Vec<Vec<&PlannedService>> = Vec::new();
+    for service in context.plan.services.iter().filter(|service| service.action != ServiceAction::Keep) {
+        let model = context.project.services.get(service.name.as_str());
+        let needs = |other: &PlannedService| {
+            model.is_some_and(|model| model.depends_on.contains_key(other.name.as_str()))
+        };
+        match waves.last_mut().filter(|wave| !wave.iter().any(|other| needs(other))) {
+            Some(wave) => wave.push(service),
+            None => waves.push(vec![service]),
+        }
+    }
+    waves
 }
 
 /// Makes a container; what Docker warns of.
@@ -70,7 +93,7 @@ async fn one(
     if let Some(archive) = archive {
         docker.put_archive(name, archive).await.map_err(failed)?;
     }
-    Ok(warnings)
+    Ok(warnings.into_iter().map(|warning| format!("{}: {warning}", new.name)).collect())
 }
 
 /// While the old containers serve, the service's name leads to them alone.

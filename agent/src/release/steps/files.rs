@@ -30,6 +30,21 @@ pub(super) fn lay(
     })
 }
 
+/// Whether the project directory has all files of this input as they are.
+pub(in crate::release) fn is_laid(folder: &Path, input: &DeployInput) -> bool {
+    let same = |file: &SourceFile| {
+        inside(folder, &file.path).is_ok_and(|path| is_same(&path, file, mode_of(input, file)))
+    };
+    input.files.iter().all(same)
+}
+
+/// Environment files hold secrets; whatever mode they had on the workstation, here they are the project's alone.
+fn mode_of(input: &DeployInput, file: &SourceFile) -> u32 {
+    let is_env = input.env_files.contains(&file.path)
+        || Path::new(&file.path).file_name().is_some_and(|name| name == ".env");
+    if is_env { 0o600 } else { file.mode & 0o777 }
+}
+
 /// Removes what came with a release that had no predecessor. What containers wrote there stays.
 pub(super) fn clear(context: &Context, input: &DeployInput) -> Result<(), Failure> {
     let folder = context.paths.project(&context.id.app);
@@ -41,10 +56,7 @@ fn write(folder: &Path, input: &DeployInput, other: Option<&DeployInput>) -> io:
     make_folder(folder)?;
     for file in &input.files {
         let path = inside(folder, &file.path)?;
-        // Environment files hold secrets; whatever mode they had on the workstation, here they are the project's alone.
-        let is_env = input.env_files.contains(&file.path)
-            || Path::new(&file.path).file_name().is_some_and(|name| name == ".env");
-        let mode = if is_env { 0o600 } else { file.mode & 0o777 };
+        let mode = mode_of(input, file);
         make_folders(folder, &path)?;
         if is_same(&path, file, mode) {
             continue;

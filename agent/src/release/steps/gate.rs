@@ -1,5 +1,6 @@
 //! New containers that stand beside the old ones, or have no old ones: started and gated.
 
+use futures::{StreamExt as _, stream};
 use serde_json::Value;
 use tidegate_saga::Cancel;
 use tokio::time::Instant;
@@ -15,13 +16,17 @@ use crate::{
     },
 };
 
+/// How many containers are started at a time.
+const AT_A_TIME: usize = 4;
+
 pub(super) async fn forward(context: &Context, name: &str, cancel: &Cancel) -> Result<Value, Failure> {
     let service = context.planned(name)?;
-    for other in head_starts(context, name) {
-        for name in other.started() {
-            start(context, other, name).await?;
-        }
-    }
+    let following = head_starts(context, name).into_iter().filter(|other| context.head_start(&other.name));
+    let starting = following.flat_map(|other| other.started().map(move |name| (other, name)));
+    let own = service.started().map(|name| (service, name));
+    let starting: Vec<_> = own.chain(starting).map(|(service, name)| start(context, service, name)).collect();
+    let started: Vec<Result<(), Failure>> = stream::iter(starting).buffered(AT_A_TIME).collect().await;
+    started.into_iter().collect::<Result<(), Failure>>()?;
     start_and_pass(context, service, cancel).await?;
     if service.strategy == Strategy::Recreate || service.old.is_empty() {
         give_restart(context, service).await?;

@@ -7,6 +7,7 @@ mod hooks;
 mod images;
 mod interop;
 mod kill;
+mod plan;
 mod refusal;
 mod rollback;
 

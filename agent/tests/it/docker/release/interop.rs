@@ -23,6 +23,7 @@ use futures::{StreamExt as _, stream};
 use serde_json::Value;
 use table::{Case, Whole};
 use tidegate_agent::release::{ChangeKind, EngineError, EventKind, Failure, ReleaseState};
+use tidegate_compose::{LoadOptions, MemoryFiles, load};
 use tokio::process::Command;
 
 use super::fixture::{App, Fixture, input, name};
@@ -70,6 +71,70 @@ async fn both_ways(variable: &str, version: &str) {
     println!("docker compose {version}: {} projects both ways, {} differ", results.len(), bad.len());
     println!("not run yet: {:?}", later.iter().map(|case| &case.name).collect::<Vec<_>>());
     assert!(bad.is_empty(), "{} of {} projects:\n{}", bad.len(), results.len(), bad.join("\n"));
+}
+
+/// The attributes of a service in the Compose specification.
+const ATTRIBUTES: &str = "
+    annotations attach blkio_config build cap_add cap_drop cgroup cgroup_parent command configs container_name cpu_count
+    cpu_percent cpu_period cpu_quota cpu_rt_period cpu_rt_runtime cpu_shares cpus cpuset credential_spec depends_on deploy
+    develop device_cgroup_rules devices dns dns_opt dns_search domainname entrypoint env_file environment expose extends
+    external_links extra_hosts gpus group_add healthcheck hostname image init ipc isolation label_file labels links logging
+    mac_address mem_limit mem_reservation mem_swappiness memswap_limit models network_mode networks oom_kill_disable
+    oom_score_adj pid pids_limit platform ports post_start pre_stop privileged profiles provider pull_policy read_only
+    restart runtime scale secrets security_opt shm_size stdin_open stop_grace_period stop_signal storage_opt sysctls tmpfs
+    tty ulimits use_api_socket user userns_mode uts volumes volumes_from working_dir";
+
+/// Attributes of a service that no project of the table has, and why.
+const NOT_IN_THE_TABLE: &[(&str, &str)] = &[
+    ("annotations", "Docker knows them from API 1.43 on"),
+    ("mac_address", "the client has no word for it before API 1.44"),
+    ("gpus", "needs a graphics card and its runtime"),
+    ("privileged", "the machines that run the tests do not let containers be so"),
+    ("cpu_rt_period", "needs a kernel with real-time groups"),
+    ("cpu_rt_runtime", "needs a kernel with real-time groups"),
+    ("storage_opt", "needs a file system with quotas below Docker"),
+    ("use_api_socket", "hands out the engine's socket"),
+    ("provider", "no container is made"),
+    ("models", "no container is made"),
+    ("credential_spec", "Windows containers"),
+    ("isolation", "Windows containers"),
+    ("cpu_count", "Windows containers"),
+    ("cpu_percent", "Windows containers"),
+    ("env_file", "merged into `environment`: see the project of that name"),
+    ("extends", "merged: see the project of that name"),
+    ("profiles", "chosen by: see the project of that name"),
+    ("label_file", "merged into `labels`: see the project of that name"),
+];
+
+#[test]
+fn the_table_uses_every_attribute_that_these_engines_honour() {
+    let cases = table::cases();
+    assert!(cases.len() >= 73, "{} projects are too few", cases.len());
+    let mut used = BTreeSet::new();
+    for case in cases.iter().filter(|case| case.later.is_none()) {
+        let mut files = MemoryFiles::new();
+        for (path, content) in &case.files {
+            files.insert(&format!("/case/{path}"), content.clone());
+        }
+        let options = LoadOptions {
+            working_directory: "/case".to_owned(),
+            environment: case.variables.iter().cloned().collect(),
+            ..LoadOptions::default()
+        };
+        let loaded = load(&files, &options).unwrap_or_else(|errors| panic!("{}: {errors:?}", case.name));
+        let project: Value = serde_json::from_str(&loaded.project.to_json().to_pretty()).unwrap();
+        for service in project["services"].as_object().unwrap().values() {
+            used.extend(service.as_object().unwrap().keys().cloned());
+        }
+    }
+    let excused: BTreeSet<&str> = NOT_IN_THE_TABLE.iter().map(|(attribute, _)| *attribute).collect();
+    let missing: Vec<&str> = ATTRIBUTES
+        .split_whitespace()
+        .filter(|attribute| !used.contains(*attribute) && !excused.contains(attribute))
+        .collect();
+    assert_eq!(missing, [""; 0], "no project has them");
+    let needless: Vec<&&str> = excused.iter().filter(|attribute| used.contains(**attribute)).collect();
+    assert_eq!(needless, [&""; 0], "excused, and in the table");
 }
 
 /// tidegate's engine and a docker compose over the same daemon.

@@ -83,6 +83,15 @@ async fn bad_input_is_refused_before_anything_changes() {
         (one("    imago: x\n"), ""),
         (one("x-tidegate: { migrate: { service: web, command: ['true'] } }\n"), ""),
         (one("    volumes: [data:/x]\nvolumes: { data: { external: true } }\n"), "there is no volume data"),
+        (one("    networks: [lost]\nnetworks: { lost: { external: true } }\n"), "there is no network lost"),
+        (
+            one("    volumes: [data:/x]\nvolumes: { data: { driver: nosuch } }\n"),
+            "the volume bad_data asks for the driver nosuch",
+        ),
+        (
+            one("networks: { default: { ipam: { config: [{ subnet: 172.17.128.0/24 }] } } }\n"),
+            "the network bad_default cannot have the subnet 172.17.128.0/24",
+        ),
     ] {
         let failures = fixture.refused(&app).await;
         println!("{failures:#?}");
@@ -98,22 +107,26 @@ async fn bad_input_is_refused_before_anything_changes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_taken_host_port_is_refused_or_undone() {
     let fixture = Fixture::start().await;
-    let ports = |app: &str, port: u16| {
+    let ports = |app: &str, port: &str| {
         let compose = format!(
             "services:\n  web:\n    image: probe:1\n    command: [sleep, '1000']\n    init: true\n    ports: ['{port}:80']\n    x-tidegate: {{ gate: {{ stable: 1s }} }}\n"
         );
         App::new(app, &compose)
     };
-    fixture.release(&ports("one", 8080)).await;
+    fixture.release(&ports("one", "8080")).await;
     let before = fixture.inventory().await;
-    let failure = fixture.refused(&ports("two", 8080)).await.remove(0);
+    let failure = fixture.refused(&ports("two", "8080")).await.remove(0);
     assert_eq!(failure.what, "host port 8080 of service web is taken");
     assert_eq!(failure.cause, "the container one-web-1 has published it");
-    // A process that is no container is found out at the start only.
+    // So is one on which a program listens that is no container.
     let _listener = fixture.docker.inside(|| std::net::TcpListener::bind("0.0.0.0:8081").unwrap()).unwrap();
-    let failure = undone(&fixture.release(&ports("two", 8081)).await);
+    let failure = fixture.refused(&ports("two", "8081")).await.remove(0);
+    assert_eq!(failure.what, "host port 8081 of service web is taken");
+    assert_eq!(failure.cause, "a program on the droplet listens on 0.0.0.0 already");
+    // What cannot be known before is found out at the start.
+    let failure = undone(&fixture.release(&ports("two", "203.0.113.7:8082")).await);
     assert_eq!(failure.what, "service web could not be started: Docker refused");
-    assert!(failure.cause.contains("a host port that it publishes is taken"), "{failure:?}");
+    assert!(failure.cause.contains("cannot assign requested address"), "{failure:?}");
     assert_eq!(fixture.inventory().await, before);
 }
 
