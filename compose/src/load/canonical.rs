@@ -5,7 +5,7 @@
 
 mod long;
 
-use self::long::{long_mount, long_port, texts};
+use self::long::{long_mount, long_port};
 use super::merge::dependency;
 use super::port;
 use super::volume;
@@ -241,7 +241,9 @@ impl Canonical<'_> {
         };
         let target = if target.is_empty() { source } else { target };
         let fields = [("source", source), ("target", target), ("permissions", permissions)];
-        item.value = Value::Map(texts(fields, at));
+        // Empty ones stay: nothing but an empty text has neither source nor target, and that is taken.
+        let text = |(key, value): (&str, &str)| (key.to_owned(), Node::text(value, at));
+        item.value = Value::Map(fields.into_iter().map(text).collect());
     }
 
     fn ports(&mut self, node: &mut Node, path: &str) {

@@ -44,6 +44,12 @@ fn binary_is_the_text_it_stands_for() {
 }
 
 #[test]
+fn an_empty_device_is_one() {
+    let loaded = load_text("services: {a: {image: x, devices: [\"\"]}}\n").unwrap();
+    assert_eq!(loaded.project.services["a"].devices.len(), 1);
+}
+
+#[test]
 fn nothing_may_be_included() {
     let loaded = load_text("include: [~]\nservices: {a: {image: x}}\n").unwrap();
     assert_eq!(loaded.project.services.len(), 1);
