@@ -52,11 +52,13 @@ pub struct Config {
 pub struct DockerConfig {
     /// Docker's unix socket.
     pub socket: PathBuf,
+    /// Docker's own configuration, which holds the logins at registries: `docker login` on the droplet writes it.
+    pub logins: PathBuf,
 }
 
 impl Default for DockerConfig {
     fn default() -> Self {
-        Self { socket: PathBuf::from("/run/docker.sock") }
+        Self { socket: PathBuf::from("/run/docker.sock"), logins: PathBuf::from("/root/.docker/config.json") }
     }
 }
 
@@ -182,6 +184,7 @@ mod tests {
         let config = parse("fleet = 'shop'\nenvironment = 'production'\n").unwrap();
         assert_eq!(config.listen.to_string(), "[::]:7443");
         assert_eq!(config.docker.socket, Path::new("/run/docker.sock"));
+        assert_eq!(config.docker.logins, Path::new("/root/.docker/config.json"));
         assert_eq!(config.limits, LimitsConfig::default());
     }
 

@@ -161,6 +161,7 @@ fn of_docker(error: &DockerError) -> RichError {
         DockerError::NotFound { .. } => rich(Code::NotFound, "DOCKER_NOT_FOUND", error),
         DockerError::Conflict { .. } => rich(Code::Aborted, "DOCKER_CONFLICT", error),
         DockerError::Refused { .. } => rich(Code::FailedPrecondition, "DOCKER_REFUSED", error),
+        DockerError::Login { .. } => rich(Code::FailedPrecondition, "DOCKER_LOGIN", error),
         DockerError::Deadline { .. } => {
             rich(Code::DeadlineExceeded, "DOCKER_SLOW", error).hint("the droplet may be under heavy load")
         }

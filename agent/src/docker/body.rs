@@ -9,6 +9,7 @@ mod endpoints;
 mod host;
 mod links;
 mod mounts;
+mod resources;
 mod security;
 
 use std::collections::{BTreeMap, HashMap};
@@ -24,6 +25,7 @@ pub use devices::is_cdi;
 pub use endpoints::{Endpoint, INTERFACE_NAME, endpoints};
 pub use links::{links, target_and_alias};
 pub use mounts::{config_target, secret_target};
+pub use resources::{network, volume};
 pub use security::compact;
 
 /// The label that says which release made something: `shop/42`.

@@ -20,6 +20,7 @@ const EXCEPT: &[(&str, &str)] = &[
 #[derive(Default)]
 struct Tally {
     compared: u32,
+    resources: u32,
     excepted: BTreeMap<&'static str, u32>,
     wrong: Vec<String>,
 }
@@ -43,13 +44,18 @@ fn bodies_are_those_of_docker_compose() {
         }
     }
     println!("{recorded} recorded, {} compared, {:?} excepted", tally.compared, tally.excepted);
+    println!("{} networks and volumes compared", tally.resources);
     assert!(tally.wrong.is_empty(), "{} of {recorded}\n{}", tally.wrong.len(), tally.wrong.join("\n"));
     let excepted: u32 = tally.excepted.values().sum();
     assert_eq!(usize::try_from(tally.compared + excepted).unwrap(), recorded, "each is compared or excepted");
 }
 
 fn one(case: &Value, (folder, requests): (&Path, &Value), tally: &mut Tally) {
-    let Some(containers) = requests["containers"].as_object() else { return };
+    let empty = serde_json::Map::new();
+    let containers = requests["containers"].as_object().unwrap_or(&empty);
+    if containers.is_empty() {
+        return;
+    }
     let name = case["name"].as_str().unwrap();
     let mut files = MemoryFiles::new();
     add(&mut files, (&folder.join("cases").join(name).join("in"), "/case"));
@@ -60,6 +66,8 @@ fn one(case: &Value, (folder, requests): (&Path, &Value), tally: &mut Tally) {
             return;
         }
     };
+    resources(name, (&project, requests), tally);
+    let written = project.services.clone();
     for service in project.services.values_mut() {
         service.image = image(&project.name, service);
     }
@@ -75,10 +83,13 @@ fn one(case: &Value, (folder, requests): (&Path, &Value), tally: &mut Tally) {
             continue;
         }
         tally.compared += 1;
-        let own = canonical(body(&project, (container, &recorded["body"]), containers, &files));
-        let mut theirs = recorded["body"].clone();
-        theirs["Labels"][labels::CONFIG_HASH] = json!("");
-        let theirs = canonical(theirs);
+        let mut own = body(&project, (container, &recorded["body"]), containers, &files);
+        // The image that stands in for one that is built is not part of the definition.
+        let service = tidegate_compose::hash::resolved(&written[key], &|name| id(containers, name));
+        own["Labels"][labels::CONFIG_HASH] =
+            json!(tidegate_compose::hash::service(&service, project.compatibility));
+        let own = canonical(own);
+        let theirs = canonical(recorded["body"].clone());
         if own != theirs {
             tally.wrong.push(format!("{name} {container}: {}", difference("", &own, &theirs)));
         }
@@ -93,15 +104,9 @@ fn body(
     files: &MemoryFiles,
 ) -> Value {
     let labels = &recorded["Labels"];
-    let names = |service: &str| -> Vec<String> {
-        let of = |body: &Value| body["body"]["Labels"][labels::SERVICE] == service;
-        containers.iter().filter(|(_, body)| of(body)).map(|(name, _)| name.clone()).collect()
-    };
-    let id = |service: &str| {
-        names(service).first().map(|name| hex::encode(Sha256::digest(format!("container:{name}"))))
-    };
+    let names = |service: &str| names(containers, service);
     let service = &project.services[labels[labels::SERVICE].as_str().unwrap()];
-    let service = &tidegate_compose::hash::resolved(service, &id);
+    let service = &tidegate_compose::hash::resolved(service, &|name| id(containers, name));
     let image_id = format!("sha256:{}", hex::encode(Sha256::digest(format!("image:{}", service.image))));
     let number = labels[labels::CONTAINER_NUMBER].as_str().unwrap_or("1").parse().unwrap();
     let profiles = service.seccomp_profiles().map(|path| {
@@ -125,9 +130,37 @@ fn body(
     };
     let mut own = serde_json::to_value(super::container(&spec)).unwrap();
     own["Labels"].as_object_mut().unwrap().remove(RELEASE_LABEL);
-    // The hash covers the whole definition and has its own tests.
-    own["Labels"][labels::CONFIG_HASH] = json!("");
     own
+}
+
+/// The names of a service's recorded containers.
+fn names(containers: &serde_json::Map<String, Value>, service: &str) -> Vec<String> {
+    let of = |body: &Value| body["body"]["Labels"][labels::SERVICE] == service;
+    containers.iter().filter(|(_, body)| of(body)).map(|(name, _)| name.clone()).collect()
+}
+
+/// The id that the recording's engine gave the first of them.
+fn id(containers: &serde_json::Map<String, Value>, service: &str) -> Option<String> {
+    let name = names(containers, service).into_iter().next()?;
+    Some(hex::encode(Sha256::digest(format!("container:{name}"))))
+}
+
+/// Networks and volumes, of which only those are recorded that docker compose made.
+fn resources(case: &str, (project, requests): (&Project, &Value), tally: &mut Tally) {
+    let networks = project.networks.iter().map(|(key, network)| {
+        ("networks", &network.name, serde_json::to_value(super::network(project, key, network)).unwrap())
+    });
+    let volumes = project.volumes.iter().map(|(key, volume)| {
+        ("volumes", &volume.name, serde_json::to_value(super::volume(project, key, volume)).unwrap())
+    });
+    for (kind, name, own) in networks.chain(volumes) {
+        let Some(recorded) = requests[kind].get(name) else { continue };
+        tally.resources += 1;
+        let (own, theirs) = (canonical(own), canonical(recorded.clone()));
+        if own != theirs {
+            tally.wrong.push(format!("{case} {kind} {name}: {}", difference("", &own, &theirs)));
+        }
+    }
 }
 
 fn image(project: &str, service: &Service) -> String {

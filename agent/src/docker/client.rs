@@ -7,15 +7,19 @@ use std::{
     time::Duration,
 };
 
-use bollard::{API_DEFAULT_VERSION, errors::Error};
+use bollard::{API_DEFAULT_VERSION, BollardRequest, errors::Error};
+use http::HeaderValue;
 use tokio::sync::OnceCell;
 
-use super::DockerError;
+use super::{DockerError, Logins};
 
 /// How long an ordinary call may take.
 pub(super) const CALL: Duration = Duration::from_mins(1);
 /// The client's own limit; ours are shorter and name what was tried.
 const CLIENT_TIMEOUT_SECS: u64 = 3600;
+
+/// The header with the login at a registry.
+const LOGIN: &str = "x-registry-auth";
 
 /// The engine. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -26,13 +30,20 @@ pub struct Docker {
 #[derive(Debug)]
 struct Inner {
     socket: PathBuf,
+    logins: Logins,
     client: OnceCell<bollard::Docker>,
 }
 
 impl Docker {
     /// The engine behind this unix socket; it is first called when something is asked of it.
-    pub fn new(socket: impl Into<PathBuf>) -> Self {
-        Self { inner: Arc::new(Inner { socket: socket.into(), client: OnceCell::new() }) }
+    /// Registries are asked with these logins.
+    pub fn new(socket: impl Into<PathBuf>, logins: Logins) -> Self {
+        Self { inner: Arc::new(Inner { socket: socket.into(), logins, client: OnceCell::new() }) }
+    }
+
+    /// The logins at registries.
+    pub fn logins(&self) -> &Logins {
+        &self.inner.logins
     }
 
     /// The engine's socket.
@@ -52,7 +63,8 @@ impl Docker {
         let doing = "connect to Docker";
         let path = self.inner.socket.to_string_lossy();
         let client = bollard::Docker::connect_with_unix(&path, CLIENT_TIMEOUT_SECS, API_DEFAULT_VERSION)
-            .map_err(|error| DockerError::new(doing, error))?;
+            .map_err(|error| DockerError::new(doing, error))?
+            .with_request_modifier(with_readable_login);
         within(doing, CALL, client.negotiate_version()).await
     }
 
@@ -64,6 +76,18 @@ impl Docker {
         let version = self.api().await?.client_version();
         Ok((version.major_version, version.minor_version))
     }
+}
+
+/// Docker reads a login in the alphabet of base64 that is made for URLs, the client writes it in the other one.
+fn with_readable_login(mut request: BollardRequest) -> BollardRequest {
+    if let Some(login) = request.headers_mut().get_mut(LOGIN)
+        && let Ok(text) = login.to_str()
+        && let Ok(mut readable) = HeaderValue::from_str(&text.replace('+', "-").replace('/', "_"))
+    {
+        readable.set_sensitive(true);
+        *login = readable;
+    }
+    request
 }
 
 /// Waits for a call, but not for ever.

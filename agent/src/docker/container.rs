@@ -274,7 +274,7 @@ impl Docker {
         self.containers(&[format!("{}={project}", labels::PROJECT), labels::CONFIG_HASH.to_owned()]).await
     }
 
-    /// Makes a container; its id.
+    /// Makes a container; its id and what the engine warns of, such as limits that its kernel does not know.
     ///
     /// # Errors
     /// When the engine refuses.
@@ -283,7 +283,7 @@ impl Docker {
         name: &str,
         platform: &str,
         body: ContainerCreateBody,
-    ) -> Result<String, DockerError> {
+    ) -> Result<(String, Vec<String>), DockerError> {
         let mut options = CreateContainerOptionsBuilder::default().name(name);
         if !platform.is_empty() {
             options = options.platform(platform);
@@ -291,7 +291,7 @@ impl Docker {
         let doing = format!("create the container {name}");
         let api = self.api().await?;
         let made = within(&doing, CALL, api.create_container(Some(options.build()), body)).await?;
-        Ok(made.id)
+        Ok((made.id, made.warnings))
     }
 
     /// Starts a container; one that runs goes on.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bollard::errors::Error;
 
+use super::LoginError;
+
 /// Why Docker did not do what it was asked. `doing` completes "could not ...".
 #[derive(Debug, thiserror::Error)]
 pub enum DockerError {
@@ -38,6 +40,14 @@ pub enum DockerError {
         doing: String,
         /// The engine's words.
         message: String,
+    },
+    /// The logins at registries cannot be used; Docker was not asked.
+    #[error("could not {doing}")]
+    Login {
+        /// What was tried.
+        doing: String,
+        /// Why not.
+        source: LoginError,
     },
     /// It took too long.
     #[error("could not {doing}: no answer within {} s", deadline.as_secs())]
@@ -79,13 +89,20 @@ impl DockerError {
         matches!(self, Self::Conflict { .. })
     }
 
+    /// Whether a registry wants a login, or another one. Registries say so of what does not exist too.
+    pub fn is_denied(&self) -> bool {
+        let words = self.message().unwrap_or_default().to_lowercase();
+        let denials = ["denied", "unauthorized", "authentication required", "no basic auth", "forbidden"];
+        denials.iter().any(|part| words.contains(part))
+    }
+
     /// The engine's own words, where it answered.
     pub fn message(&self) -> Option<&str> {
         match self {
             Self::NotFound { message, .. }
             | Self::Conflict { message, .. }
             | Self::Refused { message, .. } => Some(message),
-            Self::Unreachable { .. } | Self::Deadline { .. } => None,
+            Self::Unreachable { .. } | Self::Deadline { .. } | Self::Login { .. } => None,
         }
     }
 }

@@ -41,8 +41,9 @@ impl Docker {
         container: &str,
         (hook, deadline): (&Hook, Duration),
     ) -> Result<HookEnd, DockerError> {
-        let words = hook.command.0.clone().unwrap_or_default();
-        let doing = format!("run {} in {container}", words.join(" "));
+        // Its arguments may hold secrets.
+        let program = hook.command.0.iter().flatten().next().cloned().unwrap_or_default();
+        let doing = format!("run the hook `{program}` in {container}");
         match tokio::time::timeout(deadline, self.hook_to_its_end(&doing, container, hook)).await {
             Ok(ended) => ended,
             Err(_) => Err(DockerError::Deadline { doing, deadline }),

@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use bollard::query_parameters::{CreateImageOptionsBuilder, TagImageOptionsBuilder};
+use bollard::{
+    auth::DockerCredentials,
+    query_parameters::{CreateImageOptionsBuilder, TagImageOptionsBuilder},
+};
 use futures::StreamExt as _;
 
-use super::{Docker, DockerError, client::within};
+use super::{Access, Docker, DockerError, client::within};
 
 /// A registry's answer about a name.
 const RESOLVE: Duration = Duration::from_mins(1);
@@ -40,6 +43,17 @@ impl Reference {
             None => (name, None),
         };
         Self { text: text.to_owned(), repository: repository.to_owned(), tag, digest }
+    }
+
+    /// The registry: `registry.example.com:5000`, or `docker.io` where none is written.
+    pub fn registry(&self) -> &str {
+        let first = self.repository.split_once('/').map_or("", |(first, _)| first);
+        let is_host = first.contains(['.', ':']) || first == "localhost";
+        match first {
+            "index.docker.io" | "registry-1.docker.io" => "docker.io",
+            host if is_host => host,
+            _ => "docker.io",
+        }
     }
 
     /// `repository@digest`
@@ -106,7 +120,8 @@ impl Docker {
     pub async fn resolve(&self, reference: &Reference) -> Result<String, DockerError> {
         let doing = format!("find the image {reference} in its registry");
         let api = self.api().await?;
-        let answer = within(&doing, RESOLVE, api.inspect_registry_image(&reference.text, None)).await?;
+        let login = self.login(&doing, reference)?;
+        let answer = within(&doing, RESOLVE, api.inspect_registry_image(&reference.text, login)).await?;
         answer
             .descriptor
             .digest
@@ -127,7 +142,8 @@ impl Docker {
         let api = self.api().await?;
         let options =
             CreateImageOptionsBuilder::default().from_image(&reference.repository).tag(digest).build();
-        let mut stream = api.create_image(Some(options), None, None);
+        let login = self.login(&doing, reference)?;
+        let mut stream = api.create_image(Some(options), None, login);
         let mut layers: BTreeMap<String, PullProgress> = BTreeMap::new();
         loop {
             let next = tokio::time::timeout(PULL_SILENCE, stream.next()).await;
@@ -154,6 +170,15 @@ impl Docker {
         }
         drop(stream);
         self.tag(&reference.with_digest(digest), reference).await
+    }
+
+    /// The login at the image's registry, if there is one.
+    fn login(&self, doing: &str, reference: &Reference) -> Result<Option<DockerCredentials>, DockerError> {
+        match self.logins().access(reference) {
+            Ok(Access::Login(login)) => Ok(Some(login.credentials())),
+            Ok(Access::Anonymous | Access::Helper(_)) => Ok(None),
+            Err(source) => Err(DockerError::Login { doing: doing.to_owned(), source }),
+        }
     }
 
     /// Gives an image that is there the name as it is written; a name with a digest needs none.
@@ -191,6 +216,20 @@ impl Docker {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn registries_of_images() {
+        for (text, registry) in [
+            ("caddy", "docker.io"),
+            ("me/app:1", "docker.io"),
+            ("docker.io/me/app", "docker.io"),
+            ("localhost/app", "localhost"),
+            ("r.example.com/a/b@sha256:ab", "r.example.com"),
+            ("10.0.2.100:5000/shop/web", "10.0.2.100:5000"),
+        ] {
+            assert_eq!(Reference::parse(text).registry(), registry, "{text}");
+        }
+    }
 
     #[test]
     fn references_are_taken_apart() {

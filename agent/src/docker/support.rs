@@ -278,6 +278,15 @@ mod tests {
     }
 
     #[test]
+    fn what_means_nothing_on_linux_is_told() {
+        let service = Service { cpu_count: 2, volumes_from: vec!["db:ro".into()], ..Service::default() };
+        assert_eq!(paths(service.clone()), [""; 0]);
+        let notes = notes(&project(service));
+        assert!(notes[0].starts_with("services.web: cpu_count and cpu_percent mean nothing"), "{notes:?}");
+        assert!(notes[1].starts_with("services.web.volumes_from: "), "{notes:?}");
+    }
+
+    #[test]
     fn what_docker_compose_refuses_when_it_makes_the_container_is_refused() {
         use tidegate_compose::model::{GoDuration, HealthCheck, Hook, ServiceNetwork};
         let check = HealthCheck { start_interval: Some(GoDuration(1)), ..HealthCheck::default() };

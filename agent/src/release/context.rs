@@ -98,7 +98,8 @@ impl Context {
         for target in references::services(service) {
             let planned = self.planned(&target)?;
             let kept = planned.kept.first().map(|kept| kept.name.as_str());
-            let name = kept.or(planned.new.first().map(NewContainer::first_name)).unwrap_or_default();
+            let name = kept.or(planned.new.first().map(NewContainer::first_name));
+            let name = name.ok_or_else(|| lost(&target))?;
             let container = self
                 .docker
                 .container(name)
@@ -227,6 +228,7 @@ pub fn docker_failure(what: impl Into<String>, error: &DockerError) -> Failure {
             Failure { what: format!("{what}: Docker does not answer"), ..failure }
                 .hint("see `systemctl status docker` on the droplet")
         }
+        DockerError::Login { .. } => Failure { what, ..failure },
         DockerError::NotFound { .. } | DockerError::Conflict { .. } | DockerError::Refused { .. } => failure,
     }
 }

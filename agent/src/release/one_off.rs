@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidegate_compose::{hash, labels::Instance, model::Command, names};
+use tidegate_compose::{Service, hash, labels::Instance, model::Command, names};
 
 use super::{DeployInput, Engine, EngineError, Failure, ReleaseState, load, survey};
 use crate::{
@@ -62,7 +62,7 @@ pub(super) async fn create(
     let input = DeployInput::read(&inner.paths.release(app, row.number)).map_err(|error| {
         EngineError::Failed(Failure::caused_by("the release's source files cannot be read", &error))
     })?;
-    let seen = survey::containers(&inner.docker, app).await?;
+    let seen = survey::containers(&inner.docker, app, survey::Look::Glance).await?;
     let compatibility = inner.compatibility(&seen).await;
     let folder = inner.paths.project(app);
     let loaded = load::project(&input, &folder, compatibility).map_err(EngineError::Refused)?;
@@ -77,19 +77,7 @@ pub(super) async fn create(
     };
     let mut wanted = found.clone();
     adapt(&mut wanted, spec);
-    let mut others = BTreeMap::new();
-    let linked = wanted.links.iter().map(|link| body::target_and_alias(link).0.to_owned());
-    for target in references::services(&wanted).into_iter().chain(linked.collect::<Vec<_>>()) {
-        let containers = engine.containers(app, Some(&target)).await?;
-        others.insert(target, containers);
-    }
-    let first = |name: &str| others.get(name)?.first().map(|container| container.id.clone());
-    let wanted = hash::resolved(&wanted, &first);
-    let names = |target: &str| {
-        let containers = others.get(target).into_iter().flatten();
-        containers.map(|container| container.name.clone()).collect()
-    };
-    let links = body::links(&project.name, (&wanted, 1), names);
+    let (wanted, links) = resolve(engine, app, &wanted).await?;
     let failed = EngineError::Docker;
     let image = inner.docker.image(&wanted.image).await.map_err(failed)?;
     let slug = hex::encode(rand::random::<[u8; 32]>());
@@ -113,7 +101,7 @@ pub(super) async fn create(
     let mut request = body::container(&spec);
     request.attach_stdin = Some(wanted.stdin_open);
     request.stdin_once = Some(wanted.stdin_open);
-    let id = inner.docker.create(&name, &wanted.platform, request).await.map_err(failed)?;
+    let (id, _) = inner.docker.create(&name, &wanted.platform, request).await.map_err(failed)?;
     for endpoint in body::endpoints(&spec).into_iter().skip(1) {
         inner.docker.attach(&endpoint.network, &name, endpoint.settings).await.map_err(failed)?;
     }
@@ -125,7 +113,28 @@ pub(super) async fn create(
     Ok(OneOff { id, name })
 }
 
-fn adapt(service: &mut tidegate_compose::Service, spec: OneOffSpec) {
+/// The service with references to others as ids of their containers, and its links.
+async fn resolve(
+    engine: &Engine,
+    app: &AppName,
+    service: &Service,
+) -> Result<(Service, Vec<String>), EngineError> {
+    let mut others = BTreeMap::new();
+    let linked = service.links.iter().map(|link| body::target_and_alias(link).0.to_owned());
+    for target in references::services(service).into_iter().chain(linked.collect::<Vec<_>>()) {
+        let containers = engine.containers(app, Some(&target)).await?;
+        others.insert(target, containers);
+    }
+    let first = |name: &str| others.get(name)?.first().map(|container| container.id.clone());
+    let names = |target: &str| {
+        let containers = others.get(target).into_iter().flatten();
+        containers.map(|container| container.name.clone()).collect()
+    };
+    let links = body::links(app.as_str(), (service, 1), names);
+    Ok((hash::resolved(service, &first), links))
+}
+
+fn adapt(service: &mut Service, spec: OneOffSpec) {
     if !spec.command.is_empty() {
         service.command = Command(Some(spec.command));
     }

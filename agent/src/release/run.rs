@@ -49,7 +49,10 @@ enum How {
 pub(super) async fn start(reservation: Reservation, begun: Begun) {
     if begun.plan.is_idle() && is_laid(&reservation.inner, &begun).await {
         let changed = reservation.live.changed.clone();
-        report(finish_idle(&reservation.inner, &begun.id).await, &begun.id);
+        // Without steps there is nothing to take back, so it needs no saga; cut off here it was never begun.
+        let inner = &reservation.inner;
+        let ended = inner.store.finish_idle(&begun.id.app, begun.id.release, inner.clock.now()).await;
+        report(ended, &begun.id);
         changed.send_modify(|count| *count = count.wrapping_add(1));
         return;
     }
@@ -64,16 +67,6 @@ async fn is_laid(inner: &Inner, begun: &Begun) -> bool {
     let folder = inner.paths.project(&begun.id.app);
     serving.is_some_and(|row| row.source_digest == begun.input.source_digest())
         && steps::files::is_laid(&folder, &begun.input)
-}
-
-/// Ends a release that has nothing to do. Without steps there is nothing to take back, so it needs no saga; cut off in
-/// between it was never begun.
-async fn finish_idle(inner: &Inner, id: &ReleaseId) -> Result<(), DatabaseError> {
-    let started = EventKind::Started { release: id.release, steps: Vec::new() };
-    inner.store.event(&id.app, id.release, (started, inner.clock.now())).await?;
-    inner.store.commit(&id.app, id.release).await?;
-    let ending = Ending { state: ReleaseState::Released, failure: None, interruptions: Vec::new() };
-    finish(inner, id, ending).await
 }
 
 /// Ends a release that a dead agent left behind.

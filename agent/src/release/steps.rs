@@ -9,7 +9,7 @@ pub(super) mod files;
 mod gate;
 mod hooks;
 mod migrate;
-pub(super) mod prepare;
+mod prepare;
 mod prune;
 mod pull;
 pub(super) mod replace;
@@ -56,7 +56,7 @@ impl StepNode {
         match &self.0 {
             Step::Pull => pull::forward(context, &name).await,
             Step::Prepare => prepare::forward(context).await,
-            Step::Create => create::forward(context).await,
+            Step::Create => create::forward(context, &name).await,
             Step::Gate(service) => gate::forward(context, service.as_str(), inputs.cancel()).await,
             Step::Replace(service) => {
                 replace::forward(context, (service.as_str(), &name), inputs.cancel()).await

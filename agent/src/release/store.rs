@@ -207,19 +207,27 @@ impl ReleaseStore {
         (new, old, release): (ReleaseState, ReleaseState, ReleaseNumber),
     ) -> Result<(), DatabaseError> {
         let app = app.clone();
-        let number = signed(release.get());
-        let update = move |t: &Transaction<'_>| {
-            t.execute(
-                "UPDATE release SET state = ?3 WHERE app = ?1 AND number <> ?2 AND state = ?4",
-                params![app.as_str(), number, word(old), word(new)],
-            )?;
-            t.execute(
-                "UPDATE release SET state = ?3 WHERE app = ?1 AND number = ?2",
-                params![app.as_str(), number, word(new)],
-            )
-            .map(drop)
+        self.database.write(move |t| set_serving(t, &app, (new, old, release))).await
+    }
+
+    /// Ends a release that had nothing to do: it began, it is the one that serves, it ended, all at once.
+    ///
+    /// # Errors
+    /// When the database fails; nothing was changed.
+    pub async fn finish_idle(
+        &self,
+        app: &AppName,
+        release: ReleaseNumber,
+        now: Timestamp,
+    ) -> Result<(), DatabaseError> {
+        let app = app.clone();
+        let write = move |t: &Transaction<'_>| {
+            insert_event(t, &app, release, (&EventKind::Started { release, steps: Vec::new() }, now))?;
+            set_serving(t, &app, (ReleaseState::Released, ReleaseState::Superseded, release))?;
+            let ending = Ending { state: ReleaseState::Released, failure: None, interruptions: Vec::new() };
+            end(t, &app, release, (&ending, now))
         };
-        self.database.write(update).await
+        self.database.write(write).await
     }
 
     /// Marks all releases of an app removed.
@@ -254,36 +262,7 @@ impl ReleaseStore {
         (ending, now): (Ending, Timestamp),
     ) -> Result<(), DatabaseError> {
         let app = app.clone();
-        let number = signed(release.get());
-        let write = move |t: &Transaction<'_>| {
-            let started: String = t.query_row(
-                "SELECT started_at FROM release WHERE app = ?1 AND number = ?2",
-                params![app.as_str(), number],
-                |row| row.get(0),
-            )?;
-            let started: Timestamp = started.parse().unwrap_or(now);
-            t.execute(
-                "UPDATE release SET state = ?3, finished_at = ?4, failure = ?5, interruptions = ?6
-                 WHERE app = ?1 AND number = ?2",
-                params![
-                    app.as_str(),
-                    number,
-                    word(ending.state),
-                    now.to_string(),
-                    json(&ending.failure)?,
-                    json(&ending.interruptions)?
-                ],
-            )?;
-            let kind = EventKind::Finished {
-                release,
-                state: ending.state,
-                took: now.duration_since(started).unsigned_abs(),
-                interruptions: ending.interruptions.clone(),
-                failure: ending.failure.clone(),
-            };
-            insert_event(t, &app, release, (&kind, now))
-        };
-        self.database.write(write).await
+        self.database.write(move |t| end(t, &app, release, (&ending, now))).await
     }
 
     /// Adds an event with the next number.
@@ -394,6 +373,58 @@ impl ReleaseStore {
         };
         self.database.write(write).await
     }
+}
+
+fn set_serving(
+    t: &Transaction<'_>,
+    app: &AppName,
+    (new, old, release): (ReleaseState, ReleaseState, ReleaseNumber),
+) -> rusqlite::Result<()> {
+    let number = signed(release.get());
+    t.execute(
+        "UPDATE release SET state = ?3 WHERE app = ?1 AND number <> ?2 AND state = ?4",
+        params![app.as_str(), number, word(old), word(new)],
+    )?;
+    t.execute(
+        "UPDATE release SET state = ?3 WHERE app = ?1 AND number = ?2",
+        params![app.as_str(), number, word(new)],
+    )
+    .map(drop)
+}
+
+fn end(
+    t: &Transaction<'_>,
+    app: &AppName,
+    release: ReleaseNumber,
+    (ending, now): (&Ending, Timestamp),
+) -> rusqlite::Result<()> {
+    let number = signed(release.get());
+    let started: String = t.query_row(
+        "SELECT started_at FROM release WHERE app = ?1 AND number = ?2",
+        params![app.as_str(), number],
+        |row| row.get(0),
+    )?;
+    let started: Timestamp = started.parse().unwrap_or(now);
+    t.execute(
+        "UPDATE release SET state = ?3, finished_at = ?4, failure = ?5, interruptions = ?6
+         WHERE app = ?1 AND number = ?2",
+        params![
+            app.as_str(),
+            number,
+            word(ending.state),
+            now.to_string(),
+            json(&ending.failure)?,
+            json(&ending.interruptions)?
+        ],
+    )?;
+    let kind = EventKind::Finished {
+        release,
+        state: ending.state,
+        took: now.duration_since(started).unsigned_abs(),
+        interruptions: ending.interruptions.clone(),
+        failure: ending.failure.clone(),
+    };
+    insert_event(t, app, release, (&kind, now))
 }
 
 /// Whether a record was taken.

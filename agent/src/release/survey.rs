@@ -13,11 +13,20 @@ use super::{
 };
 use crate::{
     apps::AppName,
-    docker::{Container, Docker, DockerError, Listed, Reference, references},
+    docker::{Container, Docker, DockerError, Listed, Logins, Reference, references},
 };
 
 /// How many questions Docker and the registries are asked at a time.
 const AT_A_TIME: usize = 8;
+
+/// How closely containers are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// As the list shows them, for those that run: enough to see that nothing is to be done.
+    Glance,
+    /// Each by itself: everything that a plan for changes wants to know.
+    Close,
+}
 
 /// The containers of the droplet, as far as a release is concerned with them.
 #[derive(Debug, Default)]
@@ -29,6 +38,11 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// The app's containers.
+    pub(super) fn into_own(self) -> Vec<Container> {
+        self.own
+    }
+
     /// The versions of docker compose that the app's containers name.
     pub(super) fn versions(&self) -> impl Iterator<Item = &str> {
         self.own.iter().filter_map(|container| container.label(compatibility::LABEL))
@@ -36,7 +50,7 @@ impl Seen {
 }
 
 /// Looks at the containers: one list, and a closer look at the app's own.
-pub(super) async fn containers(docker: &Docker, app: &AppName) -> Result<Seen, EngineError> {
+pub(super) async fn containers(docker: &Docker, app: &AppName, look: Look) -> Result<Seen, EngineError> {
     let listed = docker.listed().await.map_err(EngineError::Docker)?;
     let is_own = |container: &Listed| {
         container.labels.get(labels::PROJECT).map(String::as_str) == Some(app.as_str())
@@ -47,7 +61,12 @@ pub(super) async fn containers(docker: &Docker, app: &AppName) -> Result<Seen, E
         let name = container.name;
         container.host_ports.into_iter().map(move |port| (port, name.clone()))
     };
-    let look = |container: Listed| async move { docker.container(&container.id).await };
+    let look = |container: Listed| async move {
+        match container.running.filter(|_| look == Look::Glance) {
+            Some(running) => Ok(Some(running)),
+            None => docker.container(&container.id).await,
+        }
+    };
     let looked = stream::iter(own.into_iter().map(look)).buffered(AT_A_TIME);
     let looked: Vec<Option<Container>> = looked.try_collect().await.map_err(EngineError::Docker)?;
     // One that went meanwhile is none.
@@ -115,15 +134,11 @@ fn names_driver(project: &Project) -> bool {
 
 async fn images(inner: &Inner, project: &Project) -> Result<BTreeMap<String, ImageState>, Vec<Failure>> {
     // Where services share an image, the first one's `pull_policy` decides.
-    let mut users: BTreeMap<&str, &Service> = BTreeMap::new();
-    for service in project.services.values() {
-        users.entry(service.image.as_str()).or_insert(service);
+    let mut users: BTreeMap<String, Service> = BTreeMap::new();
+    for service in project.services.values().flat_map(with_mounted_images) {
+        users.entry(service.image.clone()).or_insert(service);
     }
-    let ask = |(name, service): (&str, &Service)| {
-        let name = name.to_owned();
-        let service = service.clone();
-        async move { (name, image(inner, &service).await) }
-    };
+    let ask = |(name, service): (String, Service)| async move { (name, image(inner, &service).await) };
     let asking: Vec<_> = users.into_iter().map(ask).collect();
     let answers: Vec<(String, Result<ImageState, Failure>)> =
         stream::iter(asking).buffered(AT_A_TIME).collect().await;
@@ -135,6 +150,17 @@ async fn images(inner: &Inner, project: &Project) -> Result<BTreeMap<String, Ima
         }
     }
     if refused.is_empty() { Ok(images) } else { Err(refused) }
+}
+
+/// The service, and one more for each image that is mounted into it: docker compose pulls those too.
+fn with_mounted_images(service: &Service) -> Vec<Service> {
+    let mounted = service.volumes.iter().filter(|volume| volume.kind == "image");
+    let mounted = mounted.map(|volume| Service {
+        name: service.name.clone(),
+        image: volume.source.clone(),
+        ..Service::default()
+    });
+    [service.clone()].into_iter().chain(mounted).collect()
 }
 
 /// Containers that services name by their own names and that are not there.
@@ -174,11 +200,17 @@ async fn image(inner: &Inner, service: &Service) -> Result<ImageState, Failure> 
         return if here.is_some() { Ok(local) } else { Err(not_here(service)) };
     }
     let digest = match &reference.digest {
-        Some(digest) => digest.clone(),
+        Some(digest) => {
+            if docker.image(&reference.with_digest(digest)).await.map_err(asked)?.is_none() {
+                let found = docker.resolve(&reference).await;
+                found.map_err(|error| unresolved(service, (&reference, &error), docker.logins()))?;
+            }
+            digest.clone()
+        }
         None => match docker.resolve(&reference).await {
             Ok(digest) => digest,
             Err(_) if here.as_ref().is_some_and(|image| image.repo_digests.is_empty()) => return Ok(local),
-            Err(error) => return Err(unresolved(service, &error)),
+            Err(error) => return Err(unresolved(service, (&reference, &error), docker.logins())),
         },
     };
     let pulled = docker.image(&reference.with_digest(&digest)).await.map_err(asked)?;
@@ -194,19 +226,23 @@ fn not_here(service: &Service) -> Failure {
     .hint("load it on the droplet, or remove `pull_policy`")
 }
 
-fn unresolved(service: &Service, error: &DockerError) -> Failure {
+fn unresolved(service: &Service, (reference, error): (&Reference, &DockerError), logins: &Logins) -> Failure {
     let place = format!("services.{}.image", service.name);
     let words = error.message().unwrap_or_default().to_lowercase();
     let missing =
         ["not found", "manifest unknown", "no such", "name unknown"].iter().any(|part| words.contains(part));
-    let denied =
-        ["denied", "unauthorized", "authentication required"].iter().any(|part| words.contains(part));
     let failure = Failure::caused_by(format!("the image {} cannot be had", service.image), error).at(place);
     if missing || error.is_not_found() {
         Failure { what: format!("the image {} does not exist", service.image), ..failure }
             .hint("check its name and tag, and that it was pushed")
-    } else if denied {
-        failure.hint("it does not exist, or its registry wants a login that the droplet does not have")
+    } else if error.is_denied() {
+        Failure {
+            what: format!("{} does not give the image {}", reference.registry(), service.image),
+            ..failure
+        }
+        .hint(logins.hint(reference))
+    } else if matches!(error, DockerError::Login { .. }) {
+        failure
     } else {
         failure.hint("see that the droplet reaches the registry")
     }

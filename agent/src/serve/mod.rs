@@ -31,7 +31,7 @@ use crate::{
     audit::{self, AuditLog},
     clock::{self, Clock},
     config::Config,
-    docker::Docker,
+    docker::{Docker, Logins},
     droplet,
     exec::host::HostExec,
     host::HostFacts,
@@ -151,7 +151,8 @@ fn engine(config: &Config, paths: &Paths, database: Database, clock: Arc<dyn Clo
         ingress_image: config.ingress.image.clone(),
         docker_compose: release::compatibility::DOCKER_COMPOSE.iter().map(Into::into).collect(),
     };
-    Engine::new(Docker::new(config.docker.socket.clone()), database, clock, settings)
+    let logins = Logins::new(config.docker.logins.clone());
+    Engine::new(Docker::new(config.docker.socket.clone(), logins), database, clock, settings)
 }
 
 struct Assembly {

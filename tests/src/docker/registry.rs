@@ -15,22 +15,59 @@ const ADDRESS: &str = "127.0.0.1:5000";
 /// How long it may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Who may use a registry that asks, with bcrypt's hash of the password.
+const USER: &str = "tester";
+/// Characters that the two alphabets of base64 write differently, at every place.
+const PASSWORD: &str = "hunter~~~???>>>2";
+const HTPASSWD: &str = "tester:$2b$04$WFg5d34ogLDyLjyJF03hO.C29SvTDccEEiTFghjq8AXpjUqzz4zCe\n";
+
 /// A running registry. Dropping it ends it; what it holds goes with the daemon's scratch directory.
 #[derive(Debug)]
 pub struct Registry {
     process: Child,
 }
 
+/// Whom a registry serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guests {
+    Anybody,
+    WhoHasTheLogin,
+}
+
 impl Registry {
     pub(super) async fn start(docker: &Docker) -> Result<Self, DockerError> {
+        Self::start_for(docker, Guests::Anybody).await
+    }
+
+    /// Ends it, and starts it again over the same images, for those who have [`Registry::login`] alone.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn with_login(self, docker: &Docker) -> Result<Self, DockerError> {
+        drop(self);
+        Self::start_for(docker, Guests::WhoHasTheLogin).await
+    }
+
+    /// User and password of [`Registry::with_login`].
+    pub const fn login(&self) -> (&'static str, &'static str) {
+        (USER, PASSWORD)
+    }
+
+    async fn start_for(docker: &Docker, guests: Guests) -> Result<Self, DockerError> {
         let failed = |detail: String| DockerError::Program { program: "docker-registry", detail };
         let directory = docker.scratch().join("registry");
         fs_err::create_dir_all(&directory).map_err(DockerError::Io)?;
-        let settings = format!(
+        let mut settings = format!(
             "version: 0.1\nlog: {{ level: error }}\nhttp: {{ addr: {ADDRESS} }}\n\
              storage: {{ filesystem: {{ rootdirectory: {} }}, delete: {{ enabled: true }} }}\n",
             directory.display()
         );
+        if guests == Guests::WhoHasTheLogin {
+            let users = docker.scratch().join("registry.htpasswd");
+            fs_err::write(&users, HTPASSWD).map_err(DockerError::Io)?;
+            settings
+                .push_str(&format!("auth: {{ htpasswd: {{ realm: test, path: {} }} }}\n", users.display()));
+        }
         let file = docker.scratch().join("registry.yml");
         fs_err::write(&file, settings).map_err(DockerError::Io)?;
         let mut command = docker.command("docker-registry");

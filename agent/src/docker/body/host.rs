@@ -21,7 +21,6 @@ use super::{
 pub(super) fn config(spec: &ContainerSpec<'_>) -> HostConfig {
     let service = spec.service;
     let (binds, mounts) = mounts::of(spec);
-    let limits = limits(service);
     let security = security::security(service, spec.profiles);
     let shown = (security.paths == SystemPaths::Unconfined).then(Vec::new);
     HostConfig {
@@ -70,6 +69,14 @@ pub(super) fn config(spec: &ContainerSpec<'_>) -> HostConfig {
         runtime: text(&service.runtime),
         oom_kill_disable: Some(service.oom_kill_disable),
         oom_score_adj: number(service.oom_score_adj),
+        ..resources(service)
+    }
+}
+
+/// What the container may use.
+fn resources(service: &Service) -> HostConfig {
+    let limits = limits(service);
+    HostConfig {
         cgroup_parent: text(&service.cgroup_parent),
         cpu_shares: number(service.cpu_shares),
         cpu_period: number(service.cpu_period),

@@ -124,7 +124,6 @@ fn bind_options(options: &BindOptions) -> MountBindOptions {
         non_recursive: Some(options.recursive == "disabled").filter(|not| *not),
         read_only_non_recursive: Some(options.recursive == "writable").filter(|non| *non),
         read_only_force_recursive: Some(options.recursive == "readonly").filter(|force| *force),
-        ..MountBindOptions::default()
     }
 }
 

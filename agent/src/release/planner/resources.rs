@@ -12,10 +12,12 @@ use crate::release::{
     world::World,
 };
 
-/// The images of all services.
+/// The images of all services, and those that are mounted into them.
 pub(super) fn images(wanted: Wanted<'_>, world: &World) -> Vec<PlannedImage> {
-    let names: BTreeSet<&str> =
-        wanted.project.services.values().map(|service| service.image.as_str()).collect();
+    let services = wanted.project.services.values();
+    let mounts = services.clone().flat_map(|service| &service.volumes);
+    let mounted = mounts.filter(|mount| mount.kind == "image").map(|mount| mount.source.as_str());
+    let names: BTreeSet<&str> = services.map(|service| service.image.as_str()).chain(mounted).collect();
     let planned = |reference: &str| {
         let state = world.images.get(reference).cloned().unwrap_or_default();
         let action = match (&state.id, &state.named) {

@@ -19,7 +19,7 @@ use crate::{
     },
     release::{
         plan::{PlannedService, ReleasePlan, ResourceAction, ResourceKind, ServiceAction, Step},
-        steps::{prepare, replace},
+        steps::replace,
     },
 };
 
@@ -123,13 +123,11 @@ impl Requests {
             let (word, body) = match resource.kind {
                 ResourceKind::Network => {
                     let network = &project.networks[&resource.key];
-                    let own = labels::network(project, &resource.key, network).into_iter().collect();
-                    ("network", serde_json::to_value(prepare::network_request(network, own)))
+                    ("network", serde_json::to_value(body::network(project, &resource.key, network)))
                 }
                 ResourceKind::Volume => {
                     let volume = &project.volumes[&resource.key];
-                    let own = labels::volume(project, &resource.key, volume).into_iter().collect();
-                    ("volume", serde_json::to_value(prepare::volume_request(volume, own)))
+                    ("volume", serde_json::to_value(body::volume(project, &resource.key, volume)))
                 }
             };
             let body = Some(canonical(body.unwrap()));

@@ -20,16 +20,18 @@ use crate::{
 /// How many containers are made at a time.
 const AT_A_TIME: usize = 4;
 
-pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
+pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Failure> {
     let mut made = 0_usize;
     for wave in waves(context) {
         let making = wave.into_iter().flat_map(|service| service.new.iter().map(move |new| (service, new)));
         let making: Vec<_> = making.map(|(service, new)| one(context, service, new)).collect();
         // All of them come to their end, so that an undo finds what was made.
-        let results: Vec<Result<(), Failure>> =
+        let results: Vec<Result<Vec<String>, Failure>> =
             stream::iter(making).buffer_unordered(AT_A_TIME).collect().await;
         made = made.saturating_add(results.len());
-        results.into_iter().collect::<Result<(), Failure>>()?;
+        for warning in results.into_iter().collect::<Result<Vec<_>, Failure>>()?.into_iter().flatten() {
+            context.progress(step, warning).await;
+        }
     }
     Ok(summary(if made == 1 { "1 container".to_owned() } else { format!("{made} containers") }))
 }
@@ -50,13 +52,18 @@ fn waves(context: &Context) -> Vec<Vec<&PlannedService>> {
     waves
 }
 
-async fn one(context: &Context, planned: &PlannedService, new: &NewContainer) -> Result<(), Failure> {
+/// Makes a container; what Docker warns of.
+async fn one(
+    context: &Context,
+    planned: &PlannedService,
+    new: &NewContainer,
+) -> Result<Vec<String>, Failure> {
     let failed = |error| docker_failure(format!("the container {}", new.name), &error);
     let docker = &context.docker;
     if let Some(found) = found(context, new).await? {
         // One that an earlier try may not have finished is made anew; one that was started already is complete.
         if found.state != ContainerState::Created {
-            return Ok(());
+            return Ok(Vec::new());
         }
         docker.remove(&found.id, AnonymousVolumes::Remove).await.map_err(failed)?;
     }
@@ -66,7 +73,7 @@ async fn one(context: &Context, planned: &PlannedService, new: &NewContainer) ->
     let alias = alias_until_switch(planned);
     let (body, endpoints) = context.body(&service, new, alias).await?;
     let name = new.first_name();
-    docker.create(name, &service.platform, body).await.map_err(failed)?;
+    let (_, warnings) = docker.create(name, &service.platform, body).await.map_err(failed)?;
     for endpoint in endpoints.into_iter().skip(1) {
         docker.attach(&endpoint.network, name, endpoint.settings).await.map_err(failed)?;
     }
@@ -86,7 +93,7 @@ async fn one(context: &Context, planned: &PlannedService, new: &NewContainer) ->
     if let Some(archive) = archive {
         docker.put_archive(name, archive).await.map_err(failed)?;
     }
-    Ok(())
+    Ok(warnings.into_iter().map(|warning| format!("{}: {warning}", new.name)).collect())
 }
 
 /// While the old containers serve, the service's name leads to them alone.

@@ -131,6 +131,9 @@ pub(super) fn stays_inside(folder: &Path, project: &Project, service: &Service) 
     let volumes = service.volumes.iter().filter(|volume| volume.kind == "bind").map(|volume| &volume.source);
     let secrets = service.secrets.iter().filter_map(|r| project.secrets.get(&r.source)).map(|s| &s.file);
     let configs = service.configs.iter().filter_map(|r| project.configs.get(&r.source)).map(|c| &c.file);
+    let named = service.volumes.iter().filter_map(|volume| project.volumes.get(&volume.source));
+    let devices = named.filter_map(|volume| volume.driver_opts.0.get("device"));
+    let volumes = volumes.chain(devices);
     for source in
         volumes.chain(secrets).chain(configs).map(Path::new).filter(|source| source.starts_with(folder))
     {
@@ -237,6 +240,16 @@ mod tests {
         {
             assert_eq!(stays_inside(folder.path(), &project, &service(source)).is_ok(), fits, "{source}");
         }
+        // A volume that is a folder is no way around it.
+        let device = ("device".to_owned(), folder.path().join("link").display().to_string());
+        let volume = tidegate_compose::model::Volume {
+            driver_opts: tidegate_compose::model::Options([device].into()),
+            ..tidegate_compose::model::Volume::default()
+        };
+        let project = Project { volumes: [("data".to_owned(), volume)].into(), ..Project::default() };
+        let mount = VolumeMount { kind: "volume".into(), source: "data".into(), ..VolumeMount::default() };
+        let service = Service { volumes: vec![mount], ..Service::default() };
+        assert!(stays_inside(folder.path(), &project, &service).is_err());
     }
 
     #[test]

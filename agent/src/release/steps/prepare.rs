@@ -2,16 +2,14 @@
 
 use std::collections::HashMap;
 
-use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest, VolumeCreateRequest};
 use serde_json::Value;
-use tidegate_compose::{
-    labels,
-    model::{Network, Options, Volume},
-};
 
 use super::{files, summary};
 use crate::{
-    docker::{DockerError, body::RELEASE_LABEL},
+    docker::{
+        DockerError,
+        body::{self, RELEASE_LABEL},
+    },
     release::{
         Failure,
         context::{Context, docker_failure},
@@ -54,40 +52,9 @@ async fn network(context: &Context, key: &str) -> Result<(), DockerError> {
     if context.docker.network(&network.name).await?.is_some() {
         return Ok(());
     }
-    let mut all: HashMap<String, String> =
-        labels::network(&context.project, key, network).into_iter().collect();
-    all.insert(RELEASE_LABEL.to_owned(), context.id.label());
-    context.docker.create_network(network_request(network, all)).await
-}
-
-pub(in crate::release) fn network_request(
-    network: &Network,
-    labels: HashMap<String, String>,
-) -> NetworkCreateRequest {
-    let pool = |pool: &tidegate_compose::model::IpamPool| IpamConfig {
-        subnet: text(&pool.subnet),
-        gateway: text(&pool.gateway),
-        ip_range: text(&pool.ip_range),
-        auxiliary_addresses: some_map(pool.aux_addresses.clone()),
-    };
-    let pools: Vec<IpamConfig> = network.ipam.config.iter().map(pool).collect();
-    let ipam = Ipam {
-        driver: text(&network.ipam.driver),
-        config: if pools.is_empty() { None } else { Some(pools) },
-        options: None,
-    };
-    NetworkCreateRequest {
-        name: network.name.clone(),
-        driver: text(&network.driver),
-        internal: Some(network.internal),
-        attachable: Some(network.attachable),
-        ipam: Some(ipam),
-        enable_ipv4: network.enable_ipv4,
-        enable_ipv6: network.enable_ipv6,
-        options: options(&network.driver_opts),
-        labels: Some(labels),
-        ..NetworkCreateRequest::default()
-    }
+    let mut request = body::network(&context.project, key, network);
+    request.labels.get_or_insert_default().insert(RELEASE_LABEL.to_owned(), context.id.label());
+    context.docker.create_network(request).await
 }
 
 async fn volume(context: &Context, key: &str) -> Result<(), DockerError> {
@@ -98,23 +65,9 @@ async fn volume(context: &Context, key: &str) -> Result<(), DockerError> {
     if there.iter().any(|facts| facts.name == volume.name) {
         return Ok(());
     }
-    let mut all: HashMap<String, String> =
-        labels::volume(&context.project, key, volume).into_iter().collect();
-    all.insert(RELEASE_LABEL.to_owned(), context.id.label());
-    context.docker.create_volume(volume_request(volume, all)).await
-}
-
-pub(in crate::release) fn volume_request(
-    volume: &Volume,
-    labels: HashMap<String, String>,
-) -> VolumeCreateRequest {
-    VolumeCreateRequest {
-        name: Some(volume.name.clone()),
-        driver: text(&volume.driver),
-        driver_opts: options(&volume.driver_opts),
-        labels: Some(labels),
-        cluster_volume_spec: None,
-    }
+    let mut request = body::volume(&context.project, key, volume);
+    request.labels.get_or_insert_default().insert(RELEASE_LABEL.to_owned(), context.id.label());
+    context.docker.create_volume(request).await
 }
 
 /// Removes what this release made: its label says so. A volume that it made held no data before.
@@ -142,16 +95,4 @@ pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
         Some(former) => files::lay(context, former, Some(&context.input)),
         None => files::clear(context, &context.input),
     }
-}
-
-fn text(value: &str) -> Option<String> {
-    if value.is_empty() { None } else { Some(value.to_owned()) }
-}
-
-fn options(options: &Options) -> Option<HashMap<String, String>> {
-    some_map(options.0.clone())
-}
-
-fn some_map(map: std::collections::BTreeMap<String, String>) -> Option<HashMap<String, String>> {
-    if map.is_empty() { None } else { Some(map.into_iter().collect()) }
 }

@@ -61,8 +61,11 @@ async fn pull(context: &Context, step: &str, image: &PlannedImage, digest: &str)
     };
     let (pulled, ()) = tokio::join!(context.docker.pull(&reference, digest, tell), telling);
     pulled.map_err(|error| {
-        docker_failure(format!("the image {reference} could not be pulled"), &error)
-            .hint("see that the registry answers and that the droplet has space: `tidegate info`")
+        let failure = docker_failure(format!("the image {reference} could not be pulled"), &error);
+        if error.is_denied() {
+            return failure.hint(context.docker.logins().hint(&reference));
+        }
+        failure.hint("see that the registry answers and that the droplet has space: `tidegate info`")
     })
 }
 

@@ -1,7 +1,9 @@
 //! Releases on a real Docker daemon: what a user is promised, and what is left when things go wrong.
 
+mod attributes;
 mod example;
 mod fixture;
+mod hooks;
 mod images;
 mod interop;
 mod kill;

@@ -80,6 +80,7 @@ impl Droplet {
             self.fleet, self.docker
         );
         let mut config = Config::parse(&text, Path::new("agent.toml")).unwrap();
+        config.docker.logins = self.path("etc/docker.json");
         config.droplet =
             DropletConfig { dmi_serial: self.path("serial"), metadata: self.metadata.address.clone() };
         let paths =

@@ -22,7 +22,7 @@ use futures::StreamExt;
 use tidegate_agent::{
     apps::AppName,
     clock::SystemClock,
-    docker::Docker as AgentDocker,
+    docker::{Docker as AgentDocker, Logins},
     release::{
         self, DeployInput, Engine, EngineError, EngineSettings, GitRevision, ReleaseEvent, SourceFile,
     },
@@ -179,7 +179,12 @@ fn engine_beside(state: &Path, socket: &Path, docker_compose: Vec<PathBuf>) -> E
         ingress_image: "caddy:2".to_owned(),
         docker_compose,
     };
-    Engine::new(AgentDocker::new(socket), database, Arc::new(SystemClock), settings)
+    Engine::new(
+        AgentDocker::new(socket, Logins::new(state.join("docker.json"))),
+        database,
+        Arc::new(SystemClock),
+        settings,
+    )
 }
 
 pub fn input(app: &App) -> DeployInput {

@@ -1,5 +1,6 @@
 //! Images from a registry: pulled by digest, named as the file names them, also after an undo.
 
+use base64::Engine as _;
 use tidegate_agent::release::{EventKind, ReleaseState};
 use tidegate_tests::docker::Image;
 
@@ -57,4 +58,50 @@ async fn a_moved_tag_is_pulled_and_an_undo_moves_it_back() {
 
     assert_eq!(state(&fixture.release(&app(&pushed, "[caddy, respond]")).await), ReleaseState::Released);
     assert_eq!(id_of(&pushed).await, caddy_id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_wants_a_login_is_told_and_used() {
+    let fixture = Fixture::start().await;
+    let registry = fixture.docker.registry().await.unwrap();
+    let probe = fixture.docker.load(Image::Probe).await.unwrap();
+    let pushed = registry.push(&fixture.docker, &probe).await.unwrap();
+    let client = fixture.docker.client();
+    let id = client.inspect_image(&probe).await.unwrap().id.unwrap();
+    let all = bollard::query_parameters::RemoveImageOptionsBuilder::default().force(true).build();
+    client.remove_image(&id, Some(all), None).await.unwrap();
+    let registry = registry.with_login(&fixture.docker).await.unwrap();
+    let before = fixture.inventory().await;
+    let app = app(&pushed, "[sleep, '1000']");
+    let file = fixture.state().join("docker.json");
+    let refused = async |config: serde_json::Value| {
+        fs_err::write(&file, config.to_string()).unwrap();
+        let failure = fixture.refused(&app).await.remove(0);
+        println!("{failure:#?}");
+        assert_eq!(failure.what, format!("127.0.0.1:5000 does not give the image {pushed}"));
+        assert!(failure.place.starts_with("compose.yaml:3:"), "{failure:?}");
+        assert!(failure.hint.contains("docker login 127.0.0.1:5000"), "{failure:?}");
+        assert!(failure.hint.contains(&file.display().to_string()), "{failure:?}");
+        failure.hint
+    };
+    refused(serde_json::json!({})).await;
+    let wrong = serde_json::json!({ "127.0.0.1:5000": { "username": "tester", "password": "hunter3" } });
+    let hint = refused(serde_json::json!({ "auths": wrong })).await;
+    assert!(hint.contains("the login of tester"), "{hint}");
+    let hint = refused(serde_json::json!({ "credHelpers": { "127.0.0.1:5000": "ecr-login" } })).await;
+    assert!(hint.contains("docker-credential-ecr-login"), "{hint}");
+    // One that is named by its digest is looked for before it is pulled, too.
+    let digest = format!("{pushed}@sha256:{}", "0".repeat(64));
+    let failure = fixture.refused(&self::app(&digest, "[sleep, '1000']")).await.remove(0);
+    assert_eq!(failure.what, format!("127.0.0.1:5000 does not give the image {digest}"));
+    assert_eq!(fixture.inventory().await, before);
+
+    let (user, password) = registry.login();
+    let auth = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+    let config = serde_json::json!({ "auths": { "127.0.0.1:5000": { "auth": auth } } });
+    fs_err::write(&file, config.to_string()).unwrap();
+    let failure = fixture.refused(&self::app(&digest, "[sleep, '1000']")).await.remove(0);
+    assert_eq!(failure.what, format!("the image {digest} does not exist"));
+    assert_eq!(state(&fixture.release(&app).await), ReleaseState::Released);
+    assert_eq!(client.inspect_image(&pushed).await.unwrap().id.unwrap(), id);
 }

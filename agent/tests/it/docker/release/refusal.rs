@@ -67,6 +67,16 @@ async fn bad_input_is_refused_before_anything_changes() {
         (one("    volumes: [/etc:/x]\n"), "service web of bad may not use `volumes`"),
         (one("    use_api_socket: true\n"), "`services.web.use_api_socket` is set and not supported"),
         (
+            one("    annotations: { a: b }\n"),
+            "`services.web.annotations` needs a newer Docker than the droplet has",
+        ),
+        (
+            one("    security_opt: ['seccomp=missing.json']\n"),
+            "the seccomp profile missing.json cannot be used",
+        ),
+        (one("    pid: 'container:nobody'\n"), "service web of bad may not use `pid`"),
+        (one("    devices: [/dev/fuse]\n"), "service web of bad may not use `devices`"),
+        (
             one("x-tidegate: { migrate: { service: web, command: ['true'], kind: breaking } }\n"),
             "the migration is of kind `breaking`",
         ),
