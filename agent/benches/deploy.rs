@@ -17,7 +17,7 @@ use futures::StreamExt as _;
 use tidegate_agent::{
     apps::AppName,
     clock::SystemClock,
-    docker::Docker as AgentDocker,
+    docker::{Docker as AgentDocker, Logins},
     release::{
         self, ChangeKind, DeployInput, Engine, EngineSettings, EventKind, GitRevision, ReleaseState,
         SourceFile,
@@ -136,7 +136,12 @@ fn engine(state: &Path, socket: &Path) -> Result<Engine> {
         ingress_image: "caddy:2".to_owned(),
         docker_compose: Vec::new(),
     };
-    Ok(Engine::new(AgentDocker::new(socket), database, Arc::new(SystemClock), settings))
+    Ok(Engine::new(
+        AgentDocker::new(socket, Logins::new(state.join("docker.json"))),
+        database,
+        Arc::new(SystemClock),
+        settings,
+    ))
 }
 
 impl Beside {
@@ -152,6 +157,7 @@ impl Beside {
             model_digest: String::new(),
             git: GitRevision::default(),
             idempotency_key: String::new(),
+            returns_to: None,
         })
     }
 

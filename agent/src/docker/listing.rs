@@ -8,12 +8,12 @@ use bollard::{
 };
 
 use super::{
-    Docker, DockerError,
+    Container, ContainerState, Docker, DockerError,
     client::{CALL, within},
 };
 
 /// A container as the list shows it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Listed {
     /// Its id.
     pub id: String,
@@ -23,6 +23,9 @@ pub struct Listed {
     pub labels: HashMap<String, String>,
     /// Host ports that it holds now, as `address:port/protocol`.
     pub host_ports: Vec<String>,
+    /// What the list tells of one that runs: enough to see whether it is as it should be. Its restart policy, grace and
+    /// health need a look at it.
+    pub running: Option<Container>,
 }
 
 /// What the engine can make networks and volumes of.
@@ -70,10 +73,24 @@ fn listed(summary: ContainerSummary) -> Listed {
     // A container that is linked to has further names, `/other/alias`.
     let names = summary.names.unwrap_or_default();
     let name = names.iter().map(|name| name.trim_start_matches('/')).find(|name| !name.contains('/'));
-    Listed {
-        id: summary.id.unwrap_or_default(),
+    let networks = summary.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+    let mounts = summary.mounts.unwrap_or_default();
+    let (id, labels) = (summary.id.unwrap_or_default(), summary.labels.unwrap_or_default());
+    let host_ports: Vec<String> = held.collect();
+    let running = is_running.then(|| Container {
+        id: id.clone(),
         name: name.unwrap_or_default().to_owned(),
-        labels: summary.labels.unwrap_or_default(),
-        host_ports: held.collect(),
-    }
+        image: summary.image.unwrap_or_default(),
+        image_id: summary.image_id.unwrap_or_default(),
+        labels: labels.clone(),
+        state: ContainerState::Running,
+        addresses: networks
+            .into_iter()
+            .map(|(network, endpoint)| (network, endpoint.ip_address.unwrap_or_default()))
+            .collect(),
+        volumes: mounts.into_iter().filter_map(|mount| Some((mount.destination?, mount.name?))).collect(),
+        host_ports: host_ports.clone(),
+        ..Container::default()
+    });
+    Listed { id, name: name.unwrap_or_default().to_owned(), labels, host_ports, running }
 }

@@ -98,7 +98,8 @@ impl Context {
         for target in references::services(service) {
             let planned = self.planned(&target)?;
             let kept = planned.kept.first().map(|kept| kept.name.as_str());
-            let name = kept.or(planned.new.first().map(NewContainer::first_name)).unwrap_or_default();
+            let name = kept.or(planned.new.first().map(NewContainer::first_name));
+            let name = name.ok_or_else(|| lost(&target))?;
             let container = self
                 .docker
                 .container(name)

@@ -22,7 +22,7 @@ use super::{
     policy::Policy,
     run,
     store::ReleaseStore,
-    survey,
+    survey::{self, Look},
 };
 use crate::{
     apps::{AppName, AppPaths, ReleaseNumber},
@@ -374,7 +374,7 @@ impl Engine {
         if !refused.is_empty() {
             return Err(located(refused));
         }
-        let seen = survey::containers(&self.inner.docker, &input.app).await?;
+        let seen = survey::containers(&self.inner.docker, &input.app, Look::Glance).await?;
         let compatibility = self.inner.compatibility(&seen).await;
         if compatibility != loaded.project.compatibility {
             loaded = load::project(input, &folder, compatibility).map_err(EngineError::Refused)?;
@@ -390,7 +390,7 @@ impl Engine {
             return Err(located(refused));
         }
         let world = survey::world(&self.inner, &input.app, (&loaded.project, &images, seen)).await;
-        let world = world.map_err(|error| match error {
+        let mut world = world.map_err(|error| match error {
             EngineError::Refused(failures) => located(failures),
             other => other,
         })?;
@@ -402,6 +402,11 @@ impl Engine {
             shared: &policy.shared(&input.app),
         };
         let mut plan = planner::plan(wanted, &world).map_err(located)?;
+        if plan.touches_containers() {
+            let seen = survey::containers(&self.inner.docker, &input.app, Look::Close).await?;
+            world.containers = seen.into_own();
+            plan = planner::plan(wanted, &world).map_err(located)?;
+        }
         if difference::wants_explanation(&plan)
             && let Some(former) = run::served(&self.inner, &input.app).await
             && let Ok(former) = load::project(&former, &folder, compatibility)

@@ -62,7 +62,7 @@ pub(super) async fn create(
     let input = DeployInput::read(&inner.paths.release(app, row.number)).map_err(|error| {
         EngineError::Failed(Failure::caused_by("the release's source files cannot be read", &error))
     })?;
-    let seen = survey::containers(&inner.docker, app).await?;
+    let seen = survey::containers(&inner.docker, app, survey::Look::Glance).await?;
     let compatibility = inner.compatibility(&seen).await;
     let folder = inner.paths.project(app);
     let loaded = load::project(&input, &folder, compatibility).map_err(EngineError::Refused)?;

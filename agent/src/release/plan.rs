@@ -338,11 +338,16 @@ impl ReleasePlan {
     pub fn is_idle(&self) -> bool {
         self.images.iter().all(|image| image.action == ImageAction::Keep)
             && self.resources.iter().all(|resource| resource.action == ResourceAction::Keep)
-            && self.services.iter().all(|service| service.action == ServiceAction::Keep)
-            && self.removed.is_empty()
+            && !self.touches_containers()
             && self.migration.is_none()
             && self.routes.is_empty()
             && self.former.routes.is_empty()
+    }
+
+    /// Whether a service's containers do not all stay as they are.
+    pub fn touches_containers(&self) -> bool {
+        let changes = |service: &PlannedService| service.action != ServiceAction::Keep;
+        self.services.iter().any(changes) || !self.removed.is_empty()
     }
 
     /// The services that get new containers behind the ingress while the old ones still serve.

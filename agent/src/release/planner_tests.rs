@@ -250,7 +250,7 @@ fn scaling_keeps_the_containers_that_are_as_the_file_says() {
     let plan = scaled(1, "web:1").plan(&world).unwrap();
     assert_eq!(containers(&plan), ["it has 3 containers instead of 1: =shop-web-1 -shop-web-2 -shop-web-3"]);
     assert_eq!(shown(&plan)[2], "Remove service web: it has 3 containers instead of 1 []");
-    assert_eq!(shown(&plan)[3], "pull, prepare, create, replace web, commit, prune");
+    assert_eq!(shown(&plan)[3], "prepare, create, replace web, commit, prune");
 
     world.containers[1].state = ContainerState::Exited;
     world.containers[1].exit_code = 1;

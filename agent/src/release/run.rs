@@ -70,19 +70,13 @@ async fn is_laid(inner: &Inner, begun: &Begun) -> bool {
 /// Ends a release that has nothing to do. Without steps there is nothing to take back, so it needs no saga; cut off in
 /// between it was never begun.
 async fn finish_idle(inner: &Inner, begun: &Begun) -> Result<(), DatabaseError> {
-    let id = &begun.id;
-    let started = EventKind::Started { release: id.release, steps: Vec::new() };
-    inner.store.event(&id.app, id.release, (started, inner.clock.now())).await?;
     // All of them are here: there is nothing to pull.
     let image = |planned: &PlannedImage| {
         let (reference, digest) = (planned.reference.clone(), planned.digest.clone());
         planned.id.clone().map(|id| ReleaseImage { reference, id, digest })
     };
     let images = begun.plan.images.iter().filter_map(image).collect();
-    inner.store.commit(&id.app, id.release, images).await?;
-    let ending =
-        Ending { state: ReleaseState::Released, failure: None, interruptions: Vec::new(), migration: None };
-    finish(inner, id, ending).await
+    inner.store.finish_idle(&begun.id.app, begun.id.release, (images, inner.clock.now())).await
 }
 
 /// Ends a release that a dead agent left behind.

@@ -223,19 +223,7 @@ impl ReleaseStore {
         images: Vec<ReleaseImage>,
     ) -> Result<(), DatabaseError> {
         let app = app.clone();
-        let number = signed(release.get());
-        let update = move |t: &Transaction<'_>| {
-            t.execute(
-                "UPDATE release SET state = ?3 WHERE app = ?1 AND number <> ?2 AND state = ?4",
-                params![app.as_str(), number, word(ReleaseState::Superseded), word(ReleaseState::Released)],
-            )?;
-            t.execute(
-                "UPDATE release SET state = ?3, images = ?4 WHERE app = ?1 AND number = ?2",
-                params![app.as_str(), number, word(ReleaseState::Released), json(&images)?],
-            )
-            .map(drop)
-        };
-        self.database.write(update).await
+        self.database.write(move |t| set_serving(t, &app, (release, &images))).await
     }
 
     /// Takes [`ReleaseStore::commit`] back.
@@ -261,6 +249,31 @@ impl ReleaseStore {
             .map(drop)
         };
         self.database.write(update).await
+    }
+
+    /// Ends a release that had nothing to do: it began, it is the one that serves, it ended, all at once.
+    ///
+    /// # Errors
+    /// When the database fails; nothing was changed.
+    pub async fn finish_idle(
+        &self,
+        app: &AppName,
+        release: ReleaseNumber,
+        (images, now): (Vec<ReleaseImage>, Timestamp),
+    ) -> Result<(), DatabaseError> {
+        let app = app.clone();
+        let write = move |t: &Transaction<'_>| {
+            insert_event(t, &app, release, (&EventKind::Started { release, steps: Vec::new() }, now))?;
+            set_serving(t, &app, (release, &images))?;
+            let ending = Ending {
+                state: ReleaseState::Released,
+                failure: None,
+                interruptions: Vec::new(),
+                migration: None,
+            };
+            end(t, &app, release, (&ending, now))
+        };
+        self.database.write(write).await
     }
 
     /// Marks all releases of an app removed.
@@ -295,37 +308,7 @@ impl ReleaseStore {
         (ending, now): (Ending, Timestamp),
     ) -> Result<(), DatabaseError> {
         let app = app.clone();
-        let number = signed(release.get());
-        let write = move |t: &Transaction<'_>| {
-            let started: String = t.query_row(
-                "SELECT started_at FROM release WHERE app = ?1 AND number = ?2",
-                params![app.as_str(), number],
-                |row| row.get(0),
-            )?;
-            let started: Timestamp = started.parse().unwrap_or(now);
-            t.execute(
-                "UPDATE release SET state = ?3, finished_at = ?4, failure = ?5, interruptions = ?6, migration = ?7
-                 WHERE app = ?1 AND number = ?2",
-                params![
-                    app.as_str(),
-                    number,
-                    word(ending.state),
-                    now.to_string(),
-                    json(&ending.failure)?,
-                    json(&ending.interruptions)?,
-                    ending.migration
-                ],
-            )?;
-            let kind = EventKind::Finished {
-                release,
-                state: ending.state,
-                took: now.duration_since(started).unsigned_abs(),
-                interruptions: ending.interruptions.clone(),
-                failure: ending.failure.clone(),
-            };
-            insert_event(t, &app, release, (&kind, now))
-        };
-        self.database.write(write).await
+        self.database.write(move |t| end(t, &app, release, (&ending, now))).await
     }
 
     /// Adds an event with the next number.
@@ -373,6 +356,59 @@ impl ReleaseStore {
         };
         self.database.read(select).await
     }
+}
+
+fn set_serving(
+    t: &Transaction<'_>,
+    app: &AppName,
+    (release, images): (ReleaseNumber, &[ReleaseImage]),
+) -> rusqlite::Result<()> {
+    let number = signed(release.get());
+    t.execute(
+        "UPDATE release SET state = ?3 WHERE app = ?1 AND number <> ?2 AND state = ?4",
+        params![app.as_str(), number, word(ReleaseState::Superseded), word(ReleaseState::Released)],
+    )?;
+    t.execute(
+        "UPDATE release SET state = ?3, images = ?4 WHERE app = ?1 AND number = ?2",
+        params![app.as_str(), number, word(ReleaseState::Released), json(&images)?],
+    )
+    .map(drop)
+}
+
+fn end(
+    t: &Transaction<'_>,
+    app: &AppName,
+    release: ReleaseNumber,
+    (ending, now): (&Ending, Timestamp),
+) -> rusqlite::Result<()> {
+    let number = signed(release.get());
+    let started: String = t.query_row(
+        "SELECT started_at FROM release WHERE app = ?1 AND number = ?2",
+        params![app.as_str(), number],
+        |row| row.get(0),
+    )?;
+    let started: Timestamp = started.parse().unwrap_or(now);
+    t.execute(
+        "UPDATE release SET state = ?3, finished_at = ?4, failure = ?5, interruptions = ?6, migration = ?7
+         WHERE app = ?1 AND number = ?2",
+        params![
+            app.as_str(),
+            number,
+            word(ending.state),
+            now.to_string(),
+            json(&ending.failure)?,
+            json(&ending.interruptions)?,
+            ending.migration
+        ],
+    )?;
+    let kind = EventKind::Finished {
+        release,
+        state: ending.state,
+        took: now.duration_since(started).unsigned_abs(),
+        interruptions: ending.interruptions.clone(),
+        failure: ending.failure.clone(),
+    };
+    insert_event(t, app, release, (&kind, now))
 }
 
 fn insert_event(

@@ -29,6 +29,15 @@ pub(super) enum Images {
 /// How many questions Docker and the registries are asked at a time.
 const AT_A_TIME: usize = 8;
 
+/// How closely containers are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// As the list shows them, for those that run: enough to see that nothing is to be done.
+    Glance,
+    /// Each by itself: everything that a plan for changes wants to know.
+    Close,
+}
+
 /// The containers of the droplet, as far as a release is concerned with them.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
@@ -39,6 +48,11 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// The app's containers.
+    pub(super) fn into_own(self) -> Vec<Container> {
+        self.own
+    }
+
     /// The versions of docker compose that the app's containers name.
     pub(super) fn versions(&self) -> impl Iterator<Item = &str> {
         self.own.iter().filter_map(|container| container.label(compatibility::LABEL))
@@ -46,7 +60,7 @@ impl Seen {
 }
 
 /// Looks at the containers: one list, and a closer look at the app's own.
-pub(super) async fn containers(docker: &Docker, app: &AppName) -> Result<Seen, EngineError> {
+pub(super) async fn containers(docker: &Docker, app: &AppName, look: Look) -> Result<Seen, EngineError> {
     let listed = docker.listed().await.map_err(EngineError::Docker)?;
     let is_own = |container: &Listed| {
         container.labels.get(labels::PROJECT).map(String::as_str) == Some(app.as_str())
@@ -57,7 +71,12 @@ pub(super) async fn containers(docker: &Docker, app: &AppName) -> Result<Seen, E
         let name = container.name;
         container.host_ports.into_iter().map(move |port| (port, name.clone()))
     };
-    let look = |container: Listed| async move { docker.container(&container.id).await };
+    let look = |container: Listed| async move {
+        match container.running.filter(|_| look == Look::Glance) {
+            Some(running) => Ok(Some(running)),
+            None => docker.container(&container.id).await,
+        }
+    };
     let looked = stream::iter(own.into_iter().map(look)).buffered(AT_A_TIME);
     let looked: Vec<Option<Container>> = looked.try_collect().await.map_err(EngineError::Docker)?;
     // One that went meanwhile is none.
