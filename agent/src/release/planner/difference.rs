@@ -36,7 +36,7 @@ pub fn explain(plan: &mut ReleasePlan, former: &Project, project: &Project) {
         let more = fields.len().saturating_sub(LISTED);
         let mut text = fields.into_iter().take(LISTED).collect::<Vec<_>>().join(", ");
         if more > 0 {
-            text.push_str(&format!(" and {more} more"));
+            text = format!("{text} and {more} more");
         }
         service.reason = format!("{DEFINITION_CHANGED}: {text}{rest}");
     }
@@ -61,7 +61,7 @@ fn changed(before: &Value, after: &Value) -> Vec<String> {
             }
             (None, Some(b)) if own.is_none() => fields.extend(b.keys().map(|inner| format!("{key}.{inner}"))),
             (Some(a), None) if other.is_none() => {
-                fields.extend(a.keys().map(|inner| format!("{key}.{inner}")))
+                fields.extend(a.keys().map(|inner| format!("{key}.{inner}")));
             }
             _ => fields.push(key.clone()),
         }

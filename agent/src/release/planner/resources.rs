@@ -137,7 +137,7 @@ fn one(
                 refused.push(changed_network(name).at(place));
                 return;
             }
-            note = VOLUME_CHANGED.to_owned();
+            VOLUME_CHANGED.clone_into(&mut note);
             ResourceAction::Keep
         }
         Some(_) => ResourceAction::Keep,
