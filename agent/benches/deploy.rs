@@ -78,8 +78,11 @@ async fn measure() -> Result<ExitCode> {
     let engine = engine(state.path(), &docker.socket())?;
     let beside = Beside { docker, engine, folder, program };
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let mut steps = Vec::new();
     for _ in 0..FIRST_RUNS {
-        ours.push(beside.deploy().await?);
+        let (taken, parts) = beside.deploy().await?;
+        ours.push(taken);
+        steps = parts;
         beside.clear()?;
         theirs.push(beside.up()?);
         beside.clear()?;
@@ -88,7 +91,7 @@ async fn measure() -> Result<ExitCode> {
     beside.deploy().await?;
     for _ in 0..NO_CHANGE_RUNS {
         plans.push(beside.plan().await?);
-        our_none.push(beside.deploy().await?);
+        our_none.push(beside.deploy().await?.0);
         their_none.push(beside.up()?);
     }
     beside.clear()?;
@@ -102,6 +105,9 @@ async fn measure() -> Result<ExitCode> {
     let mut is_over = row(&mut out, "first deploy", (ours, theirs), FIRST_LIMIT)?;
     is_over |= row(&mut out, "deploy, no change", (our_none, their_none), NO_CHANGE_LIMIT)?;
     writeln!(out, "{:<22} {:>9.1} ms", "of it, planning", millis(median(plans)))?;
+    let parts: Vec<String> =
+        steps.iter().map(|(step, took)| format!("{step} {:.0} ms", millis(*took))).collect();
+    writeln!(out, "\nsteps of the last first deploy: {}", parts.join(", "))?;
     Ok(if is_over { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -172,19 +178,24 @@ impl Beside {
         }
     }
 
-    async fn deploy(&self) -> Result<Duration> {
+    /// How long it takes, and its steps.
+    async fn deploy(&self) -> Result<(Duration, Vec<(String, Duration)>)> {
         let input = self.input()?;
         let begun = Instant::now();
         let release = self.engine.deploy(input, "bench").await?;
         let events = self.engine.watch(&release.app, None, 0).await?;
         let mut events = std::pin::pin!(events);
-        let mut last = None;
+        let (mut last, mut steps) = (None, Vec::new());
         while let Some(event) = events.next().await {
-            last = Some(event?.kind);
+            let kind = event?.kind;
+            if let EventKind::StepFinished { step, took, .. } = &kind {
+                steps.push((step.clone(), *took));
+            }
+            last = Some(kind);
         }
         let taken = begun.elapsed();
         match last {
-            Some(EventKind::Finished { state: ReleaseState::Released, .. }) => Ok(taken),
+            Some(EventKind::Finished { state: ReleaseState::Released, .. }) => Ok((taken, steps)),
             other => bail!("the release ended otherwise: {other:?}"),
         }
     }

@@ -63,10 +63,15 @@ pub struct Context {
 }
 
 impl Context {
-    /// Whether the service is to be started ahead of its own step: once in a run.
-    pub fn head_start(&self, service: &ServiceName) -> bool {
-        // A name is inserted whole, so a panic elsewhere leaves the set sound.
-        self.ahead.lock().unwrap_or_else(PoisonError::into_inner).insert(service.clone())
+    /// Whether the service's containers were started already in this run.
+    pub fn is_ahead(&self, service: &ServiceName) -> bool {
+        // Names are inserted whole, so a panic elsewhere leaves the set sound.
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner).contains(service)
+    }
+
+    /// Remembers that these services' containers were started.
+    pub fn set_ahead(&self, services: impl Iterator<Item = ServiceName>) {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner).extend(services);
     }
 
     /// Adds an event to the release. Events that cannot be stored are dropped: they are for eyes only.

@@ -36,7 +36,7 @@ pub fn explain(plan: &mut ReleasePlan, former: &Project, project: &Project) {
         let more = fields.len().saturating_sub(LISTED);
         let mut text = fields.into_iter().take(LISTED).collect::<Vec<_>>().join(", ");
         if more > 0 {
-            text.push_str(&format!(" and {more} more"));
+            text = format!("{text} and {more} more");
         }
         service.reason = format!("{DEFINITION_CHANGED}: {text}{rest}");
     }

@@ -21,13 +21,15 @@ const AT_A_TIME: usize = 4;
 
 pub(super) async fn forward(context: &Context, name: &str, cancel: &Cancel) -> Result<Value, Failure> {
     let service = context.planned(name)?;
-    let following = head_starts(context, name).into_iter().filter(|other| context.head_start(&other.name));
-    let starting = following.flat_map(|other| other.started().map(move |name| (other, name)));
-    let own = service.started().map(|name| (service, name));
-    let starting: Vec<_> = own.chain(starting).map(|(service, name)| start(context, service, name)).collect();
+    // One that was started ahead is not looked at again before its own gate.
+    let both = [service].into_iter().chain(head_starts(context, name));
+    let due: Vec<&PlannedService> = both.filter(|service| !context.is_ahead(&service.name)).collect();
+    let starting = due.iter().flat_map(|service| service.started().map(move |name| (*service, name)));
+    let starting: Vec<_> = starting.map(|(service, name)| start(context, service, name)).collect();
     let started: Vec<Result<(), Failure>> = stream::iter(starting).buffered(AT_A_TIME).collect().await;
     started.into_iter().collect::<Result<(), Failure>>()?;
-    start_and_pass(context, service, cancel).await?;
+    context.set_ahead(due.into_iter().map(|service| service.name.clone()));
+    pass_all(context, service, cancel).await?;
     if service.strategy == Strategy::Recreate || service.old.is_empty() {
         give_restart(context, service).await?;
     }
@@ -67,6 +69,10 @@ pub(super) async fn start_and_pass(
     for name in service.started() {
         start(context, service, name).await?;
     }
+    pass_all(context, service, cancel).await
+}
+
+async fn pass_all(context: &Context, service: &PlannedService, cancel: &Cancel) -> Result<(), Failure> {
     for name in service.started() {
         hooks::post_start(context, (service, name), cancel).await?;
         gate::pass(context, service, name, cancel).await?;

@@ -102,7 +102,6 @@ const NOT_IN_THE_TABLE: &[(&str, &str)] = &[
     ("cpu_percent", "Windows containers"),
     ("env_file", "merged into `environment`: see the project of that name"),
     ("extends", "merged: see the project of that name"),
-    ("profiles", "chosen by: see the project of that name"),
     ("label_file", "merged into `labels`: see the project of that name"),
 ];
 
