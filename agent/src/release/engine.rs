@@ -1,13 +1,18 @@
 //! The engine: what the edge calls. Admits releases, runs one per app at a time, and finishes what a dead agent began.
 
+mod error;
+mod reservation;
+
 use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+pub use error::EngineError;
 use futures::Stream;
-use jiff::Timestamp;
+use reservation::Live;
+pub(super) use reservation::Reservation;
 use tidegate_compose::Compatibility;
 use tidegate_saga::Cancel;
 use tokio::sync::watch;
@@ -27,9 +32,9 @@ use super::{
 use crate::{
     apps::{AppName, AppPaths, ReleaseNumber},
     clock::Clock,
-    docker::{Container, Docker, DockerError},
+    docker::{Container, Docker},
     ingress::{Ingress, IngressSettings},
-    store::{Database, DatabaseError},
+    store::Database,
 };
 
 /// Where things are.
@@ -62,18 +67,6 @@ pub(super) struct Inner {
     live: Mutex<BTreeMap<AppName, Live>>,
 }
 
-/// What is under way for an app.
-#[derive(Clone, Debug)]
-pub(super) struct Live {
-    /// None while it is being admitted, or removed.
-    pub(super) release: Option<ReleaseNumber>,
-    pub(super) what: &'static str,
-    pub(super) actor: String,
-    pub(super) since: Timestamp,
-    pub(super) changed: watch::Sender<u64>,
-    pub(super) cancel: Cancel,
-}
-
 /// A release that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
@@ -92,76 +85,6 @@ pub enum Joined {
     Began,
     /// An earlier request with the same key had.
     Existing,
-}
-
-/// Why the engine did not do what it was asked. Nothing was changed, unless it says so.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// What was asked for cannot be released; never empty.
-    #[error("the release was refused")]
-    Refused(Vec<Failure>),
-    /// Something is under way for the app.
-    #[error(
-        "{what} of {app} is under way, begun by {actor} at {since}; wait for it, follow it with `tidegate deploy --attach`, or have it taken back with `tidegate deploy --cancel`"
-    )]
-    Busy {
-        /// The app.
-        app: AppName,
-        /// "a release", "the removal".
-        what: &'static str,
-        /// Who began it.
-        actor: String,
-        /// When.
-        since: Timestamp,
-    },
-    /// The last release could not be undone.
-    #[error(
-        "release {release} of {app} is stuck: its undo failed; mend what it names, then restart tidegate-agent, which tries again"
-    )]
-    Stuck {
-        /// The app.
-        app: AppName,
-        /// The release.
-        release: ReleaseNumber,
-    },
-    /// No such app.
-    #[error("there is no app {0} on this droplet; `tidegate status` lists those that are")]
-    NoApp(AppName),
-    /// No such service.
-    #[error("app {app} has no service {service}; it has {known}")]
-    NoService {
-        /// The app.
-        app: AppName,
-        /// What was asked for.
-        service: String,
-        /// Those that there are, comma-joined.
-        known: String,
-    },
-    /// No such release.
-    #[error("app {app} has no release {release}")]
-    NoRelease {
-        /// The app.
-        app: AppName,
-        /// The release.
-        release: ReleaseNumber,
-    },
-    /// Docker.
-    #[error("Docker did not do its part")]
-    Docker(#[source] DockerError),
-    /// A release that cannot be gone back to.
-    #[error("{app} cannot go back: {why}")]
-    NoWayBack {
-        /// The app.
-        app: AppName,
-        /// Why.
-        why: String,
-    },
-    /// The database.
-    #[error("the agent's database did not do its part")]
-    Database(#[source] DatabaseError),
-    /// A step that belongs to no release failed.
-    #[error("{}", .0.what)]
-    Failed(#[source] Failure),
 }
 
 impl Engine {
@@ -475,28 +398,5 @@ impl Inner {
     pub(super) fn live(&self) -> MutexGuard<'_, BTreeMap<AppName, Live>> {
         // Entries are inserted and removed whole, so a panic elsewhere leaves the map sound.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// An app that nobody else may change as long as this lives.
-pub(super) struct Reservation {
-    pub(super) inner: Arc<Inner>,
-    pub(super) app: AppName,
-    pub(super) live: Live,
-}
-
-impl Reservation {
-    fn began(&self, release: ReleaseNumber) {
-        if let Some(live) = self.inner.live().get_mut(&self.app) {
-            live.release = Some(release);
-        }
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        self.inner.live().remove(&self.app);
-        // Whoever watches looks once more and sees that it is over.
-        self.live.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 }
