@@ -151,7 +151,7 @@ fn engine(state: &Path, socket: &Path) -> Result<Engine> {
 }
 
 impl Beside {
-    fn input(&self) -> Result<DeployInput> {
+    fn input() -> Result<DeployInput> {
         let file = SourceFile { path: "compose.yaml".into(), content: project().into_bytes(), mode: 0o644 };
         Ok(DeployInput {
             app: AppName::new("bench")?,
@@ -167,7 +167,7 @@ impl Beside {
     }
 
     async fn plan(&self) -> Result<Duration> {
-        let input = self.input()?;
+        let input = Self::input()?;
         let begun = Instant::now();
         let plan = self.engine.plan(&input).await?;
         let taken = begun.elapsed();
@@ -179,7 +179,7 @@ impl Beside {
 
     /// How long it takes, and its steps.
     async fn deploy(&self) -> Result<(Duration, Vec<(String, Duration)>)> {
-        let input = self.input()?;
+        let input = Self::input()?;
         let begun = Instant::now();
         let release = self.engine.deploy(input, "bench").await?;
         let events = self.engine.watch(&release.app, None, 0).await?;
