@@ -14,7 +14,7 @@ pub fn normalised(inspected: &Value) -> BTreeMap<String, Value> {
     let mut text = serde_json::to_string(list).unwrap();
     for container in list {
         let (id, name) = (container["Id"].as_str().unwrap(), container["Name"].as_str().unwrap());
-        text = text.replace(id, name).replace(&id[..12], name);
+        text = text.replace(id, name).replace(id.get(..12).unwrap(), name);
         for (network, endpoint) in container["NetworkSettings"]["Networks"].as_object().into_iter().flatten()
         {
             // docker compose 2.26 names external networks by their ids.
@@ -41,9 +41,9 @@ fn one(mut container: Value) -> Value {
         needed.sort_unstable();
         labels["com.docker.compose.depends_on"] = json!(needed.join(","));
     }
-    sort(&mut container["Config"]["Env"], |entry| entry.to_string());
+    sort(&mut container["Config"]["Env"], Value::to_string);
     for list in ["Binds", "ExtraHosts", "Links"] {
-        sort(&mut container["HostConfig"][list], |entry| entry.to_string());
+        sort(&mut container["HostConfig"][list], Value::to_string);
     }
     sort(&mut container["HostConfig"]["Mounts"], |mount| mount["Target"].to_string());
     sort(&mut container["HostConfig"]["Ulimits"], |limit| limit["Name"].to_string());
@@ -51,8 +51,8 @@ fn one(mut container: Value) -> Value {
     let has_mac = container["Config"]["MacAddress"].as_str().is_some_and(|mac| !mac.is_empty());
     for (network, endpoint) in settings["Networks"].as_object_mut().into_iter().flatten() {
         let fixed = endpoint["IPAMConfig"]["IPv4Address"].as_str().is_some_and(|address| !address.is_empty());
-        sort(&mut endpoint["Aliases"], |alias| alias.to_string());
-        sort(&mut endpoint["Links"], |link| link.to_string());
+        sort(&mut endpoint["Aliases"], Value::to_string);
+        sort(&mut endpoint["Links"], Value::to_string);
         given(endpoint, &["EndpointID", "NetworkID", "GlobalIPv6Address", "IPv6Gateway"]);
         // On the host's own networks addresses are the host's.
         if !fixed || network == "bridge" {

@@ -41,7 +41,9 @@ pub fn cases() -> Vec<Case> {
             let (path, content) = case.files.last_mut().unwrap();
             content.push_str(line);
             content.push('\n');
-            if path.ends_with(".yaml") && is_service(content) {
+            if std::path::Path::new(path).extension().is_some_and(|extension| extension == "yaml")
+                && is_service(content)
+            {
                 content.push_str("    x-tidegate: { gate: { stable: 0s } }\n");
             }
         }
