@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tidegate_saga::Cancel;
 use tokio::time::Instant;
 
@@ -60,7 +61,7 @@ pub async fn pass(
             Verdict::Waiting => well_since = None,
             Verdict::Well => {
                 let since = *well_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= service.stable {
+                if since.elapsed().max(ran_for(&container, context.clock.now())) >= service.stable {
                     return Ok(());
                 }
             }
@@ -77,6 +78,16 @@ pub async fn pass(
     };
     let why = format!("after {} s {state}", service.timeout.as_secs());
     Err(refused(context, service, &seen, why).await)
+}
+
+/// How long a container is known to have been well before it was looked at: without a health check, as long as it runs.
+/// So services that were started together have their `stable` together.
+fn ran_for(container: &Container, now: Timestamp) -> Duration {
+    if container.health != ContainerHealth::None {
+        return Duration::ZERO;
+    }
+    let started = container.started_at.parse::<Timestamp>();
+    started.ok().and_then(|started| now.duration_since(started).try_into().ok()).unwrap_or_default()
 }
 
 fn judge(container: &Container, first_restarts: u64, ends: Ends) -> Verdict {
@@ -143,6 +154,18 @@ mod tests {
 
     fn container(state: ContainerState, health: ContainerHealth, exit_code: i64) -> Container {
         Container { state, health, exit_code, ..Container::default() }
+    }
+
+    #[test]
+    fn without_a_health_check_it_was_well_since_its_start() {
+        let now: Timestamp = "2026-11-21T10:00:05Z".parse().unwrap();
+        let started = |at: &str, health| {
+            ran_for(&Container { started_at: at.to_owned(), health, ..Container::default() }, now)
+        };
+        assert_eq!(started("2026-11-21T10:00:00.5Z", ContainerHealth::None), Duration::from_millis(4500));
+        assert_eq!(started("2026-11-21T10:00:00Z", ContainerHealth::Healthy), Duration::ZERO);
+        assert_eq!(started("2026-11-21T10:00:09Z", ContainerHealth::None), Duration::ZERO);
+        assert_eq!(started("", ContainerHealth::None), Duration::ZERO);
     }
 
     #[test]
