@@ -88,24 +88,10 @@ pub(super) async fn adapt(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::GitRevision;
 
     fn rows(states: &[ReleaseState]) -> Vec<ReleaseRow> {
-        let row = |(index, state): (usize, &ReleaseState)| ReleaseRow {
-            app: app(),
-            number: ReleaseNumber::new(u64::try_from(index).unwrap() + 1),
-            state: *state,
-            actor: String::new(),
-            source_digest: String::new(),
-            git: GitRevision::default(),
-            idempotency_key: String::new(),
-            started_at: jiff::Timestamp::UNIX_EPOCH,
-            finished_at: None,
-            failure: None,
-            interruptions: Vec::new(),
-            returns_to: None,
-            images: Vec::new(),
-            migration: None,
+        let row = |(index, state): (usize, &ReleaseState)| {
+            ReleaseRow::in_state("shop", u64::try_from(index).unwrap() + 1, *state)
         };
         states.iter().enumerate().map(row).rev().collect()
     }

@@ -97,6 +97,29 @@ pub struct ReleaseRow {
     pub migration: Option<String>,
 }
 
+#[cfg(test)]
+impl ReleaseRow {
+    /// A release of which nothing else matters.
+    pub(super) fn in_state(app: &str, number: u64, state: ReleaseState) -> Self {
+        Self {
+            app: AppName::new(app).unwrap(),
+            number: ReleaseNumber::new(number),
+            state,
+            actor: String::new(),
+            source_digest: String::new(),
+            git: GitRevision::default(),
+            idempotency_key: String::new(),
+            started_at: Timestamp::UNIX_EPOCH,
+            finished_at: None,
+            failure: None,
+            interruptions: Vec::new(),
+            returns_to: None,
+            images: Vec::new(),
+            migration: None,
+        }
+    }
+}
+
 /// An image of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReleaseImage {

@@ -89,10 +89,6 @@ async fn remove(docker: &Docker, id: &str, names: &BTreeSet<String>) -> Result<R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        apps::{AppName, ReleaseNumber},
-        release::GitRevision,
-    };
 
     fn row(app: &str, number: u64, state: ReleaseState, images: &[(&str, &str, Option<&str>)]) -> ReleaseRow {
         let image = |(reference, id, digest): &(&str, &str, Option<&str>)| ReleaseImage {
@@ -100,22 +96,7 @@ mod tests {
             id: (*id).to_owned(),
             digest: digest.map(str::to_owned),
         };
-        ReleaseRow {
-            app: AppName::new(app).unwrap(),
-            number: ReleaseNumber::new(number),
-            state,
-            actor: String::new(),
-            source_digest: String::new(),
-            git: GitRevision::default(),
-            idempotency_key: String::new(),
-            started_at: jiff::Timestamp::UNIX_EPOCH,
-            finished_at: None,
-            failure: None,
-            interruptions: Vec::new(),
-            returns_to: None,
-            images: images.iter().map(image).collect(),
-            migration: None,
-        }
+        ReleaseRow { images: images.iter().map(image).collect(), ..ReleaseRow::in_state(app, number, state) }
     }
 
     #[test]
