@@ -219,4 +219,4 @@ fn mounts_or_none(mounts: Vec<Mount>) -> Option<Vec<Mount>> {
 
 #[cfg(test)]
 #[path = "body_tests.rs"]
-mod tests;
+pub(crate) mod tests;

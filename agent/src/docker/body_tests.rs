@@ -246,7 +246,8 @@ fn canonical(value: Value) -> Value {
     }
 }
 
-fn is_empty(value: &Value) -> bool {
+/// What the engine takes for an attribute that is not set.
+pub(crate) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Bool(flag) => !flag,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     docker::{
-        body::{self, ContainerSpec, HostPorts, RestartNow, ServiceAlias},
+        body::{self, ContainerSpec, HostPorts, RestartNow, ServiceAlias, tests::is_empty},
         references,
     },
     release::{
@@ -304,17 +304,6 @@ fn canonical(value: Value) -> Value {
         }
         Value::Array(list) => Value::Array(list.into_iter().map(canonical).collect()),
         other => other,
-    }
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(flag) => !flag,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.is_empty() || list.iter().all(is_empty),
-        Value::Object(map) => map.is_empty(),
     }
 }
 

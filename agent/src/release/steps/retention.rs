@@ -18,7 +18,15 @@ pub(super) async fn images(context: &Context) {
         Ok(rows) => rows,
         Err(error) => return tracing::warn!(error = chain(&error), "old images were not looked for"),
     };
-    for (id, names) in outdated(&rows) {
+    let outdated = outdated(&rows);
+    if outdated.is_empty() {
+        return;
+    }
+    let containers = match context.docker.containers(&[]).await {
+        Ok(containers) => containers,
+        Err(error) => return tracing::warn!(error = chain(&error), "old images were not looked for"),
+    };
+    for (id, names) in outdated.into_iter().filter(|(id, _)| !containers.iter().any(|c| c.image_id == *id)) {
         match remove(&context.docker, id, &names).await {
             Ok(Removed::Yes) => tracing::info!(id, names = ?names, "the image of an old release was removed"),
             Ok(Removed::No) => {}
@@ -73,8 +81,7 @@ async fn remove(docker: &Docker, id: &str, names: &BTreeSet<String>) -> Result<R
     let Some(image) = docker.image(id).await? else {
         return Ok(Removed::No);
     };
-    let is_used = docker.containers(&[]).await?.iter().any(|container| container.image_id == id);
-    if is_used || image.tags.iter().any(|tag| !names.contains(tag)) {
+    if image.tags.iter().any(|tag| !names.contains(tag)) {
         return Ok(Removed::No);
     }
     for tag in &image.tags {
