@@ -13,9 +13,14 @@ use crate::node::Position;
 
 mod gate;
 mod ingress;
+mod jobs;
 mod migrate;
+mod probes;
 mod reader;
 
+pub use gate::Gate;
+pub use jobs::{Job, Jobs};
+pub use probes::{HttpProbe, Probe, ProbeKind, StatusRange};
 use reader::Reader;
 
 /// The extension's key.
@@ -26,6 +31,8 @@ pub const KEY: &str = "x-tidegate";
 pub struct Extension {
     /// The database migration of a release.
     pub migrate: Option<Migrate>,
+    /// Commands that a release runs once.
+    pub jobs: Jobs,
     /// How long a release is watched after the switch.
     pub watch: Option<Duration>,
     /// How long requests to the old release may take to end.
@@ -84,21 +91,6 @@ pub struct Ingress {
     pub at: Position,
 }
 
-/// When a new container counts as good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gate {
-    /// How long it has to stay well.
-    pub stable: Duration,
-    /// How long it may take to get there.
-    pub timeout: Duration,
-}
-
-impl Default for Gate {
-    fn default() -> Self {
-        Self { stable: Duration::from_secs(5), timeout: Duration::from_mins(2) }
-    }
-}
-
 /// On which droplets a service runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Place {
@@ -132,13 +124,16 @@ pub fn read(project: &Project, files: &FileTable) -> Result<Extension, LoadError
     if let Some(node) = project.extensions.get(KEY) {
         reader.top(node, &mut extension);
     }
-    if let Some(migrate) = &extension.migrate
-        && !project.services.contains_key(&migrate.service)
-    {
-        let names = project.services.keys().map(String::as_str);
-        let hint = nearest(&migrate.service, names).map(|name| format!("did you mean `{name}`?"));
-        let message = format!("there is no service `{}`", migrate.service);
-        reader.fail(migrate.at, "x-tidegate.migrate.service", (message, hint));
+    let named = extension.migrate.iter().map(|migrate| ("migrate", &migrate.service, migrate.at));
+    let before = extension.jobs.before.iter().map(|job| ("jobs.before", &job.service, job.at));
+    let after = extension.jobs.after.iter().map(|job| ("jobs.after", &job.service, job.at));
+    for (key, service, at) in named.chain(before).chain(after) {
+        if !project.services.contains_key(service) {
+            let names = project.services.keys().map(String::as_str);
+            let hint = nearest(service, names).map(|name| format!("did you mean `{name}`?"));
+            let message = format!("there is no service `{service}`");
+            reader.fail(at, &format!("{KEY}.{key}.service"), (message, hint));
+        }
     }
     for (name, service) in &project.services {
         let mut read = ServiceExtension::default();

@@ -13,7 +13,9 @@ impl Reader<'_> {
         const PATH: &str = "x-tidegate.migrate";
         let map = self.map(node, PATH, &["service", "command", "kind", "timeout"])?;
         let service = self.required(map, (node, PATH), "service").and_then(|n| self.text(n, PATH));
-        let command = self.required(map, (node, PATH), "command").and_then(|n| self.command(n));
+        let command = self
+            .required(map, (node, PATH), "command")
+            .and_then(|n| self.command(n, "x-tidegate.migrate.command"));
         let kind = self.kind(map, node);
         let timeout = match map.get("timeout") {
             Some(value) => self.duration(value, "x-tidegate.migrate.timeout"),

@@ -14,7 +14,7 @@ pub(super) struct Reader<'a> {
 }
 
 /// Keys that the file may have one day; naming them beats calling them unknown.
-const LATER: &[&str] = &["backup", "jobs", "probes", "health"];
+const LATER: &[&str] = &["backup", "health"];
 
 impl Reader<'_> {
     pub(super) fn fail(&mut self, at: Position, path: &str, (message, hint): (String, Option<String>)) {
@@ -48,12 +48,13 @@ impl Reader<'_> {
     }
 
     pub(super) fn top(&mut self, node: &Node, extension: &mut Extension) {
-        let Some(map) = self.map(node, KEY, &["migrate", "watch", "drain"]) else {
+        let Some(map) = self.map(node, KEY, &["migrate", "jobs", "watch", "drain"]) else {
             return;
         };
         extension.watch = map.get("watch").and_then(|n| self.duration(n, "x-tidegate.watch"));
         extension.drain = map.get("drain").and_then(|n| self.duration(n, "x-tidegate.drain"));
         extension.migrate = map.get("migrate").and_then(|n| self.migrate(n));
+        extension.jobs = map.get("jobs").map(|n| self.jobs(n)).unwrap_or_default();
     }
 
     pub(super) fn required<'n>(
@@ -78,13 +79,21 @@ impl Reader<'_> {
         text
     }
 
-    pub(super) fn command(&mut self, node: &Node) -> Option<Vec<String>> {
-        const PATH: &str = "x-tidegate.migrate.command";
+    /// The entries of a list.
+    pub(super) fn list<'n>(&mut self, node: &'n Node, path: &str) -> Option<&'n [Node]> {
+        let Value::List(items) = &node.value else {
+            self.fail(node.at, path, (format!("expected a list, found {}", node.kind()), None));
+            return None;
+        };
+        Some(items)
+    }
+
+    pub(super) fn command(&mut self, node: &Node, path: &str) -> Option<Vec<String>> {
         let words = match &node.value {
             Value::Str(text) => match shellwords::split(text) {
                 Ok(words) => Some(words),
                 Err(error) => {
-                    self.fail(node.at, PATH, (error.to_string(), None));
+                    self.fail(node.at, path, (error.to_string(), None));
                     return None;
                 }
             },
@@ -94,7 +103,7 @@ impl Reader<'_> {
         let words = words.filter(|words: &Vec<String>| !words.is_empty());
         if words.is_none() {
             let message = "expected a command: text, or a list of strings".to_owned();
-            self.fail(node.at, PATH, (message, None));
+            self.fail(node.at, path, (message, None));
         }
         words
     }

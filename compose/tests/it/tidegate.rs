@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidegate_compose::x_tidegate::{self, MigrationKind, Place, Strategy};
+use tidegate_compose::x_tidegate::{self, HttpProbe, MigrationKind, Place, ProbeKind, StatusRange, Strategy};
 use tidegate_compose::{LoadOptions, MemoryFiles, load, referenced};
 
 use super::{load_files, load_text};
@@ -86,6 +86,86 @@ services:
       gate: { stable: 10 }
       strategy: bluegreen
       backup: {}
+",
+    );
+    insta::assert_snapshot!(found.join("\n"));
+}
+
+#[test]
+fn jobs_and_probes() {
+    let loaded = load_text(
+        "x-tidegate:
+  jobs:
+    before: [{ service: web, command: [app, check] }]
+    after:
+      - { service: web, command: app warm --all, timeout: 30s }
+      - { service: web, command: [app, announce] }
+services:
+  web:
+    image: web
+    x-tidegate:
+      gate:
+        probes:
+          - http: { port: 8000 }
+          - http: { port: 8000, path: /health?deep=1, host: shop.example.com, status: 200-204, contains: ok }
+            timeout: 2s
+          - tcp: { port: 9000 }
+          - command: [app, ping]
+",
+    )
+    .unwrap();
+    let read = x_tidegate::read(&loaded.project, &loaded.files).unwrap();
+    let job = |job: &x_tidegate::Job| format!("{} {:?} {:?}", job.service, job.command, job.timeout);
+    assert_eq!(read.jobs.before.iter().map(job).collect::<Vec<_>>(), ["web [\"app\", \"check\"] 600s"]);
+    assert_eq!(
+        read.jobs.after.iter().map(job).collect::<Vec<_>>(),
+        ["web [\"app\", \"warm\", \"--all\"] 30s", "web [\"app\", \"announce\"] 600s"]
+    );
+    let probes = &read.services["web"].gate.probes;
+    let simple = HttpProbe {
+        port: 8000,
+        path: "/".into(),
+        host: None,
+        status: StatusRange { first: 200, last: 399 },
+        contains: None,
+    };
+    let full = HttpProbe {
+        port: 8000,
+        path: "/health?deep=1".into(),
+        host: Some("shop.example.com".into()),
+        status: StatusRange { first: 200, last: 204 },
+        contains: Some("ok".into()),
+    };
+    let kinds: Vec<_> = probes.iter().map(|probe| probe.kind.clone()).collect();
+    let command = ProbeKind::Command(vec!["app".into(), "ping".into()]);
+    assert_eq!(
+        kinds,
+        [ProbeKind::Http(simple), ProbeKind::Http(full), ProbeKind::Tcp { port: 9000 }, command]
+    );
+    let timeouts: Vec<_> = probes.iter().map(|probe| probe.timeout.as_secs()).collect();
+    assert_eq!(timeouts, [5, 2, 5, 5]);
+}
+
+#[test]
+fn slips_in_jobs_and_probes() {
+    let found = problems(
+        "x-tidegate:
+  jobs:
+    before: [{ service: wbe, command: ['true'] }, { servce: web, command: [] }]
+    befor: []
+    after: { service: web }
+services:
+  web:
+    image: x
+    x-tidegate:
+      gate:
+        probes:
+          - htpp: { port: 80 }
+          - { http: { port: 80 }, tcp: { port: 81 } }
+          - { http: { path: health, status: 700, contains: 5 }, timeout: 5 }
+          - tcp: 80
+          - command: \"sh -c 'open\"
+  other: { image: x, x-tidegate: { gate: { probes: { tcp: { port: 1 } } } } }
 ",
     );
     insta::assert_snapshot!(found.join("\n"));
