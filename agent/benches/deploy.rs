@@ -18,6 +18,7 @@ use tidegate_agent::{
     apps::AppName,
     clock::SystemClock,
     docker::{Docker as AgentDocker, Logins},
+    probe::DirectDial,
     release::{
         self, ChangeKind, DeployInput, Engine, EngineSettings, EventKind, GitRevision, ReleaseState,
         SourceFile,
@@ -141,6 +142,7 @@ fn engine(state: &Path, socket: &Path) -> Result<Engine> {
         policy: state.join("policy.toml"),
         ingress_image: "caddy:2".to_owned(),
         docker_compose: Vec::new(),
+        dial: Arc::new(DirectDial),
     };
     Ok(Engine::new(
         AgentDocker::new(socket, Logins::new(state.join("docker.json"))),

@@ -62,6 +62,34 @@ pub enum HostError {
     Timeout,
 }
 
+/// What is free on a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Free {
+    /// In bytes, for ordinary users.
+    pub bytes: u64,
+    /// How many more files there may be; none where the file system has no such bound.
+    pub files: Option<u64>,
+}
+
+/// What is free on the disk of a path.
+///
+/// # Errors
+/// When it cannot be measured, or not in time.
+pub async fn free(path: &Path) -> Result<Free, HostError> {
+    let path = path.to_owned();
+    let measure = move || match rustix::fs::statvfs(&path) {
+        Ok(disk) => Ok(Free {
+            bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+            files: (disk.f_files > 0).then_some(disk.f_favail),
+        }),
+        Err(source) => Err(HostError::Disk { path, source }),
+    };
+    match tokio::time::timeout(TIMEOUT, tokio::task::spawn_blocking(measure)).await {
+        Ok(Ok(free)) => free,
+        Ok(Err(_)) | Err(_) => Err(HostError::Timeout),
+    }
+}
+
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 impl HostFacts {
@@ -124,5 +152,7 @@ mod tests {
         assert!(measured.cpus > 0 && measured.uptime > Duration::ZERO);
         assert!(measured.memory_available > 0 && measured.memory_available <= measured.memory_total);
         assert!(measured.disk_available <= measured.disk_total && measured.disk_total > 0);
+        assert!(free(Path::new("/")).await.unwrap().bytes <= measured.disk_total);
+        assert!(matches!(free(Path::new("/nowhere")).await, Err(HostError::Disk { .. })));
     }
 }

@@ -21,6 +21,7 @@ use std::{
 
 use daemon::Supervisor;
 pub use images::Image;
+pub use namespace::run_inside;
 pub use registry::Registry;
 
 use crate::programs::ProgramError;

@@ -23,6 +23,7 @@ use tidegate_compose::{
 
 pub use devices::is_cdi;
 pub use endpoints::{Endpoint, INTERFACE_NAME, endpoints};
+pub use host::{Memory, memory};
 pub use links::{links, target_and_alias};
 pub use mounts::{config_target, secret_target};
 pub use resources::{network, volume};

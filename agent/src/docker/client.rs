@@ -11,7 +11,7 @@ use bollard::{API_DEFAULT_VERSION, BollardRequest, errors::Error};
 use http::HeaderValue;
 use tokio::sync::OnceCell;
 
-use super::{DockerError, Logins};
+use super::{DockerError, Logins, Machine};
 
 /// How long an ordinary call may take.
 pub(super) const CALL: Duration = Duration::from_mins(1);
@@ -32,18 +32,30 @@ struct Inner {
     socket: PathBuf,
     logins: Logins,
     client: OnceCell<bollard::Docker>,
+    machine: OnceCell<Machine>,
 }
 
 impl Docker {
     /// The engine behind this unix socket; it is first called when something is asked of it.
     /// Registries are asked with these logins.
     pub fn new(socket: impl Into<PathBuf>, logins: Logins) -> Self {
-        Self { inner: Arc::new(Inner { socket: socket.into(), logins, client: OnceCell::new() }) }
+        Self {
+            inner: Arc::new(Inner {
+                socket: socket.into(),
+                logins,
+                client: OnceCell::new(),
+                machine: OnceCell::new(),
+            }),
+        }
     }
 
     /// The logins at registries.
     pub fn logins(&self) -> &Logins {
         &self.inner.logins
+    }
+
+    pub(super) fn known_machine(&self) -> &OnceCell<Machine> {
+        &self.inner.machine
     }
 
     /// The engine's socket.

@@ -58,6 +58,8 @@ pub struct Container {
     pub error: String,
     /// In bytes; 0 for none.
     pub memory_limit: u64,
+    /// Whose network it uses: `host`, `none`, `container:<id>`, or the name of its first network.
+    pub network_mode: String,
     /// Its addresses by network.
     pub addresses: HashMap<String, String>,
     /// Output of the last health probe.
@@ -175,6 +177,7 @@ impl Container {
             out_of_memory: state.oom_killed.unwrap_or(false),
             error: state.error.unwrap_or_default(),
             memory_limit: host.memory.and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
+            network_mode: host.network_mode.unwrap_or_default(),
             addresses: networks.into_iter().map(|(name, endpoint)| (name, address_of(endpoint))).collect(),
             last_probe: health.log.and_then(|log| log.last()?.output.clone()).unwrap_or_default(),
             host_ports: host_ports(host.port_bindings.unwrap_or_default()),

@@ -8,6 +8,7 @@ use bollard::{
     models::{ExecConfig, ExecInspectResponse},
 };
 use futures::StreamExt as _;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tidegate_compose::model::Hook;
 
 use super::{
@@ -44,22 +45,43 @@ impl Docker {
         // Its arguments may hold secrets.
         let program = hook.command.0.iter().flatten().next().cloned().unwrap_or_default();
         let doing = format!("run the hook `{program}` in {container}");
-        match tokio::time::timeout(deadline, self.hook_to_its_end(&doing, container, hook)).await {
+        let run = async {
+            let api = self.api().await?;
+            let id = within(&doing, CALL, api.create_exec(container, config(hook))).await?.id;
+            self.to_its_end(&doing, &id).await
+        };
+        match tokio::time::timeout(deadline, run).await {
             Ok(ended) => ended,
             Err(_) => Err(DockerError::Deadline { doing, deadline }),
         }
     }
 
-    async fn hook_to_its_end(
+    /// Runs a command that asks whether a container is well. One that outlives the deadline is killed, for it is asked
+    /// again and again.
+    ///
+    /// # Errors
+    /// As [`Docker::run_hook`].
+    pub async fn run_probe(
         &self,
-        doing: &str,
         container: &str,
-        hook: &Hook,
+        (hook, deadline): (&Hook, Duration),
     ) -> Result<HookEnd, DockerError> {
+        let program = hook.command.0.iter().flatten().next().cloned().unwrap_or_default();
+        let doing = format!("run the probe `{program}` in {container}");
         let api = self.api().await?;
-        let id = within(doing, CALL, api.create_exec(container, config(hook))).await?.id;
+        let id = within(&doing, CALL, api.create_exec(container, config(hook))).await?.id;
+        if let Ok(ended) = tokio::time::timeout(deadline, self.to_its_end(&doing, &id)).await {
+            return ended;
+        }
+        let found: ExecInspectResponse = within(&doing, CALL, api.inspect_exec(&id)).await?;
+        kill(&found);
+        Err(DockerError::Deadline { doing, deadline })
+    }
+
+    async fn to_its_end(&self, doing: &str, id: &str) -> Result<HookEnd, DockerError> {
+        let api = self.api().await?;
         let StartExecResults::Attached { mut output, input: _ } =
-            within(doing, CALL, api.start_exec(&id, None)).await?
+            within(doing, CALL, api.start_exec(id, None)).await?
         else {
             let message = "Docker did not attach to the command".to_owned();
             return Err(DockerError::Refused { doing: doing.to_owned(), message });
@@ -84,7 +106,7 @@ impl Docker {
         stdout.finish(&mut keep);
         stderr.finish(&mut keep);
         loop {
-            let found: ExecInspectResponse = within(doing, CALL, api.inspect_exec(&id)).await?;
+            let found: ExecInspectResponse = within(doing, CALL, api.inspect_exec(id)).await?;
             match found.exit_code {
                 Some(exit_code) if found.running != Some(true) => {
                     return Ok(HookEnd { exit_code, last_lines: last.into() });
@@ -92,6 +114,18 @@ impl Docker {
                 _ => tokio::time::sleep(LOOK).await,
             }
         }
+    }
+}
+
+/// Kills a command's process, as Docker just told it. Docker has no call for that.
+fn kill(command: &ExecInspectResponse) {
+    let pid = command.pid.filter(|_| command.running == Some(true)).and_then(|pid| i32::try_from(pid).ok());
+    // The descriptor stays with the process, should its number be given to another one meanwhile.
+    let process = pid.and_then(Pid::from_raw).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    if let Some(process) = process
+        && let Err(error) = pidfd_send_signal(&process, Signal::KILL)
+    {
+        tracing::debug!(%error, "a probe's command ended by itself");
     }
 }
 

@@ -8,7 +8,7 @@ use bollard::{
 };
 use futures::StreamExt as _;
 
-use super::{Access, Docker, DockerError, client::within};
+use super::{Access, Docker, DockerError, Platform, client::within};
 
 /// A registry's answer about a name.
 const RESOLVE: Duration = Duration::from_mins(1);
@@ -81,6 +81,17 @@ pub struct ImageFacts {
     pub has_healthcheck: bool,
     /// Paths that it declares as volumes.
     pub volumes: Vec<String>,
+    /// What it is made for, where it says so.
+    pub platform: Option<Platform>,
+}
+
+/// What a registry says about a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// The digest that the name has now.
+    pub digest: String,
+    /// What the image is made for; empty where the registry does not tell.
+    pub platforms: Vec<Platform>,
 }
 
 /// How far a pull is, summed over its layers.
@@ -113,22 +124,25 @@ impl Docker {
             tags: image.repo_tags.unwrap_or_default(),
             has_healthcheck: test.first().is_some_and(|first| first != "NONE"),
             volumes: config.volumes.unwrap_or_default(),
+            platform: Platform::new(image.os.as_deref(), image.architecture.as_deref()),
         }))
     }
 
-    /// The digest that the name has in its registry now.
+    /// The digest that the name has in its registry now, and what the image is made for.
     ///
     /// # Errors
     /// When there is no such image, or the registry does not answer.
-    pub async fn resolve(&self, reference: &Reference) -> Result<String, DockerError> {
+    pub async fn resolve(&self, reference: &Reference) -> Result<Resolved, DockerError> {
         let doing = format!("find the image {reference} in its registry");
         let api = self.api().await?;
         let login = self.login(&doing, reference)?;
         let answer = within(&doing, RESOLVE, api.inspect_registry_image(&reference.text, login)).await?;
-        answer
-            .descriptor
-            .digest
-            .ok_or_else(|| DockerError::Refused { doing, message: "the registry told no digest".to_owned() })
+        let platform =
+            |one: bollard::models::OciPlatform| Platform::new(one.os.as_deref(), one.architecture.as_deref());
+        let platforms = answer.platforms.into_iter().filter_map(platform).collect();
+        let message = "the registry told no digest".to_owned();
+        let digest = answer.descriptor.digest.ok_or(DockerError::Refused { doing, message })?;
+        Ok(Resolved { digest, platforms })
     }
 
     /// Pulls the image of that digest and gives it the name as it is written.

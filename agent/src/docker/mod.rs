@@ -1,7 +1,7 @@
 //! Docker on this droplet, through its API.
 //!
 //! Owns every call to the engine: deadlines, error texts, and the request bodies that docker compose 2.40 would send.
-//! Must not know releases, the ingress or the wire. `body`, `references` and `support` are pure; the rest talks to the engine.
+//! Must not know releases, the ingress or the wire. `body`, `platform`, `references` and `support` are pure; the rest talks to the engine.
 
 pub mod archive;
 pub mod body;
@@ -13,8 +13,10 @@ mod host_ports;
 mod image;
 mod listing;
 mod logins;
+mod machine;
 mod network;
 mod output;
+mod platform;
 pub mod references;
 pub mod support;
 mod volume;
@@ -24,9 +26,11 @@ pub use container::{AnonymousVolumes, Container, ContainerHealth, ContainerState
 pub use error::DockerError;
 pub use hook::HookEnd;
 pub use host_ports::HostListener;
-pub use image::{ImageFacts, PullProgress, Reference};
+pub use image::{ImageFacts, PullProgress, Reference, Resolved};
 pub use listing::{Drivers, Listed};
 pub use logins::{Access, Login, LoginError, Logins};
+pub use machine::Machine;
 pub use network::NetworkFacts;
 pub use output::OutputLine;
+pub use platform::Platform;
 pub use volume::VolumeFacts;

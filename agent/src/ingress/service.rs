@@ -237,7 +237,7 @@ impl Ingress {
             return Ok(image.id);
         }
         let reference = Reference::parse(name);
-        let digest = docker.resolve(&reference).await.map_err(IngressError::Docker)?;
+        let digest = docker.resolve(&reference).await.map_err(IngressError::Docker)?.digest;
         docker.pull(&reference, &digest, |_| ()).await.map_err(IngressError::Docker)?;
         let image = docker.image(name).await.map_err(IngressError::Docker)?;
         Ok(image.map(|image| image.id).unwrap_or_default())

@@ -26,6 +26,7 @@ use crate::{
         references,
     },
     ingress::Ingress,
+    probe::Dial,
 };
 
 /// Everything a step needs. One per run of a release.
@@ -38,6 +39,8 @@ pub struct Context {
     pub store: ReleaseStore,
     /// Paths.
     pub paths: AppPaths,
+    /// Opens connections to containers.
+    pub dial: Arc<dyn Dial>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// Which release.
@@ -102,18 +105,27 @@ impl Context {
         let mut ids = BTreeMap::new();
         for target in references::services(service) {
             let planned = self.planned(&target)?;
-            let kept = planned.kept.first().map(|kept| kept.name.as_str());
-            let name = kept.or(planned.new.first().map(NewContainer::first_name));
-            let name = name.ok_or_else(|| lost(&target))?;
-            let container = self
-                .docker
-                .container(name)
-                .await
-                .map_err(|e| docker_failure(format!("the container of {target}"), &e))?;
-            let id = container.map(|container| container.id).ok_or_else(|| lost(&target))?;
+            let id = self.id_of(planned).await?.ok_or_else(|| lost(&target))?;
             ids.insert(target, id);
         }
         Ok(hash::resolved(service, &|name| ids.get(name).cloned()))
+    }
+
+    /// The id of the container that others share namespaces and volumes with.
+    async fn id_of(&self, planned: &PlannedService) -> Result<Option<String>, Failure> {
+        let kept = planned.kept.first().map(|kept| kept.name.as_str());
+        let new = planned.new.first();
+        // Once it has replaced the old one, it has that one's name.
+        let names = [kept.or(new.map(NewContainer::first_name)), new.map(|new| new.name.as_str())];
+        for name in names.into_iter().flatten() {
+            let found = self.docker.container(name).await;
+            let found = found
+                .map_err(|error| docker_failure(format!("the container of {}", planned.name), &error))?;
+            if let Some(container) = found {
+                return Ok(Some(container.id));
+            }
+        }
+        Ok(None)
     }
 
     /// Links of a service's container, by the names that the others will have when it is started.

@@ -34,6 +34,7 @@ use crate::{
     clock::Clock,
     docker::{Container, Docker},
     ingress::{Ingress, IngressSettings},
+    probe::Dial,
     store::Database,
 };
 
@@ -48,6 +49,8 @@ pub struct EngineSettings {
     pub ingress_image: String,
     /// Where docker compose may be installed, see [`super::compatibility::DOCKER_COMPOSE`].
     pub docker_compose: Vec<PathBuf>,
+    /// Opens connections to containers, for probes.
+    pub dial: Arc<dyn Dial>,
 }
 
 /// Releases on this droplet. Cheap to clone.
@@ -61,6 +64,7 @@ pub(super) struct Inner {
     pub(super) ingress: Ingress,
     pub(super) store: ReleaseStore,
     pub(super) paths: AppPaths,
+    pub(super) dial: Arc<dyn Dial>,
     pub(super) clock: Arc<dyn Clock>,
     policy: PathBuf,
     installed: Installed,
@@ -97,6 +101,7 @@ impl Engine {
             store: ReleaseStore::new(database),
             docker,
             paths,
+            dial: settings.dial,
             clock,
             policy: settings.policy,
             installed: Installed::new(settings.docker_compose),
@@ -312,7 +317,9 @@ impl Engine {
         if !refused.is_empty() {
             return Err(located(refused));
         }
-        let world = survey::world(&self.inner, &input.app, (&loaded.project, &images, seen)).await;
+        let look = survey::world(&self.inner, &input.app, (&loaded.project, &images, seen));
+        // Boxed: it asks many things side by side.
+        let world = Box::pin(look).await;
         let mut world = world.map_err(|error| match error {
             EngineError::Refused(failures) => located(failures),
             other => other,

@@ -1,35 +1,28 @@
-//! The gate: is a new container well, and does it stay so?
+//! The gate: is a new container well, and does it stay so? First Docker is asked, then the container itself.
+
+mod judge;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use judge::{First, Verdict, judge, ran_for};
+pub use judge::{exit_reason, keeps_ending};
 use tidegate_saga::Cancel;
 use tokio::time::Instant;
 
 use super::{
     Failure,
     context::{Context, docker_failure},
-    plan::{Ends, PlannedService},
+    plan::PlannedService,
+    probing,
 };
-use crate::docker::{Container, ContainerHealth, ContainerState};
+use crate::docker::{Container, ContainerHealth};
 
 /// How often a container is looked at.
 const LOOK: Duration = Duration::from_millis(250);
+/// How often, where each look asks its probes.
+const PROBE: Duration = Duration::from_millis(500);
 /// How many of its last lines a failure shows.
 const LAST_LINES: u32 = 20;
-
-/// What a look at a container says. Pure, so that it is tested without Docker.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Verdict {
-    /// It is well now.
-    Well,
-    /// It ended as it was meant to.
-    Ended,
-    /// Not yet.
-    Waiting,
-    /// It will not get well: why.
-    Bad(String),
-}
 
 /// Waits until the container has been well for the service's `stable`; within its `timeout`.
 ///
@@ -43,104 +36,95 @@ pub async fn pass(
 ) -> Result<(), Failure> {
     let started = Instant::now();
     let mut well_since: Option<Instant> = None;
-    let mut restarts: Option<u64> = None;
-    let mut seen = Container::default();
+    let mut first: Option<First> = None;
+    let mut seen = Seen::default();
+    let pause = if service.probes.is_empty() { LOOK } else { PROBE };
     while started.elapsed() < service.timeout {
-        let found = context
-            .docker
-            .container(name)
-            .await
-            .map_err(|e| docker_failure(format!("the gate of {name}"), &e))?;
-        let Some(container) = found else {
-            return Err(Failure::new(what(service), format!("its container {name} is gone")).at(name));
-        };
-        let first = *restarts.get_or_insert(container.restarts);
-        match judge(&container, first, service.ends) {
+        seen.container = look(context, service, name).await?;
+        let container = &seen.container;
+        match judge(container, *first.get_or_insert_with(|| First::of(container)), service.ends) {
             Verdict::Ended => return Ok(()),
-            Verdict::Bad(why) => return Err(refused(context, service, &container, why).await),
+            Verdict::Bad(why) => return Err(refused(context, service, (&seen, why)).await),
             Verdict::Waiting => well_since = None,
             Verdict::Well => {
-                let since = *well_since.get_or_insert_with(Instant::now);
-                if since.elapsed().max(ran_for(&container, context.clock.now())) >= service.stable {
+                let asked = tokio::select! {
+                    asked = probing::all(context, container, &service.probes) => asked,
+                    why = cancel.cancelled() => return Err(cancelled(service, &why)),
+                };
+                seen.answer = asked.err();
+                if seen.answer.is_some() {
+                    well_since = None;
+                } else if has_been_well(context, service, (container, &mut well_since)) {
                     return Ok(());
                 }
             }
         }
-        seen = container;
         tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
-            why = cancel.cancelled() => return Err(Failure::new(what(service), format!("the release was cancelled: {why}"))),
+            () = tokio::time::sleep(pause) => {}
+            why = cancel.cancelled() => return Err(cancelled(service, &why)),
         }
     }
-    let state = match seen.health {
-        ContainerHealth::Starting => "its health check has not succeeded yet".to_owned(),
-        _ => format!("it is {} {}", seen.state.word(), seen.health.word()).trim().to_owned(),
+    let seconds = probing::seconds(service.timeout);
+    let container = &seen.container;
+    let why = match (&seen.answer, container.health) {
+        (Some(answer), _) => format!("not well after {seconds} s: {answer}"),
+        (None, ContainerHealth::Starting) => {
+            format!("after {seconds} s its health check has not succeeded yet")
+        }
+        (None, _) if well_since.is_some() => {
+            let stable = probing::seconds(service.stable);
+            format!("after {seconds} s it is well, but has not been so for {stable} s")
+        }
+        (None, health) => {
+            let state = format!("{} {}", container.state.word(), health.word());
+            format!("after {seconds} s it is {}", state.trim())
+        }
     };
-    let why = format!("after {} s {state}", service.timeout.as_secs());
-    Err(refused(context, service, &seen, why).await)
+    Err(refused(context, service, (&seen, why)).await)
 }
 
-/// How long a container is known to have been well before it was looked at: without a health check, as long as it runs.
-/// So services that were started together have their `stable` together.
-fn ran_for(container: &Container, now: Timestamp) -> Duration {
-    if container.health != ContainerHealth::None {
-        return Duration::ZERO;
-    }
-    let started = container.started_at.parse::<Timestamp>();
-    started.ok().and_then(|started| now.duration_since(started).try_into().ok()).unwrap_or_default()
+/// What the gate last saw of a container.
+#[derive(Default)]
+struct Seen {
+    container: Container,
+    /// What a probe that failed was told.
+    answer: Option<String>,
 }
 
-fn judge(container: &Container, first_restarts: u64, ends: Ends) -> Verdict {
-    let bad = |why: String| Verdict::Bad(why);
-    if container.restarts > first_restarts {
-        return bad(format!("it keeps ending, the last time with exit code {}", container.exit_code));
-    }
-    match container.state {
-        ContainerState::Exited if container.exit_code == 0 && ends != Ends::Never => Verdict::Ended,
-        ContainerState::Exited | ContainerState::Dead => bad(exit_reason(container)),
-        ContainerState::Restarting => {
-            bad(format!("it keeps ending, the last time with exit code {}", container.exit_code))
-        }
-        ContainerState::Paused => bad("it is paused".to_owned()),
-        ContainerState::Created => Verdict::Waiting,
-        ContainerState::Running if ends == Ends::Always => Verdict::Waiting,
-        ContainerState::Running => match container.health {
-            ContainerHealth::None | ContainerHealth::Healthy => Verdict::Well,
-            ContainerHealth::Starting => Verdict::Waiting,
-            ContainerHealth::Unhealthy => bad("its health check failed".to_owned()),
-        },
-    }
+async fn look(context: &Context, service: &PlannedService, name: &str) -> Result<Container, Failure> {
+    let found = context.docker.container(name).await;
+    let found = found.map_err(|error| docker_failure(format!("the gate of {name}"), &error))?;
+    found.ok_or_else(|| Failure::new(what(service), format!("its container {name} is gone")).at(name))
 }
 
-fn exit_reason(container: &Container) -> String {
-    if container.out_of_memory {
-        return format!("it needed more than its {} bytes of memory", container.memory_limit);
-    }
-    match container.exit_code {
-        127 => "it ended with exit code 127: its command does not exist in the image".to_owned(),
-        code if code > 128 => {
-            format!("it ended with exit code {code}, by signal {}", code.saturating_sub(128))
-        }
-        code => format!("it ended with exit code {code}"),
-    }
+fn has_been_well(
+    context: &Context,
+    service: &PlannedService,
+    (container, since): (&Container, &mut Option<Instant>),
+) -> bool {
+    let seen = since.get_or_insert_with(Instant::now).elapsed();
+    // Nobody asked its probes before the gate did.
+    let before =
+        if service.probes.is_empty() { ran_for(container, context.clock.now()) } else { Duration::ZERO };
+    seen.max(before) >= service.stable
+}
+
+fn cancelled(service: &PlannedService, why: &str) -> Failure {
+    Failure::new(what(service), format!("the release was cancelled: {why}"))
 }
 
 fn what(service: &PlannedService) -> String {
     format!("service {} did not pass its gate", service.name)
 }
 
-async fn refused(context: &Context, service: &PlannedService, container: &Container, why: String) -> Failure {
-    let mut details = Vec::new();
-    let probe = container.last_probe.trim();
-    if !probe.is_empty() && container.health != ContainerHealth::Healthy {
-        details.extend(probe.lines().take(10).map(|line| format!("probe: {line}")));
-    }
-    match context.docker.last_lines(&container.id, LAST_LINES).await {
-        Ok(lines) => details.extend(lines),
-        Err(error) => details.push(format!("its log cannot be read: {error}")),
-    }
-    let details = details.iter().map(|line| context.redactor.redact(line)).collect();
-    let hint = if container.health == ContainerHealth::None {
+async fn refused(context: &Context, service: &PlannedService, (seen, why): (&Seen, String)) -> Failure {
+    let container = &seen.container;
+    let told = seen.answer.iter().filter(|answer| !why.contains(answer.as_str()));
+    let mut details: Vec<String> = told.map(|answer| format!("probe: {answer}")).collect();
+    details.extend(last_words(context, container).await);
+    let hint = if seen.answer.is_some() {
+        "its last lines are above; `gate.timeout` gives it longer, `gate.probes` says what it is asked"
+    } else if container.health == ContainerHealth::None {
         "its last lines are above; what it does at its start decides"
     } else {
         "its last lines and its health check's output are above; `gate.timeout` and `healthcheck.start_period` give it longer"
@@ -148,55 +132,16 @@ async fn refused(context: &Context, service: &PlannedService, container: &Contai
     Failure::new(what(service), why).at(container.name.clone()).hint(hint).details(details)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn container(state: ContainerState, health: ContainerHealth, exit_code: i64) -> Container {
-        Container { state, health, exit_code, ..Container::default() }
+/// What its health check and the container itself said last. Without secrets.
+pub async fn last_words(context: &Context, container: &Container) -> Vec<String> {
+    let mut words = Vec::new();
+    let check = container.last_probe.trim();
+    if !check.is_empty() && container.health != ContainerHealth::Healthy {
+        words.extend(check.lines().take(10).map(|line| format!("probe: {line}")));
     }
-
-    #[test]
-    fn without_a_health_check_it_was_well_since_its_start() {
-        let now: Timestamp = "2026-11-21T10:00:05Z".parse().unwrap();
-        let started = |at: &str, health| {
-            ran_for(&Container { started_at: at.to_owned(), health, ..Container::default() }, now)
-        };
-        assert_eq!(started("2026-11-21T10:00:00.5Z", ContainerHealth::None), Duration::from_millis(4500));
-        assert_eq!(started("2026-11-21T10:00:00Z", ContainerHealth::Healthy), Duration::ZERO);
-        assert_eq!(started("2026-11-21T10:00:09Z", ContainerHealth::None), Duration::ZERO);
-        assert_eq!(started("", ContainerHealth::None), Duration::ZERO);
+    match context.docker.last_lines(&container.id, LAST_LINES).await {
+        Ok(lines) => words.extend(lines),
+        Err(error) => words.push(format!("its log cannot be read: {error}")),
     }
-
-    #[test]
-    fn judgement() {
-        use ContainerHealth as H;
-        use ContainerState as S;
-        for (state, health, exit_code, ends, verdict) in [
-            (S::Running, H::None, 0, Ends::Never, Verdict::Well),
-            (S::Running, H::Healthy, 0, Ends::Never, Verdict::Well),
-            (S::Running, H::Starting, 0, Ends::Never, Verdict::Waiting),
-            (S::Running, H::None, 0, Ends::Always, Verdict::Waiting),
-            (S::Exited, H::None, 0, Ends::Always, Verdict::Ended),
-            (S::Exited, H::None, 0, Ends::Maybe, Verdict::Ended),
-            (S::Running, H::Unhealthy, 0, Ends::Never, Verdict::Bad("its health check failed".into())),
-            (S::Exited, H::None, 0, Ends::Never, Verdict::Bad("it ended with exit code 0".into())),
-            (
-                S::Exited,
-                H::None,
-                137,
-                Ends::Maybe,
-                Verdict::Bad("it ended with exit code 137, by signal 9".into()),
-            ),
-        ] {
-            assert_eq!(
-                judge(&container(state, health, exit_code), 0, ends),
-                verdict,
-                "{state:?} {health:?} {exit_code}"
-            );
-        }
-        let looping = Container { restarts: 3, state: S::Running, ..Container::default() };
-        assert!(matches!(judge(&looping, 2, Ends::Never), Verdict::Bad(_)));
-        assert_eq!(judge(&looping, 3, Ends::Never), Verdict::Well);
-    }
+    words.iter().map(|line| context.redactor.redact(line)).collect()
 }

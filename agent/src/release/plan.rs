@@ -1,9 +1,16 @@
 //! The plan of a release: data, made by the planner, shown by `plan`, kept in the saga's parameters, carried out by steps.
 //! Holds names, digests and reasons; never a value of a variable.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+mod command;
+mod probe;
+mod step;
 
+use std::{collections::BTreeMap, time::Duration};
+
+pub use command::{JobName, PlannedCommand, PlannedJobs, When};
+pub use probe::{PlannedProbe, ProbeTarget};
 use serde::{Deserialize, Serialize};
+pub use step::Step;
 
 use crate::{
     apps::ServiceName,
@@ -25,7 +32,10 @@ pub struct ReleasePlan {
     /// Containers of services that are no longer in the file.
     pub removed: Vec<OldContainer>,
     /// The migration.
-    pub migration: Option<PlannedMigration>,
+    pub migration: Option<PlannedCommand>,
+    /// Commands that are run once, before the migration and after the drain.
+    #[serde(default)]
+    pub jobs: PlannedJobs,
     /// What the ingress is to serve for the app after the switch.
     pub routes: Vec<Route>,
     /// What it serves for the app now.
@@ -128,6 +138,9 @@ pub struct PlannedService {
     pub stable: Duration,
     /// How long it may take to get there.
     pub timeout: Duration,
+    /// What has to answer, beside Docker's own health check.
+    #[serde(default)]
+    pub probes: Vec<PlannedProbe>,
     /// Whether it is a task that ends, on which others wait.
     pub ends: Ends,
     /// The port behind the ingress.
@@ -240,63 +253,6 @@ impl NewContainer {
     }
 }
 
-/// A migration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlannedMigration {
-    /// With whose image and settings.
-    pub service: ServiceName,
-    /// The command.
-    pub command: Vec<String>,
-    /// How long it may take.
-    pub timeout: Duration,
-}
-
-/// A step of a release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Step {
-    /// Images.
-    Pull,
-    /// The project's files, networks and volumes.
-    Prepare,
-    /// All new containers, not yet started.
-    Create,
-    /// A service's first or blue-green containers: start and gate.
-    Gate(ServiceName),
-    /// A service's containers: stop the old, start and gate the new.
-    Replace(ServiceName),
-    /// The migration.
-    Migrate,
-    /// The ingress and the services' names lead to the new containers.
-    Switch,
-    /// The old containers behind the ingress end their requests and stop.
-    Drain,
-    /// Nothing bad happens for a while.
-    Watch,
-    /// The release counts.
-    Commit,
-    /// What it replaced goes.
-    Prune,
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pull => f.write_str("pull"),
-            Self::Prepare => f.write_str("prepare"),
-            Self::Create => f.write_str("create"),
-            Self::Gate(service) => write!(f, "gate {service}"),
-            Self::Replace(service) => write!(f, "replace {service}"),
-            Self::Migrate => f.write_str("migrate"),
-            Self::Switch => f.write_str("switch"),
-            Self::Drain => f.write_str("drain"),
-            Self::Watch => f.write_str("watch"),
-            Self::Commit => f.write_str("commit"),
-            Self::Prune => f.write_str("prune"),
-        }
-    }
-}
-
 /// One line of what `plan` shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
@@ -340,6 +296,7 @@ impl ReleasePlan {
             && self.resources.iter().all(|resource| resource.action == ResourceAction::Keep)
             && !self.touches_containers()
             && self.migration.is_none()
+            && self.jobs.is_empty()
             && self.routes.is_empty()
             && self.former.routes.is_empty()
     }
@@ -395,14 +352,13 @@ impl ReleasePlan {
                 ResourceAction::Create => plain(ChangeKind::Create, object, "it is not there"),
             });
         }
-        changes.extend(self.migration.iter().map(|migration| {
-            plain(
-                ChangeKind::Run,
-                format!("migration in {}", migration.service),
-                &migration.command.join(" "),
-            )
-        }));
+        let run = |what: &str, command: &PlannedCommand| {
+            plain(ChangeKind::Run, format!("{what} in {}", command.service), &command.command.join(" "))
+        };
+        changes.extend(self.jobs.before.iter().map(|job| run("job before", job)));
+        changes.extend(self.migration.iter().map(|migration| run("migration", migration)));
         changes.extend(self.services.iter().map(service_change));
+        changes.extend(self.jobs.after.iter().map(|job| run("job after", job)));
         changes.extend(self.removed.iter().map(|container| {
             plain(
                 ChangeKind::Remove,

@@ -1,8 +1,10 @@
 //! From a project and what there is to the plan of a release. Pure: no Docker, no clock, no files.
 
+pub mod admit;
 pub mod difference;
 mod fate;
 mod feasible;
+mod probes;
 mod resources;
 mod services;
 mod steps;
@@ -11,12 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidegate_compose::{
     Project,
-    x_tidegate::{Extension, MigrationKind, ServiceExtension},
+    x_tidegate::{Extension, Job, MigrationKind, ServiceExtension},
 };
 
 use super::{
     Failure,
-    plan::{PlannedMigration, ReleasePlan},
+    plan::{PlannedCommand, PlannedJobs, ReleasePlan},
     world::World,
 };
 use crate::{
@@ -52,19 +54,23 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
     refused.append(&mut failures);
     let migration = migration(wanted, &mut refused);
     let routes = routes(wanted, world, &mut refused);
+    let images = resources::images(wanted, world);
+    let mut admission = admit::check(wanted, world, (&images, &services));
+    refused.append(&mut admission.refused);
     if !refused.is_empty() {
         return Err(refused);
     }
     let told = resources.iter().filter(|resource| !resource.note.is_empty());
     let notes = told.map(|resource| format!("{} {}: {}", resource.kind.word(), resource.name, resource.note));
     let mut plan = ReleasePlan {
-        notes: notes.collect(),
+        notes: notes.chain(admission.notes).collect(),
         compose: wanted.project.compatibility.version().to_owned(),
-        images: resources::images(wanted, world),
+        images,
         resources,
         services,
         removed: services::removed(wanted, world),
         migration,
+        jobs: jobs(wanted),
         routes,
         former: world.own_routes.clone(),
         drain: wanted.extension.drain.unwrap_or(DRAIN),
@@ -78,7 +84,7 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
 /// How long requests to old containers may take to end, when the file does not say.
 const DRAIN: std::time::Duration = std::time::Duration::from_secs(30);
 
-fn migration(wanted: Wanted<'_>, refused: &mut Vec<Failure>) -> Option<PlannedMigration> {
+fn migration(wanted: Wanted<'_>, refused: &mut Vec<Failure>) -> Option<PlannedCommand> {
     let migrate = wanted.extension.migrate.as_ref()?;
     if migrate.kind == MigrationKind::Breaking {
         let why = "a breaking migration needs a backup and stopped writers, which this agent cannot do yet";
@@ -87,11 +93,24 @@ fn migration(wanted: Wanted<'_>, refused: &mut Vec<Failure>) -> Option<PlannedMi
             .hint("split it into steps that old code can live with, and call them `compatible`");
         refused.push(failure);
     }
-    Some(PlannedMigration {
+    Some(PlannedCommand {
         service: ServiceName::new(&migrate.service),
         command: migrate.command.clone(),
         timeout: migrate.timeout,
     })
+}
+
+fn jobs(wanted: Wanted<'_>) -> PlannedJobs {
+    let planned = |jobs: &[Job]| {
+        let one = |job: &Job| PlannedCommand {
+            service: ServiceName::new(&job.service),
+            command: job.command.clone(),
+            timeout: job.timeout,
+        };
+        jobs.iter().map(one).collect()
+    };
+    let jobs = &wanted.extension.jobs;
+    PlannedJobs { before: planned(&jobs.before), after: planned(&jobs.after) }
 }
 
 fn routes(wanted: Wanted<'_>, world: &World, refused: &mut Vec<Failure>) -> Vec<Route> {

@@ -80,7 +80,7 @@ impl Case {
         }
         for (name, service) in &self.project.services {
             let id = format!("sha256:{}", service.image);
-            let state = ImageState { digest: None, id: Some(id.clone()), named: Some(id.clone()) };
+            let state = ImageState { id: Some(id.clone()), named: Some(id.clone()), ..ImageState::default() };
             world.images.insert(service.image.clone(), state);
             world.containers.push(Container {
                 id: format!("id-of-{name}"),
@@ -130,7 +130,8 @@ fn a_new_image_of_web_and_worker() {
     let case = Case::new(SHOP);
     let mut world = case.settled();
     let image = world.images.get_mut("web:1").unwrap();
-    *image = ImageState { digest: Some("sha256:new".into()), id: None, named: image.named.clone() };
+    *image =
+        ImageState { digest: Some("sha256:new".into()), named: image.named.clone(), ..ImageState::default() };
     world.own_routes = AppRoutes { routes: Vec::new(), targets: BTreeMap::new() };
     let plan = case.plan(&world).unwrap();
     insta::assert_debug_snapshot!(shown(&plan));
@@ -305,4 +306,130 @@ fn dependants_that_ask_for_it_are_replaced_with_what_they_depend_on() {
     world.images.insert("two".into(), ImageState::default());
     let plan = Case::new(&compose("two")).plan(&world).unwrap();
     assert_eq!(plan.service("b").unwrap().reason, "a, which it depends on, gets a new container");
+}
+
+fn machine(memory: u64) -> crate::release::world::Machine {
+    crate::release::world::Machine {
+        platform: crate::docker::Platform::parse("linux/amd64"),
+        memory,
+        disk: Some(crate::release::world::DiskSpace {
+            path: "/var/lib/docker".into(),
+            available: 20_000_000_000,
+            files: Some(1_000_000),
+        }),
+    }
+}
+
+#[test]
+fn jobs_come_before_the_migration_and_after_the_drain() {
+    let jobs = "x-tidegate: { jobs: { before: [{ service: worker, command: [check, --all] }], after: [{ service: web, command: warm }] }, watch: 10s, ";
+    let compose = SHOP.replacen("x-tidegate: {", jobs, 1);
+    let case = Case::new(&compose);
+    let plan = case.plan(&World::default()).unwrap();
+    insta::assert_debug_snapshot!(shown(&plan));
+    // Jobs are run by every release, whatever else it does.
+    let plan = case.plan(&case.settled()).unwrap();
+    assert!(!plan.is_idle());
+    let steps: Vec<String> = plan.steps.iter().map(Step::to_string).collect();
+    assert_eq!(steps, ["prepare", "job before 1", "migrate", "switch", "job after 1", "commit", "prune"]);
+    // Plans of older agents know nothing of them.
+    let mut old = serde_json::to_value(&plan).unwrap();
+    old.as_object_mut().unwrap().remove("jobs");
+    for service in old["services"].as_array_mut().unwrap() {
+        service.as_object_mut().unwrap().remove("probes");
+    }
+    let read: ReleasePlan = serde_json::from_value(old).unwrap();
+    assert_eq!(read, ReleasePlan { jobs: PlannedJobs::default(), ..plan });
+}
+
+#[test]
+fn probes_over_a_network_need_one() {
+    let compose = "
+services:
+  none: { image: x, network_mode: none, x-tidegate: { gate: { probes: [{ command: [ok] }, { tcp: { port: 1 } }] } } }
+  behind: { image: x, network_mode: 'service:none', x-tidegate: { gate: { probes: [{ http: { port: 1 } }] } } }
+  lan: { image: x, networks: [lan], x-tidegate: { gate: { probes: [{ tcp: { port: 1 } }] } } }
+  host: { image: x, network_mode: host, x-tidegate: { gate: { probes: [{ tcp: { port: 1 } }] } } }
+  inside: { image: x, network_mode: none, x-tidegate: { gate: { probes: [{ command: [ok] }] } } }
+networks: { lan: { driver: macvlan } }
+";
+    let failures = Case::new(compose).plan(&World::default()).unwrap_err();
+    let mut told: Vec<String> =
+        failures.iter().map(|failure| format!("{}: {}", failure.place, failure.cause)).collect();
+    told.sort();
+    insta::assert_debug_snapshot!(told);
+}
+
+#[test]
+fn the_host_of_a_probe_is_the_ingress_s() {
+    let probe = "gate: { probes: [{ http: { port: 1 } }, { http: { port: 1, host: own.example.com } }] }";
+    let compose = SHOP
+        .replace("ingress: {", &format!("{probe}, ingress: {{"))
+        .replace("worker: {", &format!("worker: {{ x-tidegate: {{ {probe} }},"));
+    let plan = Case::new(&compose).plan(&World::default()).unwrap();
+    let hosts = |service: &str| {
+        let probes = &plan.service(service).unwrap().probes;
+        let host = |probe: &crate::release::plan::PlannedProbe| match &probe.target {
+            crate::release::plan::ProbeTarget::Http { host, .. } => host.clone(),
+            other => panic!("{other}"),
+        };
+        probes.iter().map(host).collect::<Vec<_>>()
+    };
+    assert_eq!(hosts("web"), ["shop.example.com", "own.example.com"]);
+    assert_eq!(hosts("worker"), ["localhost", "own.example.com"]);
+}
+
+#[test]
+fn what_the_droplet_cannot_carry_is_refused_at_once() {
+    let compose = "
+services:
+  web: { image: web:1, mem_limit: 600m }
+  arm: { image: arm:1 }
+  asked: { image: arm:1, platform: linux/arm64 }
+  other: { image: web:1, platform: linux/arm64 }
+  large: { image: web:1, deploy: { resources: { reservations: { memory: 3g } } } }
+";
+    let case = Case::new(compose);
+    let mut world = World { machine: Some(machine(2_000_000_000)), ..World::default() };
+    let platform = |text| vec![crate::docker::Platform::parse(text).unwrap()];
+    for (name, text) in [("web:1", "linux/amd64"), ("arm:1", "linux/arm64")] {
+        let digest = Some("sha256:new".to_owned());
+        let state = ImageState { digest, platforms: platform(text), ..ImageState::default() };
+        world.images.insert(name.to_owned(), state);
+    }
+    if let Some(disk) = world.machine.as_mut().and_then(|machine| machine.disk.as_mut()) {
+        disk.available = 100_000_000;
+    }
+    let failures = case.plan(&world).unwrap_err();
+    let told: Vec<String> = failures
+        .iter()
+        .map(|failure| format!("{}: {}: {}", failure.place, failure.what, failure.cause))
+        .collect();
+    insta::assert_debug_snapshot!(told);
+}
+
+#[test]
+fn memory_that_is_promised_twice_is_told_and_not_refused() {
+    let compose = SHOP.replace("image: web:1\n", "image: web:1\n    mem_limit: 600m\n");
+    let case = Case::new(&compose);
+    let mut world = case.settled();
+    world.machine = Some(machine(1_000_000_000));
+    assert_eq!(case.plan(&world).unwrap().notes, [""; 0]);
+    // Another image: old and new stand beside each other until the switch.
+    let image = world.images.get_mut("web:1").unwrap();
+    image.digest = Some("sha256:new".into());
+    image.id = None;
+    let notes = case.plan(&world).unwrap().notes;
+    assert_eq!(
+        notes,
+        [
+            "the containers that run beside each other in this release may use 1258 MB of memory together, and the droplet has 1000 MB"
+        ]
+    );
+    let files = Some(100);
+    if let Some(disk) = world.machine.as_mut().and_then(|machine| machine.disk.as_mut()) {
+        disk.files = files;
+    }
+    let failures = case.plan(&world).unwrap_err();
+    assert_eq!(failures[0].what, "the droplet's disk has no room for more files");
 }

@@ -1,7 +1,7 @@
 //! Going back to an earlier release: a release of its own, made of what that one was made of.
 //!
 //! Migrations are not run and not undone. They are of the kind `compatible`, so old code lives with the newer schema; and
-//! an old image does not know the newer revisions.
+//! an old image does not know the newer revisions. Jobs are not run either.
 
 use super::{
     DeployInput, Engine, EngineError, Failure, InputError, ReleaseRow, ReleaseState, load::LoadedProject,
@@ -66,7 +66,7 @@ fn target<'r>(
     }
 }
 
-/// Which images a release is to have; a rollback also leaves its migration out, and says so.
+/// Which images a release is to have; a rollback also leaves its migration and jobs out, and says so.
 pub(super) async fn adapt(
     engine: &Engine,
     input: &DeployInput,
@@ -79,6 +79,9 @@ pub(super) async fn adapt(
         loaded.notes.push(format!(
             "migrations are neither run nor undone: the database keeps its schema, and the code of {release} works on it"
         ));
+    }
+    if !std::mem::take(&mut loaded.extension.jobs).is_empty() {
+        loaded.notes.push("jobs are not run by a rollback".to_owned());
     }
     let rows = engine.releases(&input.app).await?;
     let row = rows.into_iter().find(|row| row.number == release);

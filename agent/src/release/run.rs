@@ -168,6 +168,7 @@ async fn context(reservation: &Reservation, begun: Begun) -> Context {
         ingress: inner.ingress.clone(),
         store: inner.store.clone(),
         paths: inner.paths.clone(),
+        dial: Arc::clone(&inner.dial),
         clock: Arc::clone(&inner.clock),
         former,
         former_hooks,

@@ -1,5 +1,5 @@
 //! The steps of a release as nodes of its saga. Each finds what an earlier try made by name and label, so that each may be
-//! repeated; each but the migration can be taken back.
+//! repeated; each but the migration and jobs can be taken back.
 
 mod commit;
 mod connections;
@@ -8,13 +8,16 @@ mod drain;
 pub(super) mod files;
 mod gate;
 mod hooks;
+mod job;
 mod migrate;
+mod one_off;
 mod prepare;
 mod prune;
 mod pull;
 pub(super) mod replace;
 mod retention;
 mod switch;
+mod watch;
 
 pub use drain::CLOSED;
 use futures::future::BoxFuture;
@@ -67,10 +70,11 @@ impl StepNode {
             Step::Replace(service) => {
                 replace::forward(context, (service.as_str(), &name), inputs.cancel()).await
             }
+            Step::Job(job) => job::forward(context, *job, inputs.cancel()).await,
             Step::Migrate => migrate::forward(context, &name, inputs.cancel()).await,
             Step::Switch => switch::forward(context).await,
             Step::Drain => drain::forward(context, &name).await,
-            Step::Watch => gate::watch(context, inputs.cancel()).await,
+            Step::Watch => watch::forward(context, inputs.cancel()).await,
             Step::Commit => commit::forward(context).await,
             Step::Prune => prune::forward(context).await,
         }
@@ -84,12 +88,14 @@ impl StepNode {
             Step::Create => create::undo(context).await,
             Step::Gate(service) => gate::undo(context, (service.as_str(), &name)).await,
             Step::Replace(service) => replace::undo(context, (service.as_str(), &name)).await,
-            Step::Migrate => migrate::undo(context).await,
+            Step::Job(job) => job::undo(context, *job).await,
+            Step::Migrate => migrate::remove(context).await,
             Step::Switch => switch::undo(context).await,
             Step::Drain => drain::undo(context, &name).await,
             Step::Commit => commit::undo(context).await,
-            // The first only looks; the second comes after the pivot and is never taken back.
-            Step::Watch | Step::Prune => Ok(()),
+            Step::Watch => watch::undo(context, &name).await,
+            // It comes after the pivot and is never taken back.
+            Step::Prune => Ok(()),
         }
     }
 }
@@ -108,8 +114,9 @@ impl Node<Context> for StepNode {
     }
 
     fn look<'a>(&'a self, _: &'a Context, _: &'a Inputs<'a>) -> BoxFuture<'a, NodeResult<Look>> {
-        // A migration that ended well is not run again; everything else is quick when it is so already.
-        let look = if self.0 == Step::Migrate { Look::Holds } else { Look::Again };
+        // A command that ended well is not run again; everything else is quick when it is so already.
+        let is_command = matches!(self.0, Step::Migrate | Step::Job(_));
+        let look = if is_command { Look::Holds } else { Look::Again };
         Box::pin(async move { Ok(look) })
     }
 }

@@ -1,20 +1,22 @@
 //! Looks at the droplet and the registries for the planner: everything once, and side by side.
 
+mod images;
+
 use std::collections::BTreeMap;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use tidegate_compose::{Project, Service, labels};
+use tidegate_compose::{Project, labels};
 
 use super::{
     EngineError, Failure, compatibility,
-    context::docker_failure,
     engine::Inner,
     store::ReleaseImage,
-    world::{ImageState, World},
+    world::{DiskSpace, ImageState, Machine, World},
 };
 use crate::{
     apps::AppName,
-    docker::{Container, Docker, DockerError, Listed, Logins, Reference, references},
+    docker::{self, Container, Docker, DockerError, Listed, references},
+    host,
 };
 
 /// Which images a release is to have.
@@ -98,14 +100,17 @@ pub(super) async fn world(
     };
     let publishes = project.services.values().any(|service| !service.ports.is_empty());
     let listening = async { if publishes { docker.host_listeners().await } else { Vec::new() } };
-    let (asked, routes, images, given, listening) = tokio::join!(
+    let (asked, machine, routes, images, given, listening) = tokio::join!(
         asked,
+        docker.machine(),
         inner.ingress.routes(),
-        images(inner, project, wanted),
+        images::images(inner, project, wanted),
         inner.store.given(app),
         listening
     );
     let (networks, volumes) = asked.map_err(EngineError::Docker)?;
+    let images = images.map_err(EngineError::Refused)?;
+    let machine = machine_facts(machine.map_err(EngineError::Docker)?, &images).await;
     let mut world = World {
         containers: seen.own,
         networks,
@@ -117,7 +122,8 @@ pub(super) async fn world(
             None
         },
         given: given.map_err(EngineError::Database)?,
-        images: images.map_err(EngineError::Refused)?,
+        images,
+        machine: Some(machine),
         foreign_ports: seen.foreign_ports,
         ..World::default()
     };
@@ -133,6 +139,15 @@ pub(super) async fn world(
     Ok(world)
 }
 
+/// What the release has to fit into.
+async fn machine_facts(machine: &docker::Machine, images: &BTreeMap<String, ImageState>) -> Machine {
+    let pulls = images.values().any(|image| image.id.is_none());
+    let free = if pulls { host::free(&machine.data).await.ok() } else { None };
+    let disk =
+        free.map(|free| DiskSpace { path: machine.data.clone(), available: free.bytes, files: free.files });
+    Machine { platform: machine.platform.clone(), memory: machine.memory, disk }
+}
+
 /// Whether the project names drivers that Docker does not bring along.
 fn names_driver(project: &Project) -> bool {
     let networks = project.networks.values().filter(|network| !network.external);
@@ -140,50 +155,6 @@ fn names_driver(project: &Project) -> bool {
     let own = ["", "bridge", "host", "none", "null", "macvlan", "ipvlan", "overlay"];
     networks.into_iter().any(|network| !own.contains(&network.driver.as_str()))
         || volumes.into_iter().any(|volume| !matches!(volume.driver.as_str(), "" | "local"))
-}
-
-async fn images(
-    inner: &Inner,
-    project: &Project,
-    wanted: &Images,
-) -> Result<BTreeMap<String, ImageState>, Vec<Failure>> {
-    // Where services share an image, the first one's `pull_policy` decides.
-    let mut users: BTreeMap<String, Service> = BTreeMap::new();
-    for service in project.services.values().flat_map(with_mounted_images) {
-        users.entry(service.image.clone()).or_insert(service);
-    }
-    let ask = |(name, service): (String, Service)| async move {
-        let found = match wanted {
-            Images::Named => image(inner, &service).await,
-            Images::Recorded(images) => {
-                let kept = images.iter().find(|image| image.reference == service.image);
-                recorded(inner, &service, kept).await
-            }
-        };
-        (name, found)
-    };
-    let asking: Vec<_> = users.into_iter().map(ask).collect();
-    let answers: Vec<(String, Result<ImageState, Failure>)> =
-        stream::iter(asking).buffered(AT_A_TIME).collect().await;
-    let (mut images, mut refused) = (BTreeMap::new(), Vec::new());
-    for (name, answer) in answers {
-        match answer {
-            Ok(state) => drop(images.insert(name, state)),
-            Err(failure) => refused.push(failure),
-        }
-    }
-    if refused.is_empty() { Ok(images) } else { Err(refused) }
-}
-
-/// The service, and one more for each image that is mounted into it: docker compose pulls those too.
-fn with_mounted_images(service: &Service) -> Vec<Service> {
-    let mounted = service.volumes.iter().filter(|volume| volume.kind == "image");
-    let mounted = mounted.map(|volume| Service {
-        name: service.name.clone(),
-        image: volume.source.clone(),
-        ..Service::default()
-    });
-    [service.clone()].into_iter().chain(mounted).collect()
 }
 
 /// Containers that services name by their own names and that are not there.
@@ -203,92 +174,4 @@ pub(super) async fn missing(inner: &Inner, project: &Project) -> Result<Vec<Fail
         }
     }
     Ok(refused)
-}
-
-/// What the image's name stands for now. The registry decides, once per release; an image that came from no registry
-/// lives on this droplet only and is used as it is.
-async fn image(inner: &Inner, service: &Service) -> Result<ImageState, Failure> {
-    let docker = &inner.docker;
-    let reference = Reference::parse(&service.image);
-    let asked = |error| docker_failure(format!("the image {reference}"), &error);
-    let here = docker.image(&service.image).await.map_err(asked)?;
-    let named = here.as_ref().map(|image| image.id.clone());
-    let stays = match service.pull_policy.as_str() {
-        "never" => true,
-        "missing" | "if_not_present" => here.is_some(),
-        _ => false,
-    };
-    let local = ImageState { digest: None, id: named.clone(), named: named.clone() };
-    if stays {
-        return if here.is_some() { Ok(local) } else { Err(not_here(service)) };
-    }
-    let digest = match &reference.digest {
-        Some(digest) => {
-            if docker.image(&reference.with_digest(digest)).await.map_err(asked)?.is_none() {
-                let found = docker.resolve(&reference).await;
-                found.map_err(|error| unresolved(service, (&reference, &error), docker.logins()))?;
-            }
-            digest.clone()
-        }
-        None => match docker.resolve(&reference).await {
-            Ok(digest) => digest,
-            Err(_) if here.as_ref().is_some_and(|image| image.repo_digests.is_empty()) => return Ok(local),
-            Err(error) => return Err(unresolved(service, (&reference, &error), docker.logins())),
-        },
-    };
-    let pulled = docker.image(&reference.with_digest(&digest)).await.map_err(asked)?;
-    Ok(ImageState { digest: Some(digest), id: pulled.map(|image| image.id), named })
-}
-
-/// The very image that the release had.
-async fn recorded(
-    inner: &Inner,
-    service: &Service,
-    image: Option<&ReleaseImage>,
-) -> Result<ImageState, Failure> {
-    let asked = |error| docker_failure(format!("the image {}", service.image), &error);
-    let named = inner.docker.image(&service.image).await.map_err(asked)?.map(|image| image.id);
-    if let Some(ReleaseImage { id, digest, .. }) = image
-        && inner.docker.image(id).await.map_err(asked)?.is_some()
-    {
-        return Ok(ImageState { digest: digest.clone(), id: Some(id.clone()), named });
-    }
-    let failure = Failure::new(
-        format!("the image {} of that release is gone", service.image),
-        "it is no longer on this droplet, and its name may stand for another one by now",
-    );
-    Err(failure
-        .at(format!("services.{}.image", service.name))
-        .hint("deploy that revision again: `tidegate releases` shows its commit"))
-}
-
-fn not_here(service: &Service) -> Failure {
-    Failure::new(
-        format!("the image {} is not on this droplet", service.image),
-        "`pull_policy: never` forbids to pull it",
-    )
-    .at(format!("services.{}.image", service.name))
-    .hint("load it on the droplet, or remove `pull_policy`")
-}
-
-fn unresolved(service: &Service, (reference, error): (&Reference, &DockerError), logins: &Logins) -> Failure {
-    let place = format!("services.{}.image", service.name);
-    let words = error.message().unwrap_or_default().to_lowercase();
-    let missing =
-        ["not found", "manifest unknown", "no such", "name unknown"].iter().any(|part| words.contains(part));
-    let failure = Failure::caused_by(format!("the image {} cannot be had", service.image), error).at(place);
-    if missing || error.is_not_found() {
-        Failure { what: format!("the image {} does not exist", service.image), ..failure }
-            .hint("check its name and tag, and that it was pushed")
-    } else if error.is_denied() {
-        Failure {
-            what: format!("{} does not give the image {}", reference.registry(), service.image),
-            ..failure
-        }
-        .hint(logins.hint(reference))
-    } else if matches!(error, DockerError::Login { .. }) {
-        failure
-    } else {
-        failure.hint("see that the droplet reaches the registry")
-    }
 }

@@ -1,10 +1,10 @@
 //! What the planner needs to know about the droplet, as a value.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use crate::{
     apps::AppName,
-    docker::{Container, Drivers, HostListener, NetworkFacts, VolumeFacts},
+    docker::{Container, Drivers, HostListener, NetworkFacts, Platform, VolumeFacts},
     ingress::{AppRoutes, Route},
 };
 
@@ -31,6 +31,30 @@ pub struct World {
     pub own_routes: AppRoutes,
     /// Routes of other apps.
     pub foreign_routes: Vec<(AppName, Route)>,
+    /// The machine; none where nothing is known of it.
+    pub machine: Option<Machine>,
+}
+
+/// What the machine has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// What it runs by itself, where Docker tells.
+    pub platform: Option<Platform>,
+    /// Its memory in bytes; 0 where nobody tells.
+    pub memory: u64,
+    /// Docker's disk, where it can be measured; looked at only when something may be pulled.
+    pub disk: Option<DiskSpace>,
+}
+
+/// What is free on Docker's disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DiskSpace {
+    /// Where Docker keeps images.
+    pub path: PathBuf,
+    /// In bytes.
+    pub available: u64,
+    /// How many more files there may be; none where there is no such bound.
+    pub files: Option<u64>,
 }
 
 /// What is known about an image.
@@ -42,4 +66,6 @@ pub struct ImageState {
     pub id: Option<String>,
     /// The id of the image that bears the name now.
     pub named: Option<String>,
+    /// What it is made for; empty where nobody tells.
+    pub platforms: Vec<Platform>,
 }

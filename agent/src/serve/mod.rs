@@ -35,6 +35,7 @@ use crate::{
     droplet,
     exec::host::HostExec,
     host::HostFacts,
+    probe::DirectDial,
     release::{self, Engine, EngineSettings},
     store::{Database, DatabaseError, DatabaseSettings, Migration},
     trust::{OpenError, Phase, Trust, TrustSettings},
@@ -150,6 +151,7 @@ fn engine(config: &Config, paths: &Paths, database: Database, clock: Arc<dyn Clo
         policy: paths.configuration.join("policy.toml"),
         ingress_image: config.ingress.image.clone(),
         docker_compose: release::compatibility::DOCKER_COMPOSE.iter().map(Into::into).collect(),
+        dial: Arc::new(DirectDial),
     };
     let logins = Logins::new(config.docker.logins.clone());
     Engine::new(Docker::new(config.docker.socket.clone(), logins), database, clock, settings)

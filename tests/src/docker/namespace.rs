@@ -8,7 +8,10 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use super::DockerError;
 
 /// Runs `work` on a new thread inside the network namespace at `path`.
-pub(super) fn run_inside<T: Send>(path: &Path, work: impl FnOnce() -> T + Send) -> Result<T, DockerError> {
+///
+/// # Errors
+/// When the namespace cannot be entered.
+pub fn run_inside<T: Send>(path: &Path, work: impl FnOnce() -> T + Send) -> Result<T, DockerError> {
     let failed = |source| DockerError::Namespace { path: path.to_path_buf(), source };
     let namespace = fs_err::File::open(path).map_err(failed)?;
     let entered = std::thread::scope(|scope| {

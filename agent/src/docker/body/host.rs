@@ -125,6 +125,22 @@ fn limits(service: &Service) -> Limits {
     }
 }
 
+/// What a service's container may use of memory, in bytes; 0 for no bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// At most.
+    pub limit: u64,
+    /// What it counts on.
+    pub reserved: u64,
+}
+
+/// What a service says about memory.
+pub fn memory(service: &Service) -> Memory {
+    let limits = limits(service);
+    let bytes = |size: ByteSize| u64::try_from(size.0).unwrap_or(0);
+    Memory { limit: bytes(limits.memory), reserved: bytes(limits.reserved) }
+}
+
 /// As docker compose computes it: in float32, truncated.
 fn nano_cpus(cpus: f32) -> Option<i64> {
     whole(cpus * 1e9_f32)

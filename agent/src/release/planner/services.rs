@@ -8,7 +8,7 @@ use tidegate_compose::{
 use super::{
     Wanted, extension_of,
     fate::{Fate, fate},
-    feasible,
+    feasible, probes,
 };
 use crate::{
     apps::ServiceName,
@@ -36,6 +36,7 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedService>, V
             continue;
         };
         feasible::service(wanted, world, (name, service), &mut refused);
+        refused.extend(probes::unreachable(wanted, service));
         let context = Context { wanted, world, service, planned: &planned };
         match one(&context, &mut slots) {
             Ok(service) => planned.push(service),
@@ -92,6 +93,7 @@ fn one(context: &Context<'_>, slots: &mut Slots) -> Result<PlannedService, Failu
         new,
         stable: extension.gate.stable,
         timeout: extension.gate.timeout,
+        probes: probes::plan(&extension),
         ends: ends(wanted, service),
         ingress_port: extension.ingress.map(|ingress| ingress.port),
     })
@@ -212,10 +214,11 @@ pub(super) fn ends(wanted: Wanted<'_>, service: &Service) -> Ends {
                 | bollard::models::RestartPolicyNameEnum::UNLESS_STOPPED
         )
     );
-    let behind_ingress = extension_of(wanted, &service.name).ingress.is_some();
+    let extension = extension_of(wanted, &service.name);
+    let answers = extension.ingress.is_some() || !extension.gate.probes.is_empty();
     if awaited {
         Ends::Always
-    } else if stays || behind_ingress || service.healthcheck.is_some() {
+    } else if stays || answers || service.healthcheck.is_some() {
         Ends::Never
     } else {
         Ends::Maybe

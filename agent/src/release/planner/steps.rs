@@ -1,13 +1,14 @@
 //! The order of a release's steps.
 //!
-//! What the migration needs comes first, then the migration, then what stands behind the ingress (with what that needs),
-//! then the switch, and only then the services that are interrupted: as late as possible, and undone first.
+//! What jobs and the migration need comes first, then the jobs before it, then the migration, then what stands behind the ingress (with what that needs),
+//! then the switch, and only then the services that are interrupted: as late as possible, and undone first. Jobs after the
+//! switch come when the old containers are stopped.
 
 use std::collections::BTreeSet;
 
 use tidegate_compose::Project;
 
-use crate::release::plan::{ImageAction, PlannedService, ReleasePlan, ServiceAction, Step, Strategy};
+use crate::release::plan::{ImageAction, PlannedService, ReleasePlan, ServiceAction, Step, Strategy, When};
 
 pub(super) fn of(plan: &ReleasePlan, project: &Project) -> Vec<Step> {
     let pulls = plan.images.iter().any(|image| image.action != ImageAction::Keep);
@@ -18,17 +19,7 @@ pub(super) fn of(plan: &ReleasePlan, project: &Project) -> Vec<Step> {
         steps.push(Step::Create);
     }
     let mut done: BTreeSet<&str> = BTreeSet::new();
-    if let Some(migration) = &plan.migration {
-        let needed = needs(project, [migration.service.as_str()]);
-        let first = |service: &&&PlannedService| {
-            needed.contains(service.name.as_str()) && service.name != migration.service
-        };
-        for service in changed.iter().filter(first) {
-            steps.push(step(service));
-            done.insert(service.name.as_str());
-        }
-        steps.push(Step::Migrate);
-    }
+    before_services(plan, (project, &changed), (&mut steps, &mut done));
     let behind: Vec<&str> = plan.blue_green().map(|service| service.name.as_str()).collect();
     let needed = needs(project, behind.iter().copied());
     for service in changed.iter().filter(|service| needed.contains(service.name.as_str())) {
@@ -65,11 +56,33 @@ pub(super) fn of(plan: &ReleasePlan, project: &Project) -> Vec<Step> {
     if drains {
         steps.push(Step::Drain);
     }
+    steps.extend(plan.jobs.of(When::After).map(|(job, _)| Step::Job(job)));
     if !plan.watch.is_zero() && !changed.is_empty() {
         steps.push(Step::Watch);
     }
     steps.extend([Step::Commit, Step::Prune]);
     steps
+}
+
+/// Jobs and the migration. What they need comes first; their own services come later, with the schema that they made.
+fn before_services<'p>(
+    plan: &ReleasePlan,
+    (project, changed): (&Project, &[&'p PlannedService]),
+    (steps, done): (&mut Vec<Step>, &mut BTreeSet<&'p str>),
+) {
+    let commands = || plan.jobs.before.iter().chain(&plan.migration);
+    let own: BTreeSet<&str> = commands().map(|command| command.service.as_str()).collect();
+    let needed = needs(project, own.iter().copied());
+    let first = |service: &&&PlannedService| {
+        let name = service.name.as_str();
+        needed.contains(name) && !own.contains(name)
+    };
+    for service in changed.iter().filter(first) {
+        steps.push(step(service));
+        done.insert(service.name.as_str());
+    }
+    steps.extend(plan.jobs.of(When::Before).map(|(job, _)| Step::Job(job)));
+    steps.extend(plan.migration.iter().map(|_| Step::Migrate));
 }
 
 fn step(service: &PlannedService) -> Step {

@@ -96,7 +96,7 @@ impl Model {
         world.volumes = self.volumes.iter().map(volume).collect();
         for service in project.services.values() {
             let id = Some(image_id(&service.image));
-            let state = ImageState { digest: None, id: id.clone(), named: id };
+            let state = ImageState { id: id.clone(), named: id, ..ImageState::default() };
             world.images.insert(service.image.clone(), state);
         }
         world

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{connections, replace};
+use super::{connections, replace, watch};
 use crate::{
     ingress::{OWN_SLOT, subnet},
     release::{
@@ -21,6 +21,28 @@ pub const CLOSED: &str = "closed_requests";
 const LOOK: Duration = Duration::from_millis(250);
 
 pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Failure> {
+    // As long as nothing is stopped, a bad sign takes the release back at once.
+    let closed = if context.plan.watch.is_zero() {
+        wait(context, step).await?
+    } else {
+        tokio::select! {
+            closed = wait(context, step) => closed?,
+            failure = watch::until_bad(context) => return Err(failure),
+        }
+    };
+    for service in context.plan.blue_green() {
+        for old in &service.old {
+            replace::stop_old(context, old, step).await?;
+        }
+    }
+    for old in &context.plan.removed {
+        replace::stop_old(context, old, step).await?;
+    }
+    Ok(json!({ "summary": "", CLOSED: closed }))
+}
+
+/// Waits until no request is open, or the time is up; how many are left, by service.
+async fn wait(context: &Context, step: &str) -> Result<serde_json::Map<String, Value>, Failure> {
     let started = Instant::now();
     let mut closed = serde_json::Map::new();
     for service in context.plan.blue_green() {
@@ -35,18 +57,10 @@ pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Fail
         }
         closed.insert(service.name.to_string(), json!(count));
     }
-    for service in context.plan.blue_green() {
-        for old in &service.old {
-            replace::stop_old(context, old, step).await?;
-        }
-    }
-    for old in &context.plan.removed {
-        replace::stop_old(context, old, step).await?;
-    }
-    Ok(json!({ "summary": "", CLOSED: closed }))
+    Ok(closed)
 }
 
-/// Waits until no request is open, or the time is up; how many are left.
+/// Waits until no request to an old container is open, or the time is up; how many are left.
 async fn drained(
     context: &Context,
     service: &PlannedService,
@@ -75,6 +89,7 @@ async fn drained(
 }
 
 pub(super) async fn undo(context: &Context, step: &str) -> Result<(), Failure> {
+    watch::undo(context, step).await?;
     let changed = context.plan.services.iter().filter(|service| service.action != ServiceAction::Keep);
     for service in changed.filter(|service| service.strategy == Strategy::BlueGreen) {
         for old in &service.old {
@@ -100,6 +115,7 @@ fn gone(context: &Context, old: &OldContainer) -> PlannedService {
         new: Vec::new(),
         stable: Duration::ZERO,
         timeout: context.plan.drain.max(Duration::from_mins(1)),
+        probes: Vec::new(),
         ends: Ends::Maybe,
         ingress_port: None,
     }

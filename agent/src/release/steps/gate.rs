@@ -3,7 +3,6 @@
 use futures::{StreamExt as _, stream};
 use serde_json::Value;
 use tidegate_saga::Cancel;
-use tokio::time::Instant;
 
 use super::{hooks, summary};
 use crate::{
@@ -12,7 +11,7 @@ use crate::{
         Failure,
         context::{Context, docker_failure},
         gate,
-        plan::{PlannedService, ServiceAction, Step, Strategy},
+        plan::{PlannedService, Step, Strategy},
     },
 };
 
@@ -134,22 +133,4 @@ pub(super) async fn stop_new(context: &Context, service: &PlannedService, step: 
         hooks::stop(context, &container, step).await.map_err(failed)?;
     }
     Ok(())
-}
-
-/// Watches all new containers for as long as the file says; any that gets unwell brings the old release back.
-pub(super) async fn watch(context: &Context, cancel: &Cancel) -> Result<Value, Failure> {
-    let started = Instant::now();
-    while started.elapsed() < context.plan.watch {
-        for service in context.plan.services.iter().filter(|service| service.action != ServiceAction::Keep) {
-            let look = PlannedService { stable: std::time::Duration::ZERO, ..service.clone() };
-            for new in &service.new {
-                gate::pass(context, &look, &new.name, cancel).await?;
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
-            why = cancel.cancelled() => return Err(Failure::new("the release was cancelled", why)),
-        }
-    }
-    Ok(summary(format!("{} s", context.plan.watch.as_secs())))
 }

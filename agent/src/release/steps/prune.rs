@@ -1,8 +1,8 @@
-//! What the release replaced goes: old containers, the migration's container, inputs and images of long past releases.
+//! What the release replaced goes: old containers, the containers of migration and jobs, inputs and images of long past releases.
 
 use serde_json::Value;
 
-use super::{migrate, retention, summary};
+use super::{job, migrate, retention, summary};
 use crate::{
     docker::AnonymousVolumes,
     release::{
@@ -30,6 +30,7 @@ pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
         remove(context, (&old.id, &old.name), AnonymousVolumes::Keep).await?;
     }
     migrate::remove(context).await?;
+    job::remove_all(context).await?;
     prune_inputs(context);
     retention::images(context).await;
     Ok(summary(""))

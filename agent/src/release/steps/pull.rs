@@ -12,6 +12,7 @@ use crate::{
         Failure,
         context::{Context, docker_failure},
         plan::{ImageAction, PlannedImage},
+        planner::admit::RESERVE,
     },
 };
 
@@ -71,13 +72,23 @@ async fn pull(context: &Context, step: &str, image: &PlannedImage, digest: &str)
         }
     };
     let telling = async {
-        while let Some(PullProgress { current, total }) = receiver.recv().await {
+        while let Some(progress) = receiver.recv().await {
+            let PullProgress { current, total } = progress;
             context
                 .progress(step, format!("{reference} {} of {} MB", megabytes(current), megabytes(total)))
                 .await;
+            if let Some(failure) = too_large(context, &reference, progress).await {
+                return Some(failure);
+            }
         }
+        None
     };
-    let (pulled, ()) = tokio::join!(context.docker.pull(&reference, digest, tell), telling);
+    let pulling = context.docker.pull(&reference, digest, tell);
+    tokio::pin!(pulling, telling);
+    let pulled = tokio::select! {
+        pulled = &mut pulling => pulled,
+        Some(failure) = &mut telling => return Err(failure),
+    };
     pulled.map_err(|error| {
         let failure = docker_failure(format!("the image {reference} could not be pulled"), &error);
         if error.is_denied() {
@@ -85,6 +96,27 @@ async fn pull(context: &Context, step: &str, image: &PlannedImage, digest: &str)
         }
         failure.hint("see that the registry answers and that the droplet has space: `tidegate info`")
     })
+}
+
+/// Ends a pull that would fill the disk. How large an image is its pull tells bit by bit: what is still to come is needed
+/// at least, and unpacked it is more.
+async fn too_large(context: &Context, reference: &Reference, progress: PullProgress) -> Option<Failure> {
+    let data = &context.docker.machine().await.ok()?.data;
+    let free = crate::host::free(data).await.ok()?.bytes;
+    let to_come = progress.total.saturating_sub(progress.current);
+    if free >= to_come.saturating_add(RESERVE) {
+        return None;
+    }
+    let why = format!(
+        "at least {} MB of it are still to come, {} MB are free on the disk of {}, and {} MB have to stay free",
+        megabytes(to_come),
+        megabytes(free),
+        data.display(),
+        megabytes(RESERVE)
+    );
+    Some(Failure::new(format!("the image {reference} does not fit on the droplet's disk"), why).hint(
+        "see `docker system df` on the droplet, and remove what nobody needs (`docker image prune -a`), or give it a larger disk",
+    ))
 }
 
 /// With one decimal.

@@ -100,12 +100,24 @@ pub(super) async fn stop_old(context: &Context, old: &OldContainer, step: &str) 
     hooks::stop(context, &container, step).await.map_err(failed)
 }
 
-/// Gives it its restart policy back and starts it, if it ran before.
+/// Gives it its restart policy back, starts it if it ran before, and waits until it is well.
 pub(super) async fn start_old(
     context: &Context,
     service: &PlannedService,
     (old, step): (&OldContainer, &str),
 ) -> Result<(), Failure> {
+    wake_old(context, old, step).await?;
+    if old.was == Was::Stopped {
+        return Ok(());
+    }
+    // It served before, so it only has to get well again, not to stay so for long. The probes are the new release's: it
+    // may not know what they ask for.
+    let look = PlannedService { stable: Duration::ZERO, probes: Vec::new(), ..service.clone() };
+    pass(context, &look, &old.id, &Cancel::new()).await
+}
+
+/// Gives it its restart policy back and starts it, if it ran before.
+pub(super) async fn wake_old(context: &Context, old: &OldContainer, step: &str) -> Result<(), Failure> {
     let failed = |error| docker_failure(format!("the old container {}", old.name), &error);
     let Some(container) = context.docker.container(&old.id).await.map_err(failed)? else {
         return Err(Failure::new(
@@ -125,9 +137,7 @@ pub(super) async fn start_old(
         context.docker.start(&old.id).await.map_err(failed)?;
         hooks::post_start_again(context, &container, step).await;
     }
-    // It served before, so it only has to get well again, not to stay so for long.
-    let look = PlannedService { stable: Duration::ZERO, ..service.clone() };
-    pass(context, &look, &old.id, &Cancel::new()).await
+    Ok(())
 }
 
 async fn set_aside(context: &Context, old: &OldContainer) -> Result<(), Failure> {

@@ -49,7 +49,8 @@ pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn serve(context: &Context, routes: &AppRoutes) -> Result<(), Failure> {
+/// Has the ingress serve these routes.
+pub(super) async fn serve(context: &Context, routes: &AppRoutes) -> Result<(), Failure> {
     context.ingress.serve(&context.id.app, routes).await.map_err(|error| {
         Failure::caused_by("the ingress could not be switched", &error)
             .hint("see `docker logs tidegate-ingress` on the droplet")

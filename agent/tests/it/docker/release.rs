@@ -3,6 +3,7 @@
 mod attributes;
 mod example;
 mod fixture;
+mod gate;
 mod hooks;
 mod images;
 mod interop;

@@ -2,8 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    io::{Read, Write},
-    net::TcpStream,
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -18,17 +18,18 @@ use bollard::{
         ListContainersOptionsBuilder, ListNetworksOptions, ListVolumesOptions, RemoveContainerOptionsBuilder,
     },
 };
-use futures::StreamExt;
+use futures::{StreamExt, future::BoxFuture};
 use tidegate_agent::{
     apps::AppName,
     clock::SystemClock,
     docker::{Docker as AgentDocker, Logins},
+    probe::Dial,
     release::{
         self, DeployInput, Engine, EngineError, EngineSettings, GitRevision, ReleaseEvent, SourceFile,
     },
     store::{Database, DatabaseSettings},
 };
-use tidegate_tests::docker::{Docker, Image};
+use tidegate_tests::docker::{Docker, Image, run_inside};
 
 pub fn name(app: &str) -> AppName {
     AppName::new(app).unwrap()
@@ -82,7 +83,7 @@ impl Fixture {
         docker.load(Image::Probe).await.unwrap();
         docker.load(Image::Caddy).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let engine = engine(directory.path(), &docker.socket());
+        let engine = engine(directory.path(), &docker.socket(), &docker.namespace());
         Self { docker, engine, directory }
     }
 
@@ -91,7 +92,8 @@ impl Fixture {
         let docker = Docker::start().await.unwrap();
         docker.load(Image::Probe).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let engine = engine_beside(directory.path(), &docker.socket(), vec![docker_compose.to_owned()]);
+        let daemon = (docker.socket(), docker.namespace());
+        let engine = engine_beside(directory.path(), (&daemon.0, &daemon.1), vec![docker_compose.to_owned()]);
         Self { docker, engine, directory }
     }
 
@@ -101,7 +103,7 @@ impl Fixture {
 
     /// Another engine over the same state, as after a restart of the agent.
     pub fn restarted(&self) -> Engine {
-        engine(self.directory.path(), &self.docker.socket())
+        engine(self.directory.path(), &self.docker.socket(), &self.docker.namespace())
     }
 
     /// Deploys and follows it to its end.
@@ -166,11 +168,29 @@ impl Fixture {
     }
 }
 
-pub fn engine(state: &Path, socket: &Path) -> Engine {
-    engine_beside(state, socket, Vec::new())
+/// Reaches containers from inside the daemon's network namespace, where they live.
+#[derive(Debug)]
+struct InsideDial(PathBuf);
+
+impl Dial for InsideDial {
+    fn dial(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<tokio::net::TcpStream>> {
+        let namespace = self.0.clone();
+        let connect = move || TcpStream::connect_timeout(&address, Duration::from_secs(10));
+        let connect = move || run_inside(&namespace, connect).map_err(io::Error::other)?;
+        Box::pin(async move {
+            let stream = tokio::task::spawn_blocking(connect).await.map_err(io::Error::other)??;
+            stream.set_nonblocking(true)?;
+            tokio::net::TcpStream::from_std(stream)
+        })
+    }
 }
 
-fn engine_beside(state: &Path, socket: &Path, docker_compose: Vec<PathBuf>) -> Engine {
+/// The daemon is at this socket, and its containers in this network namespace.
+pub fn engine(state: &Path, socket: &Path, namespace: &Path) -> Engine {
+    engine_beside(state, (socket, namespace), Vec::new())
+}
+
+fn engine_beside(state: &Path, (socket, namespace): (&Path, &Path), docker_compose: Vec<PathBuf>) -> Engine {
     let database =
         Database::open(&state.join("agent.db"), &release::migrations(), DatabaseSettings::default()).unwrap();
     let settings = EngineSettings {
@@ -178,6 +198,7 @@ fn engine_beside(state: &Path, socket: &Path, docker_compose: Vec<PathBuf>) -> E
         policy: state.join("policy.toml"),
         ingress_image: "caddy:2".to_owned(),
         docker_compose,
+        dial: Arc::new(InsideDial(namespace.to_owned())),
     };
     Engine::new(
         AgentDocker::new(socket, Logins::new(state.join("docker.json"))),

@@ -18,15 +18,20 @@ use super::{
 
 const STATE: &str = "TIDEGATE_TEST_VICTIM_STATE";
 const SOCKET: &str = "TIDEGATE_TEST_VICTIM_SOCKET";
+const NAMESPACE: &str = "TIDEGATE_TEST_VICTIM_NAMESPACE";
 const PROBE: &str = "TIDEGATE_TEST_VICTIM_PROBE";
 
 /// Not a test by itself: deploys v2 and waits to be killed.
 #[tokio::test(flavor = "multi_thread")]
 async fn victim() {
     let variable = |name: &str| std::env::var_os(name);
-    let (Some(state), Some(socket)) = (variable(STATE), variable(SOCKET)) else { return };
+    let (Some(state), Some(socket), Some(namespace)) =
+        (variable(STATE), variable(SOCKET), variable(NAMESPACE))
+    else {
+        return;
+    };
     let probe = variable(PROBE).unwrap_or_default().into_string().unwrap();
-    let engine = fixture::engine(Path::new(&state), Path::new(&socket));
+    let engine = fixture::engine(Path::new(&state), Path::new(&socket), Path::new(&namespace));
     let input = fixture::input(&shop("v2").variable("PROBE", &probe));
     let release = engine.deploy(input, "victim").await.unwrap();
     fixture::events(&engine, &release.app).await;
@@ -38,6 +43,7 @@ fn killed_at(fixture: &Fixture, (release, records): (u64, i64), probe: &str) -> 
         .args(["--exact", "docker::release::kill::victim"])
         .env(STATE, fixture.state())
         .env(SOCKET, fixture.docker.socket())
+        .env(NAMESPACE, fixture.docker.namespace())
         .env(PROBE, probe)
         .stdout(Stdio::null())
         .spawn()

@@ -1,0 +1,57 @@
+//! The steps of a release, and the names that journal, events and users see.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::JobName;
+use crate::apps::ServiceName;
+
+/// A step of a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Images.
+    Pull,
+    /// The project's files, networks and volumes.
+    Prepare,
+    /// All new containers, not yet started.
+    Create,
+    /// A service's first or blue-green containers: start and gate.
+    Gate(ServiceName),
+    /// A service's containers: stop the old, start and gate the new.
+    Replace(ServiceName),
+    /// A command that is run once.
+    Job(JobName),
+    /// The migration.
+    Migrate,
+    /// The ingress and the services' names lead to the new containers.
+    Switch,
+    /// The old containers behind the ingress end their requests and stop.
+    Drain,
+    /// Nothing bad happens for a while.
+    Watch,
+    /// The release counts.
+    Commit,
+    /// What it replaced goes.
+    Prune,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pull => f.write_str("pull"),
+            Self::Prepare => f.write_str("prepare"),
+            Self::Create => f.write_str("create"),
+            Self::Gate(service) => write!(f, "gate {service}"),
+            Self::Replace(service) => write!(f, "replace {service}"),
+            Self::Job(job) => write!(f, "job {job}"),
+            Self::Migrate => f.write_str("migrate"),
+            Self::Switch => f.write_str("switch"),
+            Self::Drain => f.write_str("drain"),
+            Self::Watch => f.write_str("watch"),
+            Self::Commit => f.write_str("commit"),
+            Self::Prune => f.write_str("prune"),
+        }
+    }
+}
