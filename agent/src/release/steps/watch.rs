@@ -29,8 +29,9 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(500);
 /// How long a look may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long an old container that is started again is waited for before requests are sent to it in any case.
-const AWAKE: Duration = Duration::from_secs(3);
+/// How long an old container that is started again is waited for before requests are sent to it in any case: the ingress
+/// takes seconds to see that, and tries again for seconds.
+const AWAKE: Duration = Duration::from_secs(1);
 /// Between tries whether it takes connections.
 const RETRY: Duration = Duration::from_millis(100);
 /// How many tries of a probe may be under way.
