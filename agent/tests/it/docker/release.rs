@@ -2,6 +2,7 @@
 
 mod attributes;
 mod example;
+mod faults;
 mod fixture;
 mod hooks;
 mod images;

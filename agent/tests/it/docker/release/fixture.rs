@@ -208,10 +208,15 @@ pub fn input(app: &App) -> DeployInput {
 }
 
 /// All events of the latest release, once it is over.
-pub async fn events(engine: &Engine, app: &AppName) -> Vec<ReleaseEvent> {
+pub async fn quiet_events(engine: &Engine, app: &AppName) -> Vec<ReleaseEvent> {
     let stream = engine.watch(app, None, 0).await.unwrap();
     let all = tokio::time::timeout(Duration::from_mins(3), stream.map(Result::unwrap).collect::<Vec<_>>());
-    let events = all.await.expect("a release takes less than three minutes");
+    all.await.expect("a release takes less than three minutes")
+}
+
+/// All events of the latest release, once it is over; shown when the test fails.
+pub async fn events(engine: &Engine, app: &AppName) -> Vec<ReleaseEvent> {
+    let events = quiet_events(engine, app).await;
     for event in &events {
         println!("{} {:?}", event.at, event.kind);
     }
