@@ -154,6 +154,8 @@ pub enum ServiceAction {
 pub enum Strategy {
     /// New beside old, then the ingress switches.
     BlueGreen,
+    /// One new replica beside the old ones, then one of these goes, and so on.
+    Rolling,
     /// Old stops, new starts.
     Recreate,
 }
@@ -210,6 +212,13 @@ pub struct NewContainer {
     pub slot: Option<u8>,
 }
 
+impl Strategy {
+    /// Whether old and new containers run at the same time, so that none takes over what another one has.
+    pub fn is_beside(self) -> bool {
+        self != Self::Recreate
+    }
+}
+
 impl ResourceKind {
     /// "network", "volume"
     pub fn word(self) -> &'static str {
@@ -263,6 +272,8 @@ pub enum Step {
     Create,
     /// A service's first or blue-green containers: start and gate.
     Gate(ServiceName),
+    /// A service's replicas, one after the other.
+    Roll(ServiceName),
     /// A service's containers: stop the old, start and gate the new.
     Replace(ServiceName),
     /// The migration.
@@ -286,6 +297,7 @@ impl fmt::Display for Step {
             Self::Prepare => f.write_str("prepare"),
             Self::Create => f.write_str("create"),
             Self::Gate(service) => write!(f, "gate {service}"),
+            Self::Roll(service) => write!(f, "roll {service}"),
             Self::Replace(service) => write!(f, "replace {service}"),
             Self::Migrate => f.write_str("migrate"),
             Self::Switch => f.write_str("switch"),
@@ -306,7 +318,7 @@ pub struct Change {
     pub object: String,
     /// Why.
     pub reason: String,
-    /// "blue-green" or "recreate", for services.
+    /// "blue-green", "rolling" or "recreate", for services.
     pub strategy: String,
 }
 
@@ -424,6 +436,7 @@ fn service_change(service: &PlannedService) -> Change {
         (ServiceAction::Adjust, _) if service.old.is_empty() => (ChangeKind::Create, ""),
         (ServiceAction::Adjust, _) => (ChangeKind::Remove, ""),
         (ServiceAction::Replace, Strategy::BlueGreen) => (ChangeKind::Recreate, "blue-green"),
+        (ServiceAction::Replace, Strategy::Rolling) => (ChangeKind::Recreate, "rolling"),
         (ServiceAction::Replace, Strategy::Recreate) => (ChangeKind::Recreate, "recreate"),
     };
     let because = if strategy == "recreate" && !service.strategy_reason.is_empty() {

@@ -14,6 +14,7 @@ mod prune;
 mod pull;
 pub(super) mod replace;
 mod retention;
+mod roll;
 mod switch;
 
 pub use drain::CLOSED;
@@ -67,6 +68,7 @@ impl StepNode {
             Step::Replace(service) => {
                 replace::forward(context, (service.as_str(), &name), inputs.cancel()).await
             }
+            Step::Roll(service) => roll::forward(context, (service.as_str(), &name), inputs.cancel()).await,
             Step::Migrate => migrate::forward(context, &name, inputs.cancel()).await,
             Step::Switch => switch::forward(context).await,
             Step::Drain => drain::forward(context, &name).await,
@@ -84,6 +86,7 @@ impl StepNode {
             Step::Create => create::undo(context).await,
             Step::Gate(service) => gate::undo(context, (service.as_str(), &name)).await,
             Step::Replace(service) => replace::undo(context, (service.as_str(), &name)).await,
+            Step::Roll(service) => roll::undo(context, (service.as_str(), &name)).await,
             Step::Migrate => migrate::undo(context).await,
             Step::Switch => switch::undo(context).await,
             Step::Drain => drain::undo(context, &name).await,

@@ -1,6 +1,6 @@
 //! The order of a release's steps.
 //!
-//! What the migration needs comes first, then the migration, then what stands behind the ingress (with what that needs),
+//! What the migration needs comes first, then the migration, then what runs beside its predecessor (with what that needs),
 //! then the switch, and only then the services that are interrupted: as late as possible, and undone first.
 
 use std::collections::BTreeSet;
@@ -29,7 +29,8 @@ pub(super) fn of(plan: &ReleasePlan, project: &Project) -> Vec<Step> {
         }
         steps.push(Step::Migrate);
     }
-    let behind: Vec<&str> = plan.blue_green().map(|service| service.name.as_str()).collect();
+    let beside = changed.iter().filter(|service| service.strategy.is_beside());
+    let behind: Vec<&str> = beside.map(|service| service.name.as_str()).collect();
     let needed = needs(project, behind.iter().copied());
     for service in changed.iter().filter(|service| needed.contains(service.name.as_str())) {
         if done.insert(service.name.as_str()) {
@@ -73,10 +74,12 @@ pub(super) fn of(plan: &ReleasePlan, project: &Project) -> Vec<Step> {
 }
 
 fn step(service: &PlannedService) -> Step {
-    if service.old.is_empty() || service.strategy == Strategy::BlueGreen {
-        Step::Gate(service.name.clone())
-    } else {
-        Step::Replace(service.name.clone())
+    let name = service.name.clone();
+    match service.strategy {
+        _ if service.old.is_empty() => Step::Gate(name),
+        Strategy::BlueGreen => Step::Gate(name),
+        Strategy::Rolling => Step::Roll(name),
+        Strategy::Recreate => Step::Replace(name),
     }
 }
 

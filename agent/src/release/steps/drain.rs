@@ -47,7 +47,7 @@ pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Fail
 }
 
 /// Waits until no request is open, or the time is up; how many are left.
-async fn drained(
+pub(super) async fn drained(
     context: &Context,
     service: &PlannedService,
     (old, started): (&OldContainer, Instant),

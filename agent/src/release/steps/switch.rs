@@ -15,7 +15,7 @@ use crate::{
         Failure,
         context::{Context, docker_failure},
         gate::pass,
-        plan::PlannedService,
+        plan::{NewContainer, PlannedService, Strategy},
     },
 };
 
@@ -39,8 +39,17 @@ pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
 }
 
 pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
-    serve(context, &context.plan.former).await?;
-    if !context.plan.former.routes.is_empty() {
+    let mut former = context.plan.former.clone();
+    // What was rolled is rolled back later: until then its new containers serve.
+    let now = targets(context).await?;
+    let rolled = context.plan.services.iter().filter(|service| service.strategy == Strategy::Rolling);
+    for name in rolled.map(|service| &service.name) {
+        if let (Some(target), Some(now)) = (former.targets.get_mut(name), now.get(name)) {
+            target.clone_from(now);
+        }
+    }
+    serve(context, &former).await?;
+    if !former.routes.is_empty() {
         tokio::time::sleep(SWITCH_SEEN_AFTER).await;
     }
     for service in context.plan.blue_green() {
@@ -49,7 +58,7 @@ pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn serve(context: &Context, routes: &AppRoutes) -> Result<(), Failure> {
+pub(super) async fn serve(context: &Context, routes: &AppRoutes) -> Result<(), Failure> {
     context.ingress.serve(&context.id.app, routes).await.map_err(|error| {
         Failure::caused_by("the ingress could not be switched", &error)
             .hint("see `docker logs tidegate-ingress` on the droplet")
@@ -69,26 +78,33 @@ async fn targets(context: &Context) -> Result<BTreeMap<ServiceName, Vec<Ipv4Addr
     Ok(slots.into_iter().map(|(service, slots)| (service, addresses(slots))).collect())
 }
 
-/// Gives the new containers the service's name inside the project, or takes it away. Addresses and connections stay.
+/// Gives the new containers the service's name inside the project, or takes it away.
 async fn name(context: &Context, planned: &PlannedService, alias: ServiceAlias) -> Result<(), Failure> {
     if planned.old.is_empty() {
         return Ok(());
     }
+    for new in &planned.new {
+        name_one(context, (planned, new), alias).await?;
+    }
+    Ok(())
+}
+
+/// Gives one new container its service's name inside the project, or takes it away. Address and connections stay.
+pub(super) async fn name_one(
+    context: &Context,
+    (planned, new): (&PlannedService, &NewContainer),
+    alias: ServiceAlias,
+) -> Result<(), Failure> {
     let service = context.service(planned.name.as_str()).await?;
     let failed = |error: DockerError| docker_failure(format!("the name of service {}", planned.name), &error);
-    for new in &planned.new {
-        let Some(container) = context.docker.container(new.first_name()).await.map_err(failed)? else {
-            continue;
-        };
-        let (_, endpoints) = context.body(&service, new, alias).await?;
-        for endpoint in endpoints {
-            context.docker.detach(&endpoint.network, &container.id).await.map_err(failed)?;
-            context
-                .docker
-                .attach(&endpoint.network, &container.id, endpoint.settings)
-                .await
-                .map_err(failed)?;
-        }
+    let Some(container) = context.docker.container(new.first_name()).await.map_err(failed)? else {
+        return Ok(());
+    };
+    let (_, endpoints) = context.body(&service, new, alias).await?;
+    for endpoint in endpoints {
+        context.docker.detach(&endpoint.network, &container.id).await.map_err(failed)?;
+        let attached = context.docker.attach(&endpoint.network, &container.id, endpoint.settings).await;
+        attached.map_err(failed)?;
     }
     Ok(())
 }

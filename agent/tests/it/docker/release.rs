@@ -7,10 +7,10 @@ mod fixture;
 mod hooks;
 mod images;
 mod interop;
-mod kill;
 mod plan;
 mod refusal;
 mod rollback;
+mod rolling;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},

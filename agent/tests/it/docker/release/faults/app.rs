@@ -91,11 +91,11 @@ impl Content {
         app.compose_file("extra.yaml", extra)
     }
 
-    /// Names of the services that run.
+    /// Names of the services that run, once for each replica, sorted.
     pub fn services(self) -> Vec<&'static str> {
-        let mut services = vec!["db", "poller", "web"];
+        let mut services = vec!["crew", "crew", "db", "poller", "web"];
         if self.extra {
-            services.insert(1, "extra");
+            services.insert(3, "extra");
         }
         services
     }
