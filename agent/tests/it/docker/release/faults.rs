@@ -1,5 +1,6 @@
-//! The agent killed (-9) again and again, at every edge between two journal records and at random moments, in releases of
-//! every strategy, good and bad, forth and back: each time exactly one release serves, and nothing stray is left.
+//! The agent killed (-9) again and again, at every edge between two journal records and at random moments, and sometimes
+//! Docker in its place, in releases of every strategy, good and bad, forth and back: each time exactly one release serves,
+//! and nothing stray is left.
 //!
 //! `script/test faults --count N --seed S --jobs J` runs as many as are asked for; the Docker layer runs a few.
 //! Each job has a daemon, a database and an ingress of its own, and goes from one release to the next, so that every
@@ -10,7 +11,10 @@ mod judge;
 mod schedule;
 mod victim;
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use app::{APP, Content, Course};
 use judge::World;
@@ -27,6 +31,9 @@ use super::fixture::{self, Fixture};
 
 /// How often a resumed agent is killed as well: one time in so many.
 const KILLED_AGAIN: u32 = 4;
+
+/// How often Docker is killed (and started again) in place of the agent: one time in so many.
+const KILLED_DOCKER: u32 = 10;
 
 /// How many of each course ended how.
 type Tally = BTreeMap<(Course, String), u32>;
@@ -101,7 +108,7 @@ struct Job {
 
 impl Job {
     async fn start(number: u64, schedule: Schedule) -> Self {
-        let fixture = Fixture::start().await;
+        let fixture = Fixture::as_on_a_droplet().await;
         fixture.docker.load(Image::Postgres).await.unwrap();
         fixture.release(&Content::FIRST.app(Course::Forward)).await;
         let world = World { kept: judge::kept(&fixture).await, revisions: [1].into() };
@@ -144,17 +151,24 @@ impl Job {
             self.world.revisions.insert(content.version);
         }
         let started = Instant::now();
-        let killed = victim::kill(&self.fixture, order, (release, when));
+        let of_docker = self.schedule.random.random_ratio(1, KILLED_DOCKER);
+        let killed = if of_docker {
+            victim::kill_docker(&mut self.fixture, order, (release, when)).await
+        } else {
+            victim::kill(&self.fixture, order, (release, when))
+        };
         self.schedule.learn((course, when), killed, started.elapsed());
-        if killed.is_some() && self.schedule.random.random_ratio(1, KILLED_AGAIN) {
+        if killed.is_some() && !of_docker && self.schedule.random.random_ratio(1, KILLED_AGAIN) {
             let delay = self.schedule.delay();
             victim::kill(&self.fixture, Order::Resume, (release, When::After(delay)));
         }
         self.go_on(release).await;
-        let end = self.look(release, (course, content)).await;
+        let patience = if of_docker { Duration::from_secs(30) } else { Duration::ZERO };
+        let end = self.look(release, (course, content), patience).await;
         println!(
-            "job {} attempt {attempt}: r{release} {course:?} {when:?}, killed at record {killed:?} -> {end:?}, {} ms",
+            "job {} attempt {attempt}: r{release} {course:?} {when:?}, {} killed at record {killed:?} -> {end:?}, {} ms",
             self.number,
+            if of_docker { "Docker" } else { "agent" },
             started.elapsed().as_millis()
         );
         end.map(|state| (course, state))
@@ -169,7 +183,12 @@ impl Job {
         }
     }
 
-    async fn look(&mut self, release: u64, (course, content): (Course, Content)) -> Result<String, String> {
+    async fn look(
+        &mut self,
+        release: u64,
+        (course, content): (Course, Content),
+        patience: Duration,
+    ) -> Result<String, String> {
         let rows = self.rows().await;
         let row = rows.iter().find(|row| row.number == ReleaseNumber::new(release));
         let state = row.map(|row| row.state);
@@ -182,7 +201,16 @@ impl Job {
                 row.and_then(|row| row.failure.clone())
             )),
         }
-        faults.extend(judge::faults_of(&self.fixture, &rows, (self.serves, &self.world)).await);
+        let started = Instant::now();
+        loop {
+            let found = judge::faults_of(&self.fixture, &rows, (self.serves, &self.world)).await;
+            // What Docker starts again needs a moment to be well.
+            if found.is_empty() || started.elapsed() > patience {
+                faults.extend(found);
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
         let state = state.map_or("never begun".to_owned(), |state| format!("{state:?}"));
         if faults.is_empty() {
             Ok(state)

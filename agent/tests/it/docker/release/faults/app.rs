@@ -86,7 +86,7 @@ impl Content {
         if !self.extra {
             return app;
         }
-        let extra = "services: { extra: { image: 'probe:1', command: [sleep, '100000'], init: true, \
+        let extra = "services: { extra: { image: 'probe:1', command: [sleep, '100000'], init: true, restart: always, \
                      x-tidegate: { gate: { stable: 300ms } } } }";
         app.compose_file("extra.yaml", extra)
     }

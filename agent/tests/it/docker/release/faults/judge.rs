@@ -51,8 +51,8 @@ pub async fn faults_of(
     expect("the project's file", note.unwrap_or_else(|error| error.to_string()), version.clone());
     expect("services with containers", containers(fixture).await.join(", "), services(content));
     expect("networks and volumes", kept(fixture).await.join(", "), world.kept.join(", "));
-    let poller = fixture.exec("poller", &["sh", "-c", "echo $VERSION; cat /note.txt"]).await.1;
-    expect("the poller", poller, version.repeat(2));
+    let poller = fixture.try_exec("poller", &["sh", "-c", "echo $VERSION; cat /note.txt"]).await;
+    expect("the poller", poller.map_or_else(|error| error.to_string(), |(_, said)| said), version.repeat(2));
     for revision in revisions(fixture, content).await {
         match revision {
             Ok(number) if world.revisions.contains(&number) => {}
@@ -81,7 +81,7 @@ async fn containers(fixture: &Fixture) -> Vec<String> {
 
 fn services(content: Content) -> String {
     let of = |service: &&str| {
-        let policy = if *service == "extra" { "" } else { "unless-stopped" };
+        let policy = if *service == "extra" { "always" } else { "unless-stopped" };
         format!("{service} running {policy}")
     };
     content.services().iter().map(of).collect::<Vec<_>>().join(", ")
@@ -91,10 +91,10 @@ fn services(content: Content) -> String {
 async fn revisions(fixture: &Fixture, content: Content) -> Vec<Result<u32, String>> {
     let name = database(fixture).await;
     let query = ["psql", "-U", "postgres", "-At", "-c", "SELECT number FROM revision ORDER BY number"];
-    let (code, output) = fixture.exec(&name, &query).await;
-    if code != 0 {
-        return vec![Err(format!("the database answers {code}: {output}"))];
-    }
+    let output = match fixture.try_exec(&name, &query).await {
+        Ok((0, output)) => output,
+        other => return vec![Err(format!("the database answers {other:?}"))],
+    };
     let mut found: Vec<Result<u32, String>> =
         output.lines().map(|line| line.parse().map_err(|_| line.to_owned())).collect();
     if !found.contains(&Ok(content.version)) {

@@ -68,24 +68,46 @@ async fn victim() {
 /// Lets a victim work until then and kills it; how long its journal was. None when it ended by itself before.
 pub fn kill(fixture: &Fixture, order: Order, (release, when): (u64, When)) -> Option<i64> {
     let mut victim = spawn(fixture, order);
+    let records = await_moment(&mut victim, fixture, (release, when));
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    records
+}
+
+/// Lets a victim work until then, kills its Docker, starts that again, and lets the victim come to an end.
+pub async fn kill_docker(fixture: &mut Fixture, order: Order, (release, when): (u64, When)) -> Option<i64> {
+    let mut victim = spawn(fixture, order);
+    let records = await_moment(&mut victim, fixture, (release, when));
+    if records.is_some() {
+        fixture.docker.kill_daemon().unwrap();
+        fixture.docker.start_daemon().await.unwrap();
+    }
+    let started = Instant::now();
+    while victim.try_wait().unwrap().is_none() {
+        assert!(started.elapsed() < PATIENCE, "{order:?} hangs after Docker was started again");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    records
+}
+
+/// Waits until then; how long the journal is. None when the victim has ended.
+fn await_moment(victim: &mut Child, fixture: &Fixture, (release, when): (u64, When)) -> Option<i64> {
     let started = Instant::now();
     loop {
+        let records = journal_length(&fixture.state(), release);
         if victim.try_wait().unwrap().is_some() {
             return None;
         }
         let due = match when {
-            When::Records(records) => journal_length(&fixture.state(), release) >= records,
+            When::Records(wanted) => records >= wanted,
             When::After(delay) => started.elapsed() >= delay,
         };
         if due {
-            break;
+            return Some(records);
         }
-        assert!(started.elapsed() < PATIENCE, "{order:?} hangs");
+        assert!(started.elapsed() < PATIENCE, "r{release} hangs");
         std::thread::sleep(Duration::from_millis(2));
     }
-    victim.kill().unwrap();
-    victim.wait().unwrap();
-    Some(journal_length(&fixture.state(), release))
 }
 
 fn spawn(fixture: &Fixture, order: Order) -> Child {
