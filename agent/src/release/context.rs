@@ -184,7 +184,7 @@ impl Context {
         let Some(planned) = self.plan.service(&service.name) else {
             return Ok(Vec::new());
         };
-        if planned.strategy == super::plan::Strategy::BlueGreen {
+        if planned.strategy.is_beside() {
             return Ok(Vec::new());
         }
         // Replicas take over one by one, in the order of their numbers.

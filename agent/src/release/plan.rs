@@ -167,6 +167,8 @@ pub enum ServiceAction {
 pub enum Strategy {
     /// New beside old, then the ingress switches.
     BlueGreen,
+    /// One new replica beside the old ones, then one of these goes, and so on.
+    Rolling,
     /// Old stops, new starts.
     Recreate,
 }
@@ -223,6 +225,13 @@ pub struct NewContainer {
     pub slot: Option<u8>,
 }
 
+impl Strategy {
+    /// Whether old and new containers run at the same time, so that none takes over what another one has.
+    pub fn is_beside(self) -> bool {
+        self != Self::Recreate
+    }
+}
+
 impl ResourceKind {
     /// "network", "volume"
     pub fn word(self) -> &'static str {
@@ -262,7 +271,7 @@ pub struct Change {
     pub object: String,
     /// Why.
     pub reason: String,
-    /// "blue-green" or "recreate", for services.
+    /// "blue-green", "rolling" or "recreate", for services.
     pub strategy: String,
 }
 
@@ -380,6 +389,7 @@ fn service_change(service: &PlannedService) -> Change {
         (ServiceAction::Adjust, _) if service.old.is_empty() => (ChangeKind::Create, ""),
         (ServiceAction::Adjust, _) => (ChangeKind::Remove, ""),
         (ServiceAction::Replace, Strategy::BlueGreen) => (ChangeKind::Recreate, "blue-green"),
+        (ServiceAction::Replace, Strategy::Rolling) => (ChangeKind::Recreate, "rolling"),
         (ServiceAction::Replace, Strategy::Recreate) => (ChangeKind::Recreate, "recreate"),
     };
     let because = if strategy == "recreate" && !service.strategy_reason.is_empty() {

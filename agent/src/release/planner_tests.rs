@@ -167,6 +167,24 @@ fn why_a_service_is_recreated() {
 }
 
 #[test]
+fn a_rolling_service_is_rolled_before_the_switch_or_refused() {
+    let case = |rest: &str| {
+        Case::new(&format!(
+            "services:\n  crew: {{ image: a, scale: 2, {rest} x-tidegate: {{ strategy: rolling }} }}\n  \
+             web: {{ image: a, x-tidegate: {{ ingress: {{ port: 80 }} }} }}\nvolumes: {{ vol: {{}} }}\n"
+        ))
+    };
+    let first = case("").plan(&World::default()).unwrap();
+    assert!(first.steps.contains(&Step::Gate(ServiceName::new("crew"))), "{:?}", first.steps);
+    let changed = case("user: nobody,").plan(&case("").settled()).unwrap();
+    let steps: Vec<String> = changed.steps.iter().map(Step::to_string).collect();
+    assert_eq!(steps, ["prepare", "create", "roll crew", "commit", "prune"]);
+    let refused = case("volumes: ['vol:/v'],").plan(&World::default()).unwrap_err();
+    assert_eq!(refused[0].what, "service crew cannot be replaced rolling");
+    assert_eq!(refused[0].cause, "it writes to the volume vol");
+}
+
+#[test]
 fn what_belongs_to_others_is_refused() {
     let case = Case::new(
         "services: { a: { image: a, volumes: ['vol:/v'] } }\nvolumes: { vol: { name: other_data } }\n",

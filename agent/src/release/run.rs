@@ -240,9 +240,6 @@ fn interruptions(node: &NodeName, output: &Value) -> Vec<Interruption> {
         let interrupted = Duration::from_millis(millis);
         return vec![Interruption { service: ServiceName::new(service), interrupted, closed_requests: 0 }];
     }
-    if node.as_str() != Step::Drain.to_string() {
-        return Vec::new();
-    }
     let closed = output.get(steps::CLOSED).and_then(Value::as_object);
     let of = |(service, count): (&String, &Value)| Interruption {
         service: ServiceName::new(service),

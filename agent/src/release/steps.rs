@@ -16,6 +16,7 @@ mod prune;
 mod pull;
 pub(super) mod replace;
 mod retention;
+mod roll;
 mod switch;
 mod watch;
 
@@ -71,6 +72,7 @@ impl StepNode {
                 replace::forward(context, (service.as_str(), &name), inputs.cancel()).await
             }
             Step::Job(job) => job::forward(context, *job, inputs.cancel()).await,
+            Step::Roll(service) => roll::forward(context, (service.as_str(), &name), inputs.cancel()).await,
             Step::Migrate => migrate::forward(context, &name, inputs.cancel()).await,
             Step::Switch => switch::forward(context).await,
             Step::Drain => drain::forward(context, &name).await,
@@ -89,6 +91,7 @@ impl StepNode {
             Step::Gate(service) => gate::undo(context, (service.as_str(), &name)).await,
             Step::Replace(service) => replace::undo(context, (service.as_str(), &name)).await,
             Step::Job(job) => job::undo(context, *job).await,
+            Step::Roll(service) => roll::undo(context, (service.as_str(), &name)).await,
             Step::Migrate => migrate::remove(context).await,
             Step::Switch => switch::undo(context).await,
             Step::Drain => drain::undo(context, &name).await,

@@ -60,12 +60,17 @@ impl From<&Interruption> for Interrupted {
 }
 
 impl Interrupted {
-    /// `worker 6.2 s and 3 requests`
+    /// `web 0 requests`, `worker 6.2 s`, `worker 6.2 s and 3 requests`
     pub fn describe(&self) -> String {
-        let time = human(Duration::try_from_secs_f64(self.seconds).unwrap_or_default());
-        match self.closed_requests {
-            0 => format!("{} {time}", self.service),
-            requests => format!("{} {time} and {requests} requests", self.service),
+        let time = Duration::try_from_secs_f64(self.seconds).unwrap_or_default();
+        let requests = match self.closed_requests {
+            1 => "1 request".to_owned(),
+            many => format!("{many} requests"),
+        };
+        match (time.is_zero(), self.closed_requests) {
+            (true, _) => format!("{} {requests}", self.service),
+            (false, 0) => format!("{} {}", self.service, human(time)),
+            (false, _) => format!("{} {} and {requests}", self.service, human(time)),
         }
     }
 }
@@ -311,6 +316,11 @@ mod tests {
             failure: None,
         };
         assert_eq!(ended.describe(), "Released r42 on web-1 in 1 min 24 s. Interrupted: worker 6.2 s.");
+        let web = |closed_requests| Interrupted { service: "web".into(), seconds: 0.0, closed_requests };
+        assert_eq!(web(0).describe(), "web 0 requests");
+        assert_eq!(web(1).describe(), "web 1 request");
+        let both = Interrupted { service: "worker".into(), seconds: 6.25, closed_requests: 3 };
+        assert_eq!(both.describe(), "worker 6.2 s and 3 requests");
         ended.interrupted.clear();
         assert_eq!(ended.describe(), "Released r42 on web-1 in 1 min 24 s. Interrupted: nothing.");
     }

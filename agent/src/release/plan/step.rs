@@ -19,6 +19,8 @@ pub enum Step {
     Create,
     /// A service's first or blue-green containers: start and gate.
     Gate(ServiceName),
+    /// A service's replicas, one after the other.
+    Roll(ServiceName),
     /// A service's containers: stop the old, start and gate the new.
     Replace(ServiceName),
     /// A command that is run once.
@@ -44,6 +46,7 @@ impl fmt::Display for Step {
             Self::Prepare => f.write_str("prepare"),
             Self::Create => f.write_str("create"),
             Self::Gate(service) => write!(f, "gate {service}"),
+            Self::Roll(service) => write!(f, "roll {service}"),
             Self::Replace(service) => write!(f, "replace {service}"),
             Self::Job(job) => write!(f, "job {job}"),
             Self::Migrate => f.write_str("migrate"),

@@ -146,29 +146,33 @@ fn strategy(service: &Service, extension: &ServiceExtension) -> Result<(Strategy
     let obstacle = obstacle(service, extension);
     match (extension.strategy, obstacle) {
         (Some(WantedStrategy::Recreate), _) => Ok((Strategy::Recreate, "the file says so".to_owned())),
-        (Some(WantedStrategy::Rolling), _) => {
-            let failure = Failure::new(
-                format!("service {} asks for the strategy `rolling`", service.name),
-                "this agent replaces all replicas of a service at once",
-            );
-            Err(failure
-                .at(format!("services.{}.x-tidegate.strategy", service.name))
-                .hint("leave `strategy` out: tidegate takes blue-green where it can"))
-        }
-        (Some(WantedStrategy::BlueGreen), Some(obstacle)) => {
-            let failure =
-                Failure::new(format!("service {} cannot be replaced blue-green", service.name), obstacle);
-            Err(failure
-                .at(format!("services.{}.x-tidegate.strategy", service.name))
-                .hint("remove the obstacle, or leave `strategy` out"))
-        }
+        (Some(WantedStrategy::Rolling), _) => match obstacle_beside(service, extension) {
+            None => Ok((Strategy::Rolling, "the file says so".to_owned())),
+            Some(obstacle) => Err(impossible(service, "rolling", obstacle)),
+        },
+        (Some(WantedStrategy::BlueGreen), Some(obstacle)) => Err(impossible(service, "blue-green", obstacle)),
         (_, Some(obstacle)) => Ok((Strategy::Recreate, obstacle)),
         (_, None) => Ok((Strategy::BlueGreen, String::new())),
     }
 }
 
-/// Why old and new cannot run side by side.
+/// The refusal of a strategy that the file asks for.
+fn impossible(service: &Service, strategy: &str, obstacle: String) -> Failure {
+    Failure::new(format!("service {} cannot be replaced {strategy}", service.name), obstacle)
+        .at(format!("services.{}.x-tidegate.strategy", service.name))
+        .hint("remove the obstacle, or leave `strategy` out")
+}
+
+/// Why the ingress cannot switch from old to new.
 fn obstacle(service: &Service, extension: &ServiceExtension) -> Option<String> {
+    if extension.ingress.is_none() {
+        return Some("it is not behind the ingress".to_owned());
+    }
+    obstacle_beside(service, extension)
+}
+
+/// Why old and new cannot run side by side.
+fn obstacle_beside(service: &Service, extension: &ServiceExtension) -> Option<String> {
     let shares = [&service.network_mode, &service.ipc, &service.pid];
     let fixed = |network: &tidegate_compose::model::ServiceNetwork| {
         !network.ipv4_address.is_empty()
@@ -176,9 +180,7 @@ fn obstacle(service: &Service, extension: &ServiceExtension) -> Option<String> {
             || !network.mac_address.is_empty()
     };
     let writes = service.volumes.iter().find(|volume| !volume.read_only && volume.kind != "tmpfs");
-    let reason = if extension.ingress.is_none() {
-        "it is not behind the ingress".to_owned()
-    } else if extension.place == tidegate_compose::x_tidegate::Place::One {
+    let reason = if extension.place == tidegate_compose::x_tidegate::Place::One {
         "there must never be two of it (`place: one`)".to_owned()
     } else if !service.ports.is_empty() {
         "it publishes a port of the host".to_owned()

@@ -1,8 +1,8 @@
 //! The order of a release's steps.
 //!
-//! What jobs and the migration need comes first, then the jobs before it, then the migration, then what stands behind the ingress (with what that needs),
-//! then the switch, and only then the services that are interrupted: as late as possible, and undone first. Jobs after the
-//! switch come when the old containers are stopped.
+//! What jobs and the migration need comes first, then the jobs before it, then the migration, then what runs beside its
+//! predecessor (with what that needs), then the switch, and only then the services that are interrupted: as late as
+//! possible, and undone first. Jobs after the switch come when the old containers are stopped.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,8 @@ pub(super) fn of(plan: &ReleasePlan, project: &Project) -> Vec<Step> {
     }
     let mut done: BTreeSet<&str> = BTreeSet::new();
     before_services(plan, (project, &changed), (&mut steps, &mut done));
-    let behind: Vec<&str> = plan.blue_green().map(|service| service.name.as_str()).collect();
+    let beside = changed.iter().filter(|service| service.strategy.is_beside());
+    let behind: Vec<&str> = beside.map(|service| service.name.as_str()).collect();
     let needed = needs(project, behind.iter().copied());
     for service in changed.iter().filter(|service| needed.contains(service.name.as_str())) {
         if done.insert(service.name.as_str()) {
@@ -86,10 +87,12 @@ fn before_services<'p>(
 }
 
 fn step(service: &PlannedService) -> Step {
-    if service.old.is_empty() || service.strategy == Strategy::BlueGreen {
-        Step::Gate(service.name.clone())
-    } else {
-        Step::Replace(service.name.clone())
+    let name = service.name.clone();
+    match service.strategy {
+        _ if service.old.is_empty() => Step::Gate(name),
+        Strategy::BlueGreen => Step::Gate(name),
+        Strategy::Rolling => Step::Roll(name),
+        Strategy::Recreate => Step::Replace(name),
     }
 }
 

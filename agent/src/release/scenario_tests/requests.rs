@@ -91,6 +91,11 @@ impl Requests {
                 Step::Prepare => requests.resources(plan, project),
                 Step::Create => requests.containers(plan, project, (model, theirs)),
                 Step::Gate(name) => requests.start(plan.service(name.as_str()).unwrap()),
+                Step::Roll(name) => {
+                    let service = plan.service(name.as_str()).unwrap();
+                    requests.start(service);
+                    requests.stop(service, &mut stopped);
+                }
                 Step::Replace(name) => {
                     for dependant in replace::dependants_in(plan, project, name.as_str()).iter().rev() {
                         requests.stop(dependant, &mut stopped);

@@ -13,7 +13,7 @@ use crate::{
     release::{
         Failure,
         context::{Context, docker_failure},
-        plan::{NewContainer, PlannedService, ServiceAction, Strategy},
+        plan::{NewContainer, PlannedService, ServiceAction},
     },
 };
 
@@ -98,7 +98,7 @@ async fn one(
 
 /// While the old containers serve, the service's name leads to them alone.
 pub(super) fn alias_until_switch(planned: &PlannedService) -> ServiceAlias {
-    if planned.strategy == Strategy::BlueGreen && !planned.old.is_empty() {
+    if planned.strategy.is_beside() && !planned.old.is_empty() {
         ServiceAlias::Withheld
     } else {
         ServiceAlias::Given
@@ -136,7 +136,7 @@ pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
         let recreated = context.plan.services.iter().any(|service| {
             Some(service.name.as_str()) == container.service()
                 && !service.old.is_empty()
-                && service.strategy == Strategy::Recreate
+                && !service.strategy.is_beside()
         });
         let volumes = if recreated { AnonymousVolumes::Keep } else { AnonymousVolumes::Remove };
         context.docker.remove(&container.id, volumes).await.map_err(failed)?;

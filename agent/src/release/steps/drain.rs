@@ -61,7 +61,7 @@ async fn wait(context: &Context, step: &str) -> Result<serde_json::Map<String, V
 }
 
 /// Waits until no request to an old container is open, or the time is up; how many are left.
-async fn drained(
+pub(super) async fn drained(
     context: &Context,
     service: &PlannedService,
     (old, started): (&OldContainer, Instant),

@@ -30,6 +30,12 @@ pub(super) fn lay(
     })
 }
 
+/// Brings the project directory back to the release before this one, if there is one: before a container of it is started
+/// again, which would mount what is there then.
+pub(super) fn restore(context: &Context) -> Result<(), Failure> {
+    context.former.as_ref().map_or(Ok(()), |former| lay(context, former, Some(&context.input)))
+}
+
 /// Whether the project directory has all files of this input as they are.
 pub(in crate::release) fn is_laid(folder: &Path, input: &DeployInput) -> bool {
     let same = |file: &SourceFile| {

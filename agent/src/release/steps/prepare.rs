@@ -91,8 +91,8 @@ pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
             Failure::caused_by("the app's network at the ingress could not be removed", &error)
         })?;
     }
-    match &context.former {
-        Some(former) => files::lay(context, former, Some(&context.input)),
-        None => files::clear(context, &context.input),
+    if context.former.is_none() {
+        return files::clear(context, &context.input);
     }
+    files::restore(context)
 }

@@ -8,7 +8,7 @@ use crate::{
     release::{
         Failure,
         context::{Context, docker_failure},
-        plan::{ServiceAction, Strategy},
+        plan::ServiceAction,
     },
 };
 
@@ -18,10 +18,8 @@ const KEPT: u64 = 10;
 pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
     for service in context.plan.services.iter().filter(|service| service.action != ServiceAction::Keep) {
         // A recreated container's anonymous volumes were taken over by its successor.
-        let volumes = match service.strategy {
-            Strategy::BlueGreen => AnonymousVolumes::Remove,
-            Strategy::Recreate => AnonymousVolumes::Keep,
-        };
+        let beside = service.strategy.is_beside();
+        let volumes = if beside { AnonymousVolumes::Remove } else { AnonymousVolumes::Keep };
         for old in &service.old {
             remove(context, (&old.id, &old.name), volumes).await?;
         }

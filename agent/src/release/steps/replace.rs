@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tidegate_compose::Project;
 use tidegate_saga::Cancel;
 
-use super::{gate, hooks};
+use super::{files, gate, hooks};
 use crate::{
     docker::Container,
     release::{
@@ -134,6 +134,7 @@ pub(super) async fn wake_old(context: &Context, old: &OldContainer, step: &str) 
         return Ok(());
     }
     if !container.is_running() {
+        files::restore(context)?;
         context.docker.start(&old.id).await.map_err(failed)?;
         hooks::post_start_again(context, &container, step).await;
     }

@@ -15,7 +15,7 @@ use crate::{
         Failure,
         context::{Context, docker_failure},
         gate::pass,
-        plan::PlannedService,
+        plan::{NewContainer, PlannedService, Strategy},
     },
 };
 
@@ -39,7 +39,7 @@ pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
 }
 
 pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
-    serve(context, &context.plan.former).await?;
+    serve_former(context).await?;
     if !context.plan.former.routes.is_empty() {
         tokio::time::sleep(SWITCH_SEEN_AFTER).await;
     }
@@ -47,6 +47,19 @@ pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
         name(context, service, ServiceAlias::Withheld).await?;
     }
     Ok(())
+}
+
+/// Has the ingress serve what it served before. What was rolled is rolled back later: until then its new containers serve.
+pub(super) async fn serve_former(context: &Context) -> Result<(), Failure> {
+    let mut former = context.plan.former.clone();
+    let now = targets(context).await?;
+    let rolled = context.plan.services.iter().filter(|service| service.strategy == Strategy::Rolling);
+    for name in rolled.map(|service| &service.name) {
+        if let (Some(target), Some(now)) = (former.targets.get_mut(name), now.get(name)) {
+            target.clone_from(now);
+        }
+    }
+    serve(context, &former).await
 }
 
 /// Has the ingress serve these routes.
@@ -70,26 +83,33 @@ async fn targets(context: &Context) -> Result<BTreeMap<ServiceName, Vec<Ipv4Addr
     Ok(slots.into_iter().map(|(service, slots)| (service, addresses(slots))).collect())
 }
 
-/// Gives the new containers the service's name inside the project, or takes it away. Addresses and connections stay.
+/// Gives the new containers the service's name inside the project, or takes it away.
 async fn name(context: &Context, planned: &PlannedService, alias: ServiceAlias) -> Result<(), Failure> {
     if planned.old.is_empty() {
         return Ok(());
     }
+    for new in &planned.new {
+        name_one(context, (planned, new), alias).await?;
+    }
+    Ok(())
+}
+
+/// Gives one new container its service's name inside the project, or takes it away. Address and connections stay.
+pub(super) async fn name_one(
+    context: &Context,
+    (planned, new): (&PlannedService, &NewContainer),
+    alias: ServiceAlias,
+) -> Result<(), Failure> {
     let service = context.service(planned.name.as_str()).await?;
     let failed = |error: DockerError| docker_failure(format!("the name of service {}", planned.name), &error);
-    for new in &planned.new {
-        let Some(container) = context.docker.container(new.first_name()).await.map_err(failed)? else {
-            continue;
-        };
-        let (_, endpoints) = context.body(&service, new, alias).await?;
-        for endpoint in endpoints {
-            context.docker.detach(&endpoint.network, &container.id).await.map_err(failed)?;
-            context
-                .docker
-                .attach(&endpoint.network, &container.id, endpoint.settings)
-                .await
-                .map_err(failed)?;
-        }
+    let Some(container) = context.docker.container(new.first_name()).await.map_err(failed)? else {
+        return Ok(());
+    };
+    let (_, endpoints) = context.body(&service, new, alias).await?;
+    for endpoint in endpoints {
+        context.docker.detach(&endpoint.network, &container.id).await.map_err(failed)?;
+        let attached = context.docker.attach(&endpoint.network, &container.id, endpoint.settings).await;
+        attached.map_err(failed)?;
     }
     Ok(())
 }

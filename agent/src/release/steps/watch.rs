@@ -194,7 +194,7 @@ pub(super) async fn undo(context: &Context, step: &str) -> Result<(), Failure> {
     }
     // One that does not listen in time is slow; the new ones are worse.
     drop(tokio::time::timeout(AWAKE, join_all(listening)).await);
-    switch::serve(context, &context.plan.former).await
+    switch::serve_former(context).await
 }
 
 /// Waits until an old container takes connections.

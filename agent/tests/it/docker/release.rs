@@ -2,15 +2,16 @@
 
 mod attributes;
 mod example;
+mod faults;
 mod fixture;
 mod gate;
 mod hooks;
 mod images;
 mod interop;
-mod kill;
 mod plan;
 mod refusal;
 mod rollback;
+mod rolling;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},

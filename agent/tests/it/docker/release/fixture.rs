@@ -29,7 +29,7 @@ use tidegate_agent::{
     },
     store::{Database, DatabaseSettings},
 };
-use tidegate_tests::docker::{Docker, Image, run_inside};
+use tidegate_tests::docker::{Docker, Image, LiveRestore, Options, run_inside};
 
 pub fn name(app: &str) -> AppName {
     AppName::new(app).unwrap()
@@ -79,7 +79,16 @@ pub struct Fixture {
 
 impl Fixture {
     pub async fn start() -> Self {
-        let docker = Docker::start().await.unwrap();
+        Self::over(Docker::start().await.unwrap()).await
+    }
+
+    /// On a daemon as a droplet has it: containers run on while it does not.
+    pub async fn as_on_a_droplet() -> Self {
+        let options = Options { live_restore: LiveRestore::On, ..Options::default() };
+        Self::over(Docker::start_with(options).await.unwrap()).await
+    }
+
+    async fn over(docker: Docker) -> Self {
         docker.load(Image::Probe).await.unwrap();
         docker.load(Image::Caddy).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
@@ -147,6 +156,15 @@ impl Fixture {
     }
 
     pub async fn exec(&self, container: &str, command: &[&str]) -> (i64, String) {
+        self.try_exec(container, command).await.unwrap()
+    }
+
+    /// Exit code and output of a command in a container, which may not be there or not run.
+    pub async fn try_exec(
+        &self,
+        container: &str,
+        command: &[&str],
+    ) -> Result<(i64, String), bollard::errors::Error> {
         let options = CreateExecOptions {
             cmd: Some(command.to_vec()),
             attach_stdout: Some(true),
@@ -154,17 +172,16 @@ impl Fixture {
             ..CreateExecOptions::default()
         };
         let client = self.docker.client();
-        let exec = client.create_exec(container, options).await.unwrap();
-        let StartExecResults::Attached { mut output, .. } = client.start_exec(&exec.id, None).await.unwrap()
-        else {
+        let exec = client.create_exec(container, options).await?;
+        let StartExecResults::Attached { mut output, .. } = client.start_exec(&exec.id, None).await? else {
             panic!()
         };
         let mut text = String::new();
         while let Some(chunk) = output.next().await {
-            text.push_str(&chunk.unwrap().to_string());
+            text.push_str(&chunk?.to_string());
         }
-        let code = client.inspect_exec(&exec.id).await.unwrap().exit_code.unwrap();
-        (code, text)
+        let code = client.inspect_exec(&exec.id).await?.exit_code.unwrap_or(-1);
+        Ok((code, text))
     }
 }
 
@@ -229,10 +246,15 @@ pub fn input(app: &App) -> DeployInput {
 }
 
 /// All events of the latest release, once it is over.
-pub async fn events(engine: &Engine, app: &AppName) -> Vec<ReleaseEvent> {
+pub async fn quiet_events(engine: &Engine, app: &AppName) -> Vec<ReleaseEvent> {
     let stream = engine.watch(app, None, 0).await.unwrap();
     let all = tokio::time::timeout(Duration::from_mins(3), stream.map(Result::unwrap).collect::<Vec<_>>());
-    let events = all.await.expect("a release takes less than three minutes");
+    all.await.expect("a release takes less than three minutes")
+}
+
+/// All events of the latest release, once it is over; shown when the test fails.
+pub async fn events(engine: &Engine, app: &AppName) -> Vec<ReleaseEvent> {
+    let events = quiet_events(engine, app).await;
     for event in &events {
         println!("{} {:?}", event.at, event.kind);
     }

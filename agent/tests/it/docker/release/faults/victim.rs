@@ -1,0 +1,131 @@
+//! The agent that is killed: this very test binary as another process, which begins a release or goes on with one.
+
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+use tidegate_agent::apps::ReleaseNumber;
+
+use super::{
+    super::fixture::{self, Fixture},
+    app::{APP, Content, Course},
+};
+
+const ORDER: &str = "TIDEGATE_TEST_FAULTS_ORDER";
+const STATE: &str = "TIDEGATE_TEST_FAULTS_STATE";
+const SOCKET: &str = "TIDEGATE_TEST_FAULTS_SOCKET";
+/// How long a release may take before the test gives up on it.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// What the victim does.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub enum Order {
+    /// Deploys.
+    Deploy(Content, Course),
+    /// Goes back.
+    Rollback(u64),
+    /// Goes on with what another victim left.
+    Resume,
+}
+
+/// When it is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// When the journal of the release has so many records.
+    Records(i64),
+    /// So long after its start.
+    After(Duration),
+}
+
+/// Not a test by itself: does what it is told to, and is killed.
+#[tokio::test(flavor = "multi_thread")]
+async fn victim() {
+    let variable = |name: &str| std::env::var_os(name);
+    let (Some(order), Some(state), Some(socket)) = (variable(ORDER), variable(STATE), variable(SOCKET))
+    else {
+        return;
+    };
+    let engine = fixture::engine(Path::new(&state), Path::new(&socket));
+    let app = fixture::name(APP);
+    match serde_json::from_str(order.to_str().unwrap()).unwrap() {
+        Order::Deploy(content, course) => {
+            engine.deploy(fixture::input(&content.app(course)), "victim").await.unwrap();
+        }
+        Order::Rollback(to) => {
+            let to = Some(ReleaseNumber::new(to));
+            engine.rollback(&app, (to, String::new()), "victim").await.unwrap();
+        }
+        Order::Resume => {
+            engine.resume_all().await.unwrap();
+        }
+    }
+    fixture::events(&engine, &app).await;
+}
+
+/// Lets a victim work until then and kills it; how long its journal was. None when it ended by itself before.
+pub fn kill(fixture: &Fixture, order: Order, (release, when): (u64, When)) -> Option<i64> {
+    let mut victim = spawn(fixture, order);
+    let records = await_moment(&mut victim, fixture, (release, when));
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    records
+}
+
+/// Lets a victim work until then, kills its Docker, starts that again, and lets the victim come to an end.
+pub async fn kill_docker(fixture: &mut Fixture, order: Order, (release, when): (u64, When)) -> Option<i64> {
+    let mut victim = spawn(fixture, order);
+    let records = await_moment(&mut victim, fixture, (release, when));
+    if records.is_some() {
+        fixture.docker.kill_daemon().unwrap();
+        fixture.docker.start_daemon().await.unwrap();
+    }
+    let started = Instant::now();
+    while victim.try_wait().unwrap().is_none() {
+        assert!(started.elapsed() < PATIENCE, "{order:?} hangs after Docker was started again");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    records
+}
+
+/// Waits until then; how long the journal is. None when the victim has ended.
+fn await_moment(victim: &mut Child, fixture: &Fixture, (release, when): (u64, When)) -> Option<i64> {
+    let started = Instant::now();
+    loop {
+        let records = journal_length(&fixture.state(), release);
+        if victim.try_wait().unwrap().is_some() {
+            return None;
+        }
+        let due = match when {
+            When::Records(wanted) => records >= wanted,
+            When::After(delay) => started.elapsed() >= delay,
+        };
+        if due {
+            return Some(records);
+        }
+        assert!(started.elapsed() < PATIENCE, "r{release} hangs");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn spawn(fixture: &Fixture, order: Order) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "docker::release::faults::victim::victim"])
+        .env(ORDER, serde_json::to_string(&order).unwrap())
+        .env(STATE, fixture.state())
+        .env(SOCKET, fixture.docker.socket())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// How many records the journal of a release has.
+pub fn journal_length(state: &Path, release: u64) -> i64 {
+    let database = rusqlite::Connection::open(state.join("agent.db")).unwrap();
+    database.busy_timeout(Duration::from_secs(5)).unwrap();
+    let count = "SELECT count(*) FROM journal WHERE saga = ?1";
+    database.query_row(count, [format!("{APP}/{release}")], |row| row.get(0)).unwrap_or(0)
+}
