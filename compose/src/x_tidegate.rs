@@ -12,10 +12,12 @@ use crate::model::Project;
 use crate::node::Position;
 
 mod gate;
+pub mod host;
 mod ingress;
 mod migrate;
 mod reader;
 
+pub use ingress::{CertificateFiles, Ingress, Redirect, Tls};
 use reader::Reader;
 
 /// The extension's key.
@@ -71,19 +73,6 @@ pub struct ServiceExtension {
     pub strategy: Option<Strategy>,
 }
 
-/// How a service is reached from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ingress {
-    /// The host name; none for every name.
-    pub host: Option<String>,
-    /// The port in the container.
-    pub port: u16,
-    /// The path prefix.
-    pub path: String,
-    /// Where it is written.
-    pub at: Position,
-}
-
 /// When a new container counts as good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gate {
@@ -120,6 +109,16 @@ pub enum Strategy {
     Rolling,
     /// Old stops, new starts.
     Recreate,
+}
+
+impl Extension {
+    /// Certificates and keys of the user's own, by service: files of the project, relative to its directory.
+    pub fn certificates(&self) -> impl Iterator<Item = (&str, &CertificateFiles)> {
+        self.services.iter().filter_map(|(name, service)| match &service.ingress.as_ref()?.tls {
+            Tls::Files(files) => Some((name.as_str(), files)),
+            Tls::Auto | Tls::Internal | Tls::Off => None,
+        })
+    }
 }
 
 /// Reads what a project says under `x-tidegate`.

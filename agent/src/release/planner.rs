@@ -4,6 +4,7 @@ pub mod difference;
 mod fate;
 mod feasible;
 mod resources;
+mod routes;
 mod services;
 mod steps;
 
@@ -19,10 +20,7 @@ use super::{
     plan::{PlannedMigration, ReleasePlan},
     world::World,
 };
-use crate::{
-    apps::{AppName, ServiceName},
-    ingress::Route,
-};
+use crate::apps::{AppName, ServiceName};
 
 /// What is to be released.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +49,7 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
     let (services, mut failures) = services::plan(wanted, world);
     refused.append(&mut failures);
     let migration = migration(wanted, &mut refused);
-    let routes = routes(wanted, world, &mut refused);
+    let routes = routes::plan(wanted, world, &mut refused);
     if !refused.is_empty() {
         return Err(refused);
     }
@@ -92,41 +90,6 @@ fn migration(wanted: Wanted<'_>, refused: &mut Vec<Failure>) -> Option<PlannedMi
         command: migrate.command.clone(),
         timeout: migrate.timeout,
     })
-}
-
-fn routes(wanted: Wanted<'_>, world: &World, refused: &mut Vec<Failure>) -> Vec<Route> {
-    let mut routes: Vec<Route> = Vec::new();
-    for name in wanted.project.services.keys() {
-        let Some(ingress) = wanted.extension.services.get(name).and_then(|service| service.ingress.as_ref())
-        else {
-            continue;
-        };
-        let route = Route {
-            service: ServiceName::new(name),
-            host: ingress.host.clone(),
-            path: ingress.path.clone(),
-            port: ingress.port,
-        };
-        let clash =
-            routes.iter().find(|other| other.same_place(&route)).map(|other| other.service.to_string());
-        let foreign = world.foreign_routes.iter().find(|(_, other)| other.same_place(&route));
-        let holder = clash
-            .map(|service| format!("service {service}"))
-            .or(foreign.map(|(app, _)| format!("app {app}")));
-        if let Some(holder) = holder {
-            let failure = Failure::new(
-                format!("service {name} cannot have {} at the ingress", route.place()),
-                format!("{holder} has it already"),
-            );
-            refused.push(
-                failure
-                    .at(format!("services.{name}.x-tidegate.ingress"))
-                    .hint("give it a host of its own (`host: ...`), or another `path`"),
-            );
-        }
-        routes.push(route);
-    }
-    routes
 }
 
 /// What a service says under `x-tidegate`; every enabled service has an entry, so the default is never seen.

@@ -12,7 +12,7 @@ use crate::{
     docker::{DockerError, body::ServiceAlias},
     ingress::{AppRoutes, SWITCH_SEEN_AFTER, subnet},
     release::{
-        Failure,
+        Failure, certificates,
         context::{Context, docker_failure},
         gate::pass,
         plan::PlannedService,
@@ -29,7 +29,8 @@ pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
             pass(context, &look, new.first_name(), &Cancel::new()).await?;
         }
     }
-    let routes = AppRoutes { routes: context.plan.routes.clone(), targets: targets(context).await? };
+    let routes = certificates::hand_over(&context.ingress, &context.input, &context.plan.routes)?;
+    let routes = AppRoutes { routes, targets: targets(context).await? };
     let has_changed = routes.targets != context.plan.former.targets;
     serve(context, &routes).await?;
     if has_changed && !routes.routes.is_empty() {
@@ -39,7 +40,12 @@ pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
 }
 
 pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
-    serve(context, &context.plan.former).await?;
+    let mut former = context.plan.former.clone();
+    if let Some(input) = &context.former {
+        // They may have been forgotten when the new ones were served.
+        former.routes = certificates::hand_over(&context.ingress, input, &former.routes)?;
+    }
+    serve(context, &former).await?;
     if !context.plan.former.routes.is_empty() {
         tokio::time::sleep(SWITCH_SEEN_AFTER).await;
     }

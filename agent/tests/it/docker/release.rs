@@ -2,7 +2,7 @@
 
 mod attributes;
 mod example;
-mod fixture;
+pub(super) mod fixture;
 mod hooks;
 mod images;
 mod interop;

@@ -23,12 +23,13 @@ use tidegate_agent::{
     apps::AppName,
     clock::SystemClock,
     docker::{Docker as AgentDocker, Logins},
+    ingress::Edge,
     release::{
         self, DeployInput, Engine, EngineError, EngineSettings, GitRevision, ReleaseEvent, SourceFile,
     },
     store::{Database, DatabaseSettings},
 };
-use tidegate_tests::docker::{Docker, Image};
+use tidegate_tests::docker::{Docker, Image, Options};
 
 pub fn name(app: &str) -> AppName {
     AppName::new(app).unwrap()
@@ -78,11 +79,17 @@ pub struct Fixture {
 
 impl Fixture {
     pub async fn start() -> Self {
-        let docker = Docker::start().await.unwrap();
+        Self::start_with(Options::default(), Edge::default()).await
+    }
+
+    /// With a daemon of these options and an ingress that stands so towards the world.
+    pub async fn start_with(options: Options, edge: Edge) -> Self {
+        let docker = Docker::start_with(options).await.unwrap();
         docker.load(Image::Probe).await.unwrap();
         docker.load(Image::Caddy).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let engine = engine(directory.path(), &docker.socket());
+        let settings = EngineSettings { edge, ..settings(directory.path()) };
+        let engine = engine_with(&docker.socket(), settings);
         Self { docker, engine, directory }
     }
 
@@ -91,7 +98,9 @@ impl Fixture {
         let docker = Docker::start().await.unwrap();
         docker.load(Image::Probe).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let engine = engine_beside(directory.path(), &docker.socket(), vec![docker_compose.to_owned()]);
+        let docker_compose = vec![docker_compose.to_owned()];
+        let settings = EngineSettings { docker_compose, ..settings(directory.path()) };
+        let engine = engine_with(&docker.socket(), settings);
         Self { docker, engine, directory }
     }
 
@@ -167,20 +176,24 @@ impl Fixture {
 }
 
 pub fn engine(state: &Path, socket: &Path) -> Engine {
-    engine_beside(state, socket, Vec::new())
+    engine_with(socket, settings(state))
 }
 
-fn engine_beside(state: &Path, socket: &Path, docker_compose: Vec<PathBuf>) -> Engine {
-    let database =
-        Database::open(&state.join("agent.db"), &release::migrations(), DatabaseSettings::default()).unwrap();
-    let settings = EngineSettings {
+fn settings(state: &Path) -> EngineSettings {
+    EngineSettings {
         state: state.to_owned(),
         policy: state.join("policy.toml"),
         ingress_image: "caddy:2".to_owned(),
-        docker_compose,
-    };
+        edge: Edge::default(),
+        docker_compose: Vec::new(),
+    }
+}
+
+fn engine_with(socket: &Path, settings: EngineSettings) -> Engine {
+    let file = settings.state.join("agent.db");
+    let database = Database::open(&file, &release::migrations(), DatabaseSettings::default()).unwrap();
     Engine::new(
-        AgentDocker::new(socket, Logins::new(state.join("docker.json"))),
+        AgentDocker::new(socket, Logins::new(settings.state.join("docker.json"))),
         database,
         Arc::new(SystemClock),
         settings,

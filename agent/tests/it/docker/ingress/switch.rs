@@ -1,0 +1,89 @@
+//! What is open while a release switches.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{
+    BufRead as _, BufReader, Duration, Fixture, Read as _, TcpStream, Write as _, app,
+    fixture::requests_until, get, released,
+};
+
+const INGRESS: &str = "{ host: shop.test, port: 8000, tls: off }";
+
+fn connect(head: &str) -> std::io::Result<TcpStream> {
+    let mut stream = TcpStream::connect("127.0.0.1:80")?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    write!(stream, "{head}\r\nHost: shop.test\r\n\r\n")?;
+    Ok(stream)
+}
+
+/// Speaks over an upgraded connection until told to stop; how many words came back.
+fn echoes(stop: &AtomicBool) -> std::io::Result<usize> {
+    let head = "GET /chat HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+    let mut stream = connect(head)?;
+    let mut answers = BufReader::new(stream.try_clone()?);
+    let mut line = String::new();
+    answers.read_line(&mut line)?;
+    assert!(line.starts_with("HTTP/1.1 101"), "{line}");
+    while line != "\r\n" {
+        line.clear();
+        answers.read_line(&mut line)?;
+    }
+    let mut count = 0;
+    while !stop.load(Ordering::SeqCst) {
+        writeln!(stream, "word {count}")?;
+        line.clear();
+        answers.read_line(&mut line)?;
+        assert_eq!(line, format!("word {count}\n"));
+        count += 1;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(count)
+}
+
+/// Bytes of a download that takes nine seconds.
+fn download() -> std::io::Result<usize> {
+    let mut answer = Vec::new();
+    connect("GET /slow HTTP/1.1\r\nConnection: close")?.read_to_end(&mut answer)?;
+    let head = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    Ok(answer.len() - head - 4)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_a_download_and_keep_alive_survive_a_switch_under_load() {
+    let fixture = Fixture::start().await;
+    released(&fixture, &app("shop", "v1", INGRESS)).await;
+    let docker = &fixture.docker;
+    let (stop, speechless) = (AtomicBool::new(false), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let load = scope.spawn(|| requests_until(docker, "shop.test", &stop));
+        let chat = scope.spawn(|| docker.inside(|| echoes(&speechless)).unwrap());
+        let downloads = scope.spawn(|| docker.inside(|| [download(), download()]).unwrap());
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                let release =
+                    fixture.engine.deploy(super::fixture::input(&app("shop", "v2", INGRESS)), "test");
+                release.await.unwrap();
+                // The old container serves the upgraded connection still while everybody else is at the new one.
+                super::eventually(Duration::from_secs(40), || {
+                    let (status, body) = get(docker, "shop.test", "/");
+                    if body.starts_with("v2") { Ok(()) } else { Err(format!("{status} {body}")) }
+                })
+                .await;
+                tokio::time::sleep(Duration::from_secs(7)).await;
+            });
+        });
+        speechless.store(true, Ordering::SeqCst);
+        let words = chat.join().unwrap().unwrap();
+        assert!(words > 70, "{words}");
+        for bytes in downloads.join().unwrap() {
+            assert_eq!(bytes.unwrap(), 180);
+        }
+        stop.store(true, Ordering::SeqCst);
+        let answers = load.join().unwrap();
+        let failed: Vec<_> = answers.iter().filter(|(status, _)| *status != 200).collect();
+        assert!(failed.is_empty() && answers.len() > 100, "{failed:?} of {}", answers.len());
+        println!("{} requests, {words} words, 2 downloads: none failed", answers.len());
+    });
+    super::fixture::events(&fixture.engine, &super::fixture::name("shop")).await;
+}
