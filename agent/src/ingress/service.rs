@@ -129,7 +129,10 @@ impl Ingress {
     /// Two releases at a time could both have found a host free.
     async fn refuse_taken(&self, app: &AppName, routes: &AppRoutes) -> Result<(), IngressError> {
         for (owner, served) in self.routes().await?.iter().filter(|(owner, _)| owner != app) {
-            let is_theirs = |route: &&Route| served.routes.iter().any(|other| other.same_host(route));
+            // Those without a host could be shared before that was refused, and have to be taken back by an undo.
+            let is_theirs = |route: &&Route| {
+                route.host.is_some() && served.routes.iter().any(|other| other.same_host(route))
+            };
             if let Some(route) = routes.routes.iter().find(is_theirs) {
                 return Err(IngressError::Taken { host: route.host_words(), app: owner.clone() });
             }

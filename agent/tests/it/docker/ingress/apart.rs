@@ -58,6 +58,12 @@ async fn apps_neither_impersonate_nor_disturb_each_other() {
     tokio::time::sleep(Duration::from_secs(6)).await;
     let (status, body) = get(&fixture.docker, "shop.test", "/");
     assert_eq!((status, body.as_str()), (502, ""));
+    // That is what the line in the hosts file is for: without it, the impostor would be asked.
+    let hosts = fixture.state().join("ingress/etc/hosts");
+    let text = fs_err::read_to_string(&hosts).unwrap();
+    fs_err::write(&hosts, text.replace("shop--web", "---------")).unwrap();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(get(&fixture.docker, "shop.test", "/").1.starts_with("impostor "));
 }
 
 /// What services answered is counted, and the log holds no secrets.

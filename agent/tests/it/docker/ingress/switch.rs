@@ -41,6 +41,33 @@ fn echoes(stop: &AtomicBool) -> std::io::Result<usize> {
     Ok(count)
 }
 
+/// Requests over one kept connection until told to stop; how many were answered.
+fn kept(stop: &AtomicBool) -> std::io::Result<usize> {
+    let mut stream = connect("GET / HTTP/1.1")?;
+    let mut answers = BufReader::new(stream.try_clone()?);
+    let mut count = 0;
+    loop {
+        let (mut line, mut length) = (String::new(), 0);
+        while line != "\r\n" {
+            line.clear();
+            if answers.read_line(&mut line)? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+            assert!(!line.starts_with("HTTP/1.1") || line.starts_with("HTTP/1.1 200"), "{line}");
+            if let Some(number) = line.to_lowercase().strip_prefix("content-length: ") {
+                length = number.trim().parse().unwrap();
+            }
+        }
+        answers.read_exact(&mut vec![0; length])?;
+        count += 1;
+        if stop.load(Ordering::SeqCst) {
+            return Ok(count);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        write!(stream, "GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n")?;
+    }
+}
+
 /// Bytes of a download that takes nine seconds.
 fn download() -> std::io::Result<usize> {
     let mut answer = Vec::new();
@@ -57,6 +84,7 @@ async fn a_websocket_a_download_and_keep_alive_survive_a_switch_under_load() {
     let (stop, speechless) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let load = scope.spawn(|| requests_until(docker, "shop.test", &stop));
+        let same = scope.spawn(|| docker.inside(|| kept(&stop)).unwrap());
         let chat = scope.spawn(|| docker.inside(|| echoes(&speechless)).unwrap());
         let downloads = scope.spawn(|| docker.inside(|| [download(), download()]).unwrap());
         tokio::task::block_in_place(|| {
@@ -83,7 +111,11 @@ async fn a_websocket_a_download_and_keep_alive_survive_a_switch_under_load() {
         let answers = load.join().unwrap();
         let failed: Vec<_> = answers.iter().filter(|(status, _)| *status != 200).collect();
         assert!(failed.is_empty() && answers.len() > 100, "{failed:?} of {}", answers.len());
-        println!("{} requests, {words} words, 2 downloads: none failed", answers.len());
+        let same = same.join().unwrap().unwrap();
+        println!(
+            "{} requests on new connections, {same} on a kept one, {words} words, 2 downloads: none failed",
+            answers.len()
+        );
     });
     super::fixture::events(&fixture.engine, &super::fixture::name("shop")).await;
 }
