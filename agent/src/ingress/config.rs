@@ -77,6 +77,7 @@ fn server(listen: &str, routes: &[Value]) -> Value {
         "max_header_bytes": MAX_HEAD,
         "logs": { "default_logger_name": logging::ACCESS },
         "routes": routes,
+        "errors": { "routes": [handlers::too_large()] },
     })
 }
 

@@ -81,7 +81,7 @@ proptest! {
         host in some_host(), path in some_path(),
     ) {
         let routes = wanted.iter().enumerate().map(|(number, (host, path, app))| {
-            route(&format!("app{app}"), *host, (path, &format!("s{number}")))
+            route(&format!("app{app}"), *host, (*path, format!("s{number}").as_str()))
         });
         let sites = sites(routes.collect());
         let config = config::render(&sites, &Edge::default(), &BTreeSet::new());

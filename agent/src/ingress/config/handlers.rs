@@ -39,9 +39,16 @@ pub(super) fn redirect(site: &Site) -> Value {
 /// What a balancer asks by the droplet's address.
 pub(super) fn health(path: &str) -> Value {
     terminal(
-        Map::from_iter([("path".to_owned(), json!([path]))]),
+        &Map::from_iter([("path".to_owned(), json!([path]))]),
         &own(200, json!({}), "the ingress serves\n"),
     )
+}
+
+/// A body over a route's limit. Caddy's proxy calls it 502, which would count against the service.
+pub(super) fn too_large() -> Value {
+    let message = json!({ "{http.error.message}": { "pattern": "request body too large" } });
+    let matcher = Map::from_iter([("vars_regexp".to_owned(), message)]);
+    terminal(&matcher, &own(413, json!({}), "the body of the request is too large\n"))
 }
 
 /// The end of a server.

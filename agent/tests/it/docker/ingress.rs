@@ -6,15 +6,11 @@ mod certificates;
 mod restarts;
 mod switch;
 
-use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
-    time::Duration,
-};
+use std::time::Duration;
 
 use tidegate_tests::docker::Docker;
 
-use super::release::fixture::{self, App, Fixture, get};
+use super::release::fixture::{self, App, Fixture};
 
 /// An address of the test's network that, unlike 127.0.0.1, needs no program of Docker's to lead to a container.
 const ADDRESS: &str = "10.99.0.1";

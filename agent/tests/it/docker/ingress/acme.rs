@@ -4,14 +4,20 @@
 use std::{
     path::{Path, PathBuf},
     process::{Child, Stdio},
+    time::Duration,
 };
 
+use bollard::query_parameters::RestartContainerOptions;
 use jiff::{Timestamp, ToSpan as _};
 use rcgen::{CertificateParams, KeyPair};
 use tidegate_agent::ingress::Edge;
 use tidegate_tests::docker::{Docker, Options};
 
-use super::{ADDRESS, Duration, Fixture, app, curl, eventually, fixture, give_address, released};
+use super::{
+    ADDRESS, app, curl, eventually,
+    fixture::{self, Fixture},
+    give_address, released,
+};
 
 const HOST: &str = "shop.acme-test.de";
 
@@ -124,8 +130,12 @@ async fn failing_renewal(fixture: &Fixture, folder: &Path) {
     }
     let root = folder.join("old.pem");
     fs_err::write(&root, &old).unwrap();
-    fixture.docker.client().restart_container("tidegate-ingress", None).await.unwrap();
-    fixture.restarted();
+    fixture
+        .docker
+        .client()
+        .restart_container("tidegate-ingress", None::<RestartContainerOptions>)
+        .await
+        .unwrap();
     let shop = fixture::name("shop");
     let deadline = std::time::Instant::now() + Duration::from_secs(40);
     let trouble = loop {

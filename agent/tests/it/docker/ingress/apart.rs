@@ -3,14 +3,20 @@
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
+use bollard::query_parameters::RestartContainerOptions;
 use tidegate_agent::{
     apps::ServiceName,
     ingress::{AppRoutes, Changed, Maintenance},
 };
 
-use super::{App, Duration, Fixture, app, curl, fixture, fixture::requests_until, get, released};
+use super::{
+    app, curl,
+    fixture::{self, App, Fixture, get, requests_until},
+    released,
+};
 
 /// An app whose container bears the names by which the ingress finds shop's.
 fn impostor() -> App {
@@ -105,7 +111,8 @@ async fn maintained(fixture: &Fixture) {
     let status = fixture.engine.status(Some(&shop)).await.unwrap();
     assert_eq!((status[0].maintenance, status[0].hosts.len()), (Maintenance::On, 2));
 
-    let restart = fixture.docker.client().restart_container("tidegate-ingress", None).await;
+    let restart =
+        fixture.docker.client().restart_container("tidegate-ingress", None::<RestartContainerOptions>).await;
     restart.unwrap();
     fixture.restarted().resume_all().await.unwrap();
     assert_eq!(get(&fixture.docker, "shop.test", "/").0, 503);

@@ -2,10 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use super::{
+    app, curl,
+    fixture::{App, Fixture},
+    released,
+};
 use rcgen::{CertificateParams, KeyPair};
-use tidegate_agent::ingress::RouteTls;
-
-use super::{App, Fixture, app, curl, fixture, released};
 
 fn certificate(host: &str) -> (String, String) {
     let key = KeyPair::generate().unwrap();
@@ -91,9 +93,4 @@ fn own(fixture: &Fixture, (pem, _): &(String, String)) {
     let mode =
         |path: &str| fs_err::metadata(fixture.state().join(path)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode("apps/shop/tls/own.key"), 0o600);
-}
-
-#[test]
-fn words() {
-    assert_eq!((RouteTls::Acme.word(), fixture::name("shop").as_str()), ("acme", "shop"));
 }

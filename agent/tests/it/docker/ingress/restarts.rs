@@ -1,11 +1,16 @@
 //! Docker stopped while containers run on (`--live-restore`): requests are served all the time.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use tidegate_agent::ingress::Edge;
 use tidegate_tests::docker::{LiveRestore, Options};
 
-use super::{ADDRESS, Duration, Fixture, Read as _, TcpStream, Write as _, app, give_address, released};
+use super::{ADDRESS, app, fixture::Fixture, give_address, released};
 
 fn request() -> std::io::Result<String> {
     let mut stream = TcpStream::connect((ADDRESS, 80))?;

@@ -1,10 +1,16 @@
 //! What is open while a release switches.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use super::{
-    BufRead as _, BufReader, Duration, Fixture, Read as _, TcpStream, Write as _, app,
-    fixture::requests_until, get, released,
+    app, eventually,
+    fixture::{self, Fixture, get, requests_until},
+    released,
 };
 
 const INGRESS: &str = "{ host: shop.test, port: 8000, tls: off }";
@@ -78,9 +84,9 @@ fn download() -> std::io::Result<usize> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_a_download_and_keep_alive_survive_a_switch_under_load() {
-    let fixture = Fixture::start().await;
-    released(&fixture, &app("shop", "v1", INGRESS)).await;
-    let docker = &fixture.docker;
+    let world = Fixture::start().await;
+    released(&world, &app("shop", "v1", INGRESS)).await;
+    let docker = &world.docker;
     let (stop, speechless) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let load = scope.spawn(|| requests_until(docker, "shop.test", &stop));
@@ -89,11 +95,10 @@ async fn a_websocket_a_download_and_keep_alive_survive_a_switch_under_load() {
         let downloads = scope.spawn(|| docker.inside(|| [download(), download()]).unwrap());
         tokio::task::block_in_place(|| {
             tokio::runtime::Handle::current().block_on(async {
-                let release =
-                    fixture.engine.deploy(super::fixture::input(&app("shop", "v2", INGRESS)), "test");
+                let release = world.engine.deploy(fixture::input(&app("shop", "v2", INGRESS)), "test");
                 release.await.unwrap();
                 // The old container serves the upgraded connection still while everybody else is at the new one.
-                super::eventually(Duration::from_secs(40), || {
+                eventually(Duration::from_secs(40), || {
                     let (status, body) = get(docker, "shop.test", "/");
                     if body.starts_with("v2") { Ok(()) } else { Err(format!("{status} {body}")) }
                 })
@@ -117,5 +122,5 @@ async fn a_websocket_a_download_and_keep_alive_survive_a_switch_under_load() {
             answers.len()
         );
     });
-    super::fixture::events(&fixture.engine, &super::fixture::name("shop")).await;
+    fixture::events(&world.engine, &fixture::name("shop")).await;
 }
