@@ -5,7 +5,7 @@ use tidegate_compose::{LoadOptions, MemoryFiles, hash, labels, load, x_tidegate}
 use super::*;
 use crate::{
     docker::{Container, ContainerState, NetworkFacts, VolumeFacts},
-    ingress::{AppRoutes, RouteOptions},
+    ingress::{AppRoutes, Route, RouteOptions},
     release::{
         plan::{PlannedService, ServiceAction, Step},
         world::ImageState,

@@ -10,7 +10,10 @@ use std::{
 use bollard::query_parameters::RestartContainerOptions;
 use jiff::{Timestamp, ToSpan as _};
 use rcgen::{CertificateParams, KeyPair};
-use tidegate_agent::ingress::Edge;
+use tidegate_agent::{
+    clock::{Clock as _, SystemClock},
+    ingress::Edge,
+};
 use tidegate_tests::docker::{Docker, Options};
 
 use super::{
@@ -116,7 +119,7 @@ async fn a_certificate_is_had_by_acme_and_a_failing_renewal_keeps_it() {
 /// Pebble's certificates hold for years: one that is near its end takes their place in Caddy's folder.
 async fn failing_renewal(fixture: &Fixture, folder: &Path) {
     let mut params = CertificateParams::new(vec![HOST.to_owned()]).unwrap();
-    let now = Timestamp::now();
+    let now = SystemClock.now();
     let at = |time: Timestamp| std::time::SystemTime::from(time).into();
     params.not_before = at(now - (89 * 24).hours());
     params.not_after = at(now + 24.hours());
