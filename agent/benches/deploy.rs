@@ -18,6 +18,7 @@ use tidegate_agent::{
     apps::AppName,
     clock::SystemClock,
     docker::{Docker as AgentDocker, Logins},
+    ingress::Edge,
     probe::DirectDial,
     release::{
         self, ChangeKind, DeployInput, Engine, EngineSettings, EventKind, GitRevision, ReleaseState,
@@ -141,6 +142,7 @@ fn engine(state: &Path, socket: &Path) -> Result<Engine> {
         state: state.to_owned(),
         policy: state.join("policy.toml"),
         ingress_image: "caddy:2".to_owned(),
+        edge: Edge::default(),
         docker_compose: Vec::new(),
         dial: Arc::new(DirectDial),
     };

@@ -7,13 +7,24 @@
 //! fleet = "shop"
 //! environment = "production"
 //! listen = "[::]:7443"
+//!
+//! [ingress]
+//! acme_email = "ops@example.com"                          # whom the certificate authority may write to
+//! acme_directory = "https://acme.example.com/directory"   # another authority than Let's Encrypt
+//! acme_root = "/etc/tidegate/acme-root.pem"               # by which its server is checked; the public roots by default
+//! trusted_proxies = ["10.0.0.0/8"]                        # whose word about the client's address is taken
+//! behind_balancer = true                                  # no certificates and redirects: the balancer has them
+//! health_path = "/health"                                 # what the balancer asks, by any name
 //! ```
+
+mod ingress;
 
 use std::{
     net::{Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
+pub use ingress::{AcmeDirectory, IngressConfig, Network};
 use serde::Deserialize;
 use tidegate_proto::{
     identity::TrustDomain,
@@ -59,20 +70,6 @@ pub struct DockerConfig {
 impl Default for DockerConfig {
     fn default() -> Self {
         Self { socket: PathBuf::from("/run/docker.sock"), logins: PathBuf::from("/root/.docker/config.json") }
-    }
-}
-
-/// `[ingress]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct IngressConfig {
-    /// Caddy's image.
-    pub image: String,
-}
-
-impl Default for IngressConfig {
-    fn default() -> Self {
-        Self { image: "caddy:2".to_owned() }
     }
 }
 
@@ -145,6 +142,14 @@ pub enum ConfigError {
         /// Line, column and reason.
         source: Box<toml::de::Error>,
     },
+    /// Keys of `[ingress]` that do not go together.
+    #[error("{}: [ingress]: {why}", path.display())]
+    Ingress {
+        /// The file.
+        path: PathBuf,
+        /// Why, and what to write.
+        why: &'static str,
+    },
 }
 
 impl Config {
@@ -161,8 +166,10 @@ impl Config {
     /// # Errors
     /// When it has an unknown key or a wrong value.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        toml::from_str(text)
-            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })
+        let config: Self = toml::from_str(text)
+            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })?;
+        config.ingress.check().map_err(|why| ConfigError::Ingress { path: path.to_owned(), why })?;
+        Ok(config)
     }
 
     /// Fleet and environment.

@@ -12,6 +12,7 @@ use crate::model::Project;
 use crate::node::Position;
 
 mod gate;
+pub mod host;
 mod ingress;
 mod jobs;
 mod migrate;
@@ -19,6 +20,7 @@ mod probes;
 mod reader;
 
 pub use gate::Gate;
+pub use ingress::{CertificateFiles, Ingress, Redirect, Tls};
 pub use jobs::{Job, Jobs};
 pub use probes::{HttpProbe, Probe, ProbeKind, StatusRange};
 use reader::Reader;
@@ -78,19 +80,6 @@ pub struct ServiceExtension {
     pub strategy: Option<Strategy>,
 }
 
-/// How a service is reached from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ingress {
-    /// The host name; none for every name.
-    pub host: Option<String>,
-    /// The port in the container.
-    pub port: u16,
-    /// The path prefix.
-    pub path: String,
-    /// Where it is written.
-    pub at: Position,
-}
-
 /// On which droplets a service runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Place {
@@ -112,6 +101,16 @@ pub enum Strategy {
     Rolling,
     /// Old stops, new starts.
     Recreate,
+}
+
+impl Extension {
+    /// Certificates and keys of the user's own, by service: files of the project, relative to its directory.
+    pub fn certificates(&self) -> impl Iterator<Item = (&str, &CertificateFiles)> {
+        self.services.iter().filter_map(|(name, service)| match &service.ingress.as_ref()?.tls {
+            Tls::Files(files) => Some((name.as_str(), files)),
+            Tls::Auto | Tls::Internal | Tls::Off => None,
+        })
+    }
 }
 
 /// Reads what a project says under `x-tidegate`.

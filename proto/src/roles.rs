@@ -63,6 +63,7 @@ pub const RULES: &[Rule] = &[
     rule("/tidegate.v1.Agent/ExecContainer", Role::Operator, Scope::App),
     rule("/tidegate.v1.Agent/Run", Role::Operator, Scope::App),
     rule("/tidegate.v1.Agent/ExecHost", Role::Admin, Scope::Droplet),
+    rule("/tidegate.v1.Agent/SetMaintenance", Role::Deployer, Scope::App),
     rule("/tidegate.v1.Agent/RemoveApp", Role::Operator, Scope::App),
     rule("/tidegate.v1.Agent/AuditLog", Role::Viewer, Scope::Droplet),
     rule("/tidegate.v1.Agent/Renew", Role::Admin, Scope::Droplet),

@@ -62,7 +62,10 @@ fn each_role_reaches_exactly_what_the_design_says() {
             ["Info", "Status", "Logs", "Releases", "WatchRelease", "AuditLog", "InstallRevocationList"]
                 .as_slice(),
         ),
-        (Role::Deployer, &["Deploy", "PlanDeploy", "Rollback", "PlanRollback", "CancelRelease"]),
+        (
+            Role::Deployer,
+            &["Deploy", "PlanDeploy", "Rollback", "PlanRollback", "CancelRelease", "SetMaintenance"],
+        ),
         (Role::Operator, &["ExecContainer", "Run", "RemoveApp"]),
         (Role::Admin, &["ExecHost", "Renew"]),
     ];

@@ -239,6 +239,15 @@ impl Docker {
     }
 }
 
+/// Runs `work` inside a daemon's network namespace (see [`Docker::namespace`]), as [`Docker::inside`] does, while somebody
+/// else stops and starts the daemon.
+///
+/// # Errors
+/// As [`Docker::inside`].
+pub fn inside<T: Send>(namespace: &Path, work: impl FnOnce() -> T + Send) -> Result<T, DockerError> {
+    namespace::run_inside(namespace, work)
+}
+
 #[cfg(test)]
 #[path = "docker/tests.rs"]
 mod tests;

@@ -8,14 +8,14 @@ use tidegate_proto::v1::{
     AuditEntry, AuditLogRequest, CancelReleaseRequest, CancelReleaseResponse, DeployRequest, ExecRequest,
     ExecResponse, InfoRequest, InfoResponse, InstallRevocationListRequest, InstallRevocationListResponse,
     LogEntry, LogsRequest, PlanDeployResponse, ReleaseEvent, ReleasesRequest, ReleasesResponse,
-    RemoveAppRequest, RemoveAppResponse, RenewRequest, RenewResponse, RollbackRequest, StatusRequest,
-    StatusResponse, WatchReleaseRequest, agent_server::Agent,
+    RemoveAppRequest, RemoveAppResponse, RenewRequest, RenewResponse, RollbackRequest, SetMaintenanceRequest,
+    SetMaintenanceResponse, StatusRequest, StatusResponse, WatchReleaseRequest, agent_server::Agent,
 };
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    Context, audit, caller::Caller, deploy, errors, exec, info, logs, releases, renewal, rollback, status,
-    stream::Answers,
+    Context, audit, caller::Caller, deploy, errors, exec, info, logs, maintenance, releases, renewal,
+    rollback, status, stream::Answers,
 };
 
 /// `tidegate.v1.Agent`.
@@ -136,6 +136,15 @@ impl Agent for AgentService {
         request: Request<Streaming<ExecRequest>>,
     ) -> Result<Response<Self::ExecHostStream>, Status> {
         exec::on_host(self.context.clone(), request).await.map(Response::new)
+    }
+
+    async fn set_maintenance(
+        &self,
+        request: Request<SetMaintenanceRequest>,
+    ) -> Result<Response<SetMaintenanceResponse>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/SetMaintenance", &request.get_ref().app)?;
+        let caller = Caller::from_request(&request)?;
+        maintenance::set(&self.context, &caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn remove_app(

@@ -16,6 +16,7 @@ use crate::{
         host::HostExecError,
     },
     host::HostError,
+    ingress::IngressError,
     logs::LogsError,
     release::{EngineError, Failure},
     trust::{ChangeError, EnrolmentError},
@@ -185,10 +186,26 @@ pub(super) fn engine(error: &EngineError) -> Status {
             let code = if docker.code == Code::NotFound { Code::Aborted } else { docker.code };
             RichError { code, ..docker }
         }
+        EngineError::Ingress(source) => of_ingress(source),
         EngineError::Database(_) => disk(Code::Unavailable, "DATABASE", error),
         EngineError::Failed(failure) => of_failure(Code::Aborted, "FAILED", failure),
     }
     .into()
+}
+
+fn of_ingress(error: &IngressError) -> RichError {
+    match error {
+        IngressError::NoRoutes(_) => rich(Code::FailedPrecondition, "NO_ROUTES", error),
+        IngressError::Taken { .. } => rich(Code::FailedPrecondition, "HOST_TAKEN", error),
+        IngressError::Docker(source) => of_docker(source),
+        IngressError::Database(_) => disk(Code::Unavailable, "DATABASE", error),
+        IngressError::File(_) | IngressError::Replace(_) => disk(Code::Unavailable, "STORAGE", error),
+        IngressError::Admin(_) | IngressError::Broken => rich(Code::Unavailable, "INGRESS", error)
+            .hint("see `docker logs tidegate-ingress` on the droplet"),
+        IngressError::NoSubnet(_) | IngressError::BadNetwork(_) => {
+            rich(Code::Aborted, "INGRESS_NETWORK", error)
+        }
+    }
 }
 
 /// The first in full, the others as lines below it.

@@ -15,6 +15,7 @@ mod errors;
 mod exec;
 mod info;
 mod logs;
+mod maintenance;
 mod releases;
 mod renewal;
 mod rollback;

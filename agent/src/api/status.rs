@@ -13,6 +13,7 @@ use super::{Context, caller::Caller, convert, errors, releases};
 use crate::{
     apps::AppName,
     docker::{Container, ContainerHealth},
+    ingress::{HostCertificate, Maintenance},
     release::{AppStatus, ServiceStatus},
 };
 
@@ -44,6 +45,19 @@ fn app_status(status: AppStatus) -> v1::AppStatus {
         release: status.release.map(releases::summary),
         running_release: status.running_release.map(releases::summary),
         services: status.services.into_iter().map(service_status).collect(),
+        maintenance: status.maintenance == Maintenance::On,
+        hosts: status.hosts.into_iter().map(host_status).collect(),
+    }
+}
+
+fn host_status(host: HostCertificate) -> v1::HostStatus {
+    let (trouble_at, trouble) = host.trouble.map(|trouble| (trouble.at, trouble.what)).unzip();
+    v1::HostStatus {
+        tls: host.tls.word().to_owned(),
+        host: host.host,
+        certificate_not_after: host.not_after.map(convert::timestamp),
+        trouble: trouble.unwrap_or_default(),
+        trouble_at: trouble_at.map(convert::timestamp),
     }
 }
 

@@ -30,7 +30,8 @@ pub(super) async fn run(arguments: &StatusArguments, out: &mut dyn Write) -> any
         writeln!(out, "no apps")?;
     }
     for app in &status.apps {
-        writeln!(out, "{}  {}", app.app, release(app.release.as_ref()))?;
+        let maintenance = if app.maintenance { "  under maintenance" } else { "" };
+        writeln!(out, "{}  {}{maintenance}", app.app, release(app.release.as_ref()))?;
         for container in app.services.iter().flat_map(|service| &service.containers) {
             writeln!(
                 out,
@@ -66,6 +67,7 @@ fn as_json(app: &AppStatus) -> serde_json::Value {
         "app": app.app,
         "release": app.release.as_ref().map(|release| release.release),
         "running_release": app.running_release.as_ref().map(|release| release.release),
+        "maintenance": app.maintenance,
         "services": services,
     })
 }

@@ -1,110 +1,115 @@
 //! Caddy's configuration. Pure.
+//!
+//! One server on port 80, one on 443 when a host has a certificate. Both know the same sites in the same order (see
+//! [`super::sites`]). What the ingress answers itself (a redirect, the maintenance page, an unknown host or path) stays out
+//! of the access log, so that the log holds only what services answered or failed to.
+
+mod handlers;
+mod logging;
+mod page;
+mod tls;
+
+use std::collections::BTreeSet;
+
+pub(super) use logging::{ACCESS_FILE, TLS_FILE};
+pub(super) use tls::{ACME_ROOT_FILE, OWN_FOLDER};
 
 use serde_json::{Value, json};
 
-use super::Route;
-use crate::apps::AppName;
+use super::{
+    Redirect, RouteTls,
+    edge::{Edge, Position},
+    sites::{Site, Sites},
+};
 
 /// Where Caddy's admin socket is in the container.
 pub(super) const ADMIN_SOCKET: &str = "/run/tidegate/admin.sock";
+/// Where Caddy keeps certificates in the container.
+pub(super) const STORAGE: &str = "/data/caddy";
+/// Where the folder `etc` of the ingress is in the container.
+pub(super) const ETC: &str = "/etc/tidegate";
+/// Where the folder `log` of the ingress is in the container.
+pub(super) const LOG: &str = "/var/log/tidegate";
 
-/// The configuration for these routes of all apps.
-pub(super) fn render(routes: &[(AppName, Route)]) -> Value {
-    let mut sorted: Vec<&(AppName, Route)> = routes.iter().collect();
-    // Names before any name, longer paths before shorter ones; Caddy takes the first that matches.
-    sorted.sort_by_key(|(app, route)| {
-        (
-            route.host.is_none(),
-            std::cmp::Reverse(route.path.len()),
-            route.host.clone(),
-            app.clone(),
-            route.service.clone(),
-        )
-    });
-    let mut handlers: Vec<Value> = sorted.into_iter().map(|(app, route)| proxy(app, route)).collect();
-    handlers.push(json!({
-        "handle": [{ "handler": "static_response", "status_code": 421, "body": "no app serves this name\n" }]
-    }));
+/// The most bytes that the head of a request may have.
+const MAX_HEAD: u32 = 64 * 1024;
+
+/// The configuration for these sites. `kept` names the users' own certificates that are there.
+pub(super) fn render(sites: &Sites, edge: &Edge, kept: &BTreeSet<String>) -> Value {
+    let sites = match edge.position {
+        Position::Front => sites.clone(),
+        Position::BehindBalancer => sites.clone().in_plain(),
+    };
+    let mut servers = serde_json::Map::new();
+    servers.insert("web".into(), server(":80", &plain(&sites, edge)));
+    let mut apps = serde_json::Map::new();
+    if sites.encrypted().next().is_some() {
+        let mut server = server(":443", &encrypted(&sites, edge));
+        if let Some(object) = server.as_object_mut() {
+            object.insert("tls_connection_policies".into(), json!([tls::connection_policy(&sites)]));
+        }
+        servers.insert("web_tls".into(), server);
+        apps.insert("tls".into(), tls::app(&sites, edge, kept));
+        // The container's own store of roots is read-only, and nobody in it looks at it.
+        apps.insert(
+            "pki".into(),
+            json!({ "certificate_authorities": { "local": { "install_trust": false } } }),
+        );
+    }
+    // Requests in flight survive a reload for so long.
+    apps.insert("http".into(), json!({ "grace_period": "30s", "servers": servers }));
     json!({
         "admin": { "listen": format!("unix/{ADMIN_SOCKET}"), "config": { "persist": false } },
-        "apps": { "http": {
-            // Requests in flight survive a reload for so long.
-            "grace_period": "30s",
-            "servers": { "web": {
-                "listen": [":80"],
-                "automatic_https": { "disable": true },
-                "routes": handlers,
-            } }
-        } }
+        "storage": { "module": "file_system", "root": STORAGE },
+        "logging": logging::all(),
+        "apps": apps,
     })
 }
 
-fn proxy(app: &AppName, route: &Route) -> Value {
-    let mut matcher = serde_json::Map::new();
-    if let Some(host) = &route.host {
-        matcher.insert("host".into(), json!([host]));
+fn server(listen: &str, routes: &[Value]) -> Value {
+    json!({
+        "listen": [listen],
+        // Certificates and redirects stand in here; HTTP/3 would need a port that is not published.
+        "automatic_https": { "disable": true },
+        "protocols": ["h1", "h2"],
+        "read_header_timeout": "10s",
+        "idle_timeout": "2m",
+        "max_header_bytes": MAX_HEAD,
+        "logs": { "default_logger_name": logging::ACCESS },
+        "routes": routes,
+        "errors": { "routes": [handlers::too_large()] },
+    })
+}
+
+/// What port 80 does.
+fn plain(sites: &Sites, edge: &Edge) -> Vec<Value> {
+    let mut routes = Vec::new();
+    let is_nameless = |site: &&Site| site.host.is_none();
+    for site in sites.all.iter().filter(|site| !is_nameless(site)) {
+        if site.tls != RouteTls::Off && site.redirect == Redirect::ToHttps {
+            routes.push(handlers::redirect(site));
+        } else {
+            routes.extend(handlers::site(site, sites, edge));
+        }
     }
-    if route.path != "/" {
-        let path = route.path.trim_end_matches('/');
-        matcher.insert("path".into(), json!([path, format!("{path}/*")]));
+    if edge.position == Position::BehindBalancer {
+        routes.push(handlers::health(&edge.health_path));
     }
-    let mut value = json!({
-        "handle": [{
-            "handler": "reverse_proxy",
-            "dynamic_upstreams": {
-                "source": "a",
-                "name": route.alias(app),
-                "port": route.port.to_string(),
-                "refresh": "500ms",
-            },
-            // A switch is bridged by trying again for longer than Go keeps the hosts file.
-            "load_balancing": { "try_duration": "5s", "try_interval": "100ms" },
-            // An idle connection is closed soon, so that an open one means a request: see the drain.
-            "transport": { "protocol": "http", "keep_alive": { "idle_timeout": "3s" } },
-        }],
-        "terminal": true,
-    });
-    if let Some(object) = value.as_object_mut().filter(|_| !matcher.is_empty()) {
-        object.insert("match".into(), json!([matcher]));
+    for site in sites.all.iter().filter(is_nameless) {
+        routes.extend(handlers::site(site, sites, edge));
     }
-    value
+    routes.push(handlers::unknown_host());
+    routes
+}
+
+/// What port 443 does.
+fn encrypted(sites: &Sites, edge: &Edge) -> Vec<Value> {
+    let mut routes: Vec<Value> =
+        sites.encrypted().flat_map(|site| handlers::site(site, sites, edge)).collect();
+    routes.push(handlers::unknown_host());
+    routes
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::apps::ServiceName;
-
-    fn route(app: &str, host: Option<&str>, path: &str) -> (AppName, Route) {
-        let route = Route {
-            service: ServiceName::new("web"),
-            host: host.map(Into::into),
-            path: path.into(),
-            port: 8000,
-        };
-        (AppName::new(app).unwrap(), route)
-    }
-
-    #[test]
-    fn names_come_first_and_the_catch_all_last() {
-        let config = render(&[
-            route("any", None, "/"),
-            route("shop", Some("shop.example.com"), "/"),
-            route("api", Some("shop.example.com"), "/api/"),
-        ]);
-        let order: Vec<String> = config["apps"]["http"]["servers"]["web"]["routes"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|route| {
-                route["handle"][0]["dynamic_upstreams"]["name"].as_str().unwrap_or("none").to_owned()
-            })
-            .collect();
-        assert_eq!(order, ["api--web", "shop--web", "any--web", "none"]);
-    }
-
-    #[test]
-    fn one_route_in_full() {
-        insta::assert_json_snapshot!(render(&[route("shop", Some("shop.example.com"), "/")]));
-    }
-}
+#[path = "config_tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::Path};
 use bollard::models::{ContainerCreateBody, HostConfig, PortBinding, RestartPolicy, RestartPolicyNameEnum};
 use sha2::{Digest as _, Sha256};
 
-use super::{LABEL, NETWORK};
+use super::{LABEL, NETWORK, config};
 
 /// Label with a digest of everything the container was made from.
 pub(super) const SPEC_LABEL: &str = "tidegate.ingress.spec";
@@ -19,10 +19,11 @@ pub(super) fn body(folder: &Path, image: &str, image_id: &str) -> ContainerCreat
     };
     let host = HostConfig {
         binds: Some(vec![
-            bind("etc", "/etc/tidegate", "ro"),
+            bind("etc", config::ETC, "ro"),
             bind("etc/hosts", "/etc/hosts", "ro"),
             bind("run", "/run/tidegate", "rw"),
             bind("data", "/data", "rw"),
+            bind("log", config::LOG, "rw"),
         ]),
         network_mode: Some(NETWORK.to_owned()),
         port_bindings: Some(HashMap::from([port("80"), port("443")])),

@@ -13,6 +13,10 @@ use fs_err::{
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
 };
 
+/// Where a service without a container leads: a connection to it fails at once. A name that is not in the file would be
+/// asked of Docker's DNS, where another app's container could bear it.
+pub const NOWHERE: Ipv4Addr = Ipv4Addr::BROADCAST;
+
 const WIDTH: usize = 128;
 const PAGE: usize = 4096;
 

@@ -8,23 +8,33 @@
 //! # Format
 //! Below `/var/lib/tidegate/ingress/`: `etc/caddy.json` is Caddy's configuration, replaced atomically; `etc/hosts` is mounted
 //! as the container's `/etc/hosts` and therefore rewritten in place (see [`hosts`]); `run/admin.sock` is Caddy's admin API;
-//! `data/` is Caddy's own. In the database, `ingress_route` and `ingress_target` have what these files are made from.
+//! `data/` is Caddy's own; `etc/certificates/` has the users' own certificates and keys; `log/` what Caddy writes down, rolled
+//! and bounded. In the database, `ingress_route`, `ingress_target` and `ingress_maintenance` have what these files are made from.
 
 mod admin;
+pub mod certificates;
 mod config;
 mod container;
+pub mod edge;
+mod error;
 pub mod hosts;
+pub mod responses;
 mod routes;
 mod service;
+mod sites;
 mod store;
 pub mod subnet;
 
 use std::ops::RangeInclusive;
 
 pub use admin::AdminError;
-pub use routes::{AppRoutes, Route};
+pub use certificates::HostCertificate;
+pub use edge::Edge;
+pub use error::IngressError;
+pub use responses::{Counts, Mark, ResponseCounts};
+pub use routes::{AppRoutes, Changed, Maintenance, OwnCertificate, Redirect, Route, RouteOptions, RouteTls};
 pub(crate) use service::fixed_endpoint;
-pub use service::{Ingress, IngressError, IngressSettings};
+pub use service::{Ingress, IngressSettings};
 pub use store::MIGRATIONS;
 
 use crate::apps::AppName;

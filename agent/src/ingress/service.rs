@@ -1,24 +1,27 @@
 //! The ingress as a service: kept running, attached to apps, told what to serve.
 
-use std::{collections::HashMap, net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
+mod files;
+mod setup;
 
-use bollard::models::{EndpointIpamConfig, EndpointSettings, Ipam, IpamConfig, NetworkCreateRequest};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use files::Config;
+pub(crate) use setup::fixed_endpoint;
 use tokio::sync::Mutex;
 
 use super::{
-    AdminError, AppRoutes, CONTAINER, LABEL, NETWORK, OWN_SLOT, Route, admin, config, container, hosts,
-    network_name, routes, store, subnet,
+    AdminError, AppRoutes, CONTAINER, Changed, IngressError, Maintenance, OwnCertificate, Route, admin,
+    certificates::{self, HostCertificate},
+    edge::Edge,
+    network_name,
+    responses::{self, Counts, Mark},
+    sites::Sites,
+    store,
 };
-use crate::{
-    apps::AppName,
-    docker::{AnonymousVolumes, Container, Docker, DockerError, NetworkFacts, Reference},
-    store::{Database, DatabaseError, ReplaceError, atomic_replace},
-};
+use crate::{apps::AppName, docker::Docker, store::Database};
 
 /// How long a fresh container may take until its admin socket answers.
 const START_PATIENCE: Duration = Duration::from_secs(30);
-/// How many subnets are tried when others make networks at the same time.
-const SUBNET_TRIES: usize = 5;
 
 /// Where the ingress keeps its files, and what it runs.
 #[derive(Clone, Debug)]
@@ -27,32 +30,8 @@ pub struct IngressSettings {
     pub folder: PathBuf,
     /// Caddy's image.
     pub image: String,
-}
-
-/// Why the ingress does not do what it should.
-#[derive(Debug, thiserror::Error)]
-pub enum IngressError {
-    /// Docker.
-    #[error("the ingress could not be set up")]
-    Docker(#[source] DockerError),
-    /// The database.
-    #[error("the ingress's routes could not be stored or read")]
-    Database(#[source] DatabaseError),
-    /// A file.
-    #[error("a file of the ingress could not be written")]
-    File(#[source] std::io::Error),
-    /// Its configuration.
-    #[error("the ingress's configuration could not be written")]
-    Replace(#[source] ReplaceError),
-    /// Caddy.
-    #[error("the ingress did not take its routes")]
-    Admin(#[source] AdminError),
-    /// No subnet.
-    #[error("there is no free subnet for the network {0}; remove networks that nobody uses")]
-    NoSubnet(String),
-    /// The app's network has another form than expected.
-    #[error("the network {0} has no subnet that the ingress can use; remove it and deploy again")]
-    BadNetwork(String),
+    /// How it stands towards the world.
+    pub edge: Edge,
 }
 
 /// The ingress. Cheap to clone; changes happen one after the other.
@@ -122,12 +101,14 @@ impl Ingress {
     /// When they could not be stored, or Caddy refuses them; the next [`Ingress::ensure`] tries again.
     pub async fn serve(&self, app: &AppName, routes: &AppRoutes) -> Result<(), IngressError> {
         let _guard = self.inner.lock.lock().await;
+        self.refuse_taken(app, routes).await?;
         store::set(&self.inner.database, app, routes).await.map_err(IngressError::Database)?;
         self.write_hosts().await?;
         if self.write_config().await? == Config::Empty && self.container().await?.is_none() {
             return Ok(());
         }
-        self.load().await
+        self.load().await?;
+        self.forget_certificates().await
     }
 
     /// Forgets the app and removes its network.
@@ -135,6 +116,8 @@ impl Ingress {
     /// # Errors
     /// When Docker refuses.
     pub async fn forget(&self, app: &AppName) -> Result<(), IngressError> {
+        let set = store::set_maintenance(&self.inner.database, app, Maintenance::Off).await;
+        set.map_err(IngressError::Database)?;
         self.serve(app, &AppRoutes::default()).await?;
         let _guard = self.inner.lock.lock().await;
         let name = network_name(app);
@@ -143,12 +126,112 @@ impl Ingress {
         docker.remove_network(&name).await.map_err(IngressError::Docker)
     }
 
-    async fn find(&self, name: &str) -> Result<Option<NetworkFacts>, IngressError> {
-        self.inner.docker.network(name).await.map_err(IngressError::Docker)
+    /// Two releases at a time could both have found a host free.
+    async fn refuse_taken(&self, app: &AppName, routes: &AppRoutes) -> Result<(), IngressError> {
+        for (owner, served) in self.routes().await?.iter().filter(|(owner, _)| owner != app) {
+            // Those without a host could be shared before that was refused, and have to be taken back by an undo.
+            let is_theirs = |route: &&Route| {
+                route.host.is_some() && served.routes.iter().any(|other| other.same_host(route))
+            };
+            if let Some(route) = routes.routes.iter().find(is_theirs) {
+                return Err(IngressError::Taken { host: route.host_words(), app: owner.clone() });
+            }
+        }
+        Ok(())
     }
 
-    async fn container(&self) -> Result<Option<Container>, IngressError> {
-        self.inner.docker.container(CONTAINER).await.map_err(IngressError::Docker)
+    /// Keeps a certificate of the user's own for [`Ingress::serve`]; what the route is to name.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep(
+        &self,
+        own: &OwnCertificate,
+        (chain, key): (&[u8], &[u8]),
+    ) -> Result<OwnCertificate, IngressError> {
+        self.make_folders()?;
+        self.keep_own(own, (chain, key))
+    }
+
+    /// Tells the app's visitors to come back later, or serves them again; until told otherwise, whatever restarts.
+    ///
+    /// # Errors
+    /// When the app has no routes, it could not be stored, or Caddy refuses; the next [`Ingress::ensure`] tries again.
+    pub async fn set_maintenance(
+        &self,
+        app: &AppName,
+        maintenance: Maintenance,
+    ) -> Result<Changed, IngressError> {
+        let _guard = self.inner.lock.lock().await;
+        let has_routes =
+            self.routes().await?.iter().any(|(owner, served)| owner == app && !served.routes.is_empty());
+        if maintenance == Maintenance::On && !has_routes {
+            return Err(IngressError::NoRoutes(app.clone()));
+        }
+        let set = store::set_maintenance(&self.inner.database, app, maintenance).await;
+        let changed = set.map_err(IngressError::Database)?;
+        // Also when it was so already: an earlier call may have been cut off between the database and Caddy.
+        self.write_config().await?;
+        // Where Docker is away, Caddy may serve on.
+        if !matches!(self.container().await, Ok(None)) {
+            self.await_config().await?;
+        }
+        Ok(changed)
+    }
+
+    /// Whether the app's visitors are told to come back later.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn maintenance(&self, app: &AppName) -> Result<Maintenance, IngressError> {
+        let maintained = store::maintained(&self.inner.database).await.map_err(IngressError::Database)?;
+        Ok(if maintained.contains(app) { Maintenance::On } else { Maintenance::Off })
+    }
+
+    /// The app's hosts, their certificates, and what went wrong with these last.
+    ///
+    /// # Errors
+    /// When the database or the reading fails. A certificate that is not there yet is no error.
+    pub async fn certificates(&self, app: &AppName) -> Result<Vec<HostCertificate>, IngressError> {
+        let sites = self.sites().await?;
+        let (folder, app) = (self.inner.settings.folder.clone(), app.clone());
+        let read = move || certificates::of(&folder, &sites, &app);
+        tokio::task::spawn_blocking(read).await.map_err(|_| IngressError::Broken)
+    }
+
+    /// This moment in the log of requests, to count from.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn mark(&self) -> Result<Mark, IngressError> {
+        responses::mark(&self.inner.settings.folder.join("log")).map_err(IngressError::File)
+    }
+
+    /// What the app's services answered since the mark, as far as the log is still there.
+    ///
+    /// # Errors
+    /// When the database or the log cannot be read.
+    pub async fn responses(&self, app: &AppName, mark: &Mark) -> Result<Counts, IngressError> {
+        let sites = self.sites().await?;
+        let (folder, app, mark) = (self.inner.settings.folder.join("log"), app.clone(), *mark);
+        let count = move || {
+            responses::count(&folder, &mark, |host, path| {
+                let (owner, route) = sites.find(host, path)?;
+                (*owner == app).then(|| route.service.clone())
+            })
+        };
+        let counted = tokio::task::spawn_blocking(count).await.map_err(|_| IngressError::Broken)?;
+        counted.map_err(IngressError::File)
+    }
+
+    /// What is served, in Caddy's order.
+    async fn sites(&self) -> Result<Sites, IngressError> {
+        let mut all = Vec::new();
+        for (app, served) in self.routes().await? {
+            all.extend(served.routes.into_iter().map(|route| (app.clone(), route)));
+        }
+        let maintained = store::maintained(&self.inner.database).await.map_err(IngressError::Database)?;
+        Ok(Sites::new(all, maintained))
     }
 
     async fn ensure_locked(&self) -> Result<(), IngressError> {
@@ -158,133 +241,6 @@ impl Ingress {
         self.ensure_container().await?;
         self.attach().await?;
         self.await_config().await
-    }
-
-    fn make_folders(&self) -> Result<(), IngressError> {
-        use std::os::unix::fs::DirBuilderExt as _;
-        for name in ["etc", "run", "data"] {
-            let mut builder = std::fs::DirBuilder::new();
-            let folder = self.inner.settings.folder.join(name);
-            builder.recursive(true).mode(0o700).create(folder).map_err(IngressError::File)?;
-        }
-        Ok(())
-    }
-
-    async fn write_hosts(&self) -> Result<(), IngressError> {
-        let mut entries: Vec<(Ipv4Addr, String)> = Vec::new();
-        for (app, served) in self.routes().await? {
-            for (service, addresses) in &served.targets {
-                let name = routes::alias(&app, service);
-                entries.extend(addresses.iter().map(|address| (*address, name.clone())));
-            }
-        }
-        self.make_folders()?;
-        hosts::write(&self.inner.settings.folder.join("etc/hosts"), &entries).map_err(IngressError::File)
-    }
-
-    async fn write_config(&self) -> Result<Config, IngressError> {
-        let mut all: Vec<(AppName, Route)> = Vec::new();
-        for (app, served) in self.routes().await? {
-            all.extend(served.routes.into_iter().map(|route| (app.clone(), route)));
-        }
-        let text = serde_json::to_vec_pretty(&config::render(&all)).unwrap_or_default();
-        let path = self.inner.settings.folder.join("etc/caddy.json");
-        if fs_err::read(&path).ok().as_ref() != Some(&text) {
-            atomic_replace(&path, &text, 0o600).map_err(IngressError::Replace)?;
-        }
-        Ok(if all.is_empty() { Config::Empty } else { Config::Routes })
-    }
-
-    async fn ensure_container(&self) -> Result<(), IngressError> {
-        let docker = &self.inner.docker;
-        let failed = IngressError::Docker;
-        if self.find(NETWORK).await?.is_none() {
-            let labels = HashMap::from([(LABEL.to_owned(), String::new())]);
-            let request = NetworkCreateRequest {
-                name: NETWORK.to_owned(),
-                labels: Some(labels),
-                ..NetworkCreateRequest::default()
-            };
-            docker.create_network(request).await.map_err(failed)?;
-        }
-        let image_id = self.image().await?;
-        let settings = &self.inner.settings;
-        let body = container::body(&settings.folder, &settings.image, &image_id);
-        if let Some(found) = self.container().await? {
-            if found.label(container::SPEC_LABEL) == container::digest(&body) {
-                if !found.is_running() {
-                    docker.start(CONTAINER).await.map_err(failed)?;
-                }
-                return Ok(());
-            }
-            docker.stop(&found).await.map_err(failed)?;
-            docker.remove(CONTAINER, AnonymousVolumes::Remove).await.map_err(failed)?;
-        }
-        docker.create(CONTAINER, "", body).await.map_err(failed)?;
-        if let Err(error) = docker.start(CONTAINER).await {
-            // Its ports may be taken: nothing is left behind.
-            docker.remove(CONTAINER, AnonymousVolumes::Remove).await.map_err(failed)?;
-            return Err(failed(error));
-        }
-        Ok(())
-    }
-
-    /// The id of Caddy's image; it is pulled once, when it is not there.
-    async fn image(&self) -> Result<String, IngressError> {
-        let docker = &self.inner.docker;
-        let name = &self.inner.settings.image;
-        if let Some(image) = docker.image(name).await.map_err(IngressError::Docker)? {
-            return Ok(image.id);
-        }
-        let reference = Reference::parse(name);
-        let digest = docker.resolve(&reference).await.map_err(IngressError::Docker)?.digest;
-        docker.pull(&reference, &digest, |_| ()).await.map_err(IngressError::Docker)?;
-        let image = docker.image(name).await.map_err(IngressError::Docker)?;
-        Ok(image.map(|image| image.id).unwrap_or_default())
-    }
-
-    async fn attach(&self) -> Result<(), IngressError> {
-        let docker = &self.inner.docker;
-        let has = self.container().await?.map(|container| container.addresses).unwrap_or_default();
-        for network in docker.networks().await.map_err(IngressError::Docker)? {
-            let is_ours = network.labels.get(LABEL).is_some_and(|app| !app.is_empty());
-            if !is_ours || has.contains_key(&network.name) {
-                continue;
-            }
-            let subnet = network.subnets.first().map(String::as_str).unwrap_or_default();
-            let address = subnet::address(subnet, OWN_SLOT)
-                .ok_or_else(|| IngressError::BadNetwork(network.name.clone()))?;
-            docker
-                .attach(&network.name, CONTAINER, fixed_endpoint(address))
-                .await
-                .map_err(IngressError::Docker)?;
-        }
-        Ok(())
-    }
-
-    async fn create_network(&self, app: &AppName, name: &str) -> Result<(), IngressError> {
-        let mut last = IngressError::NoSubnet(name.to_owned());
-        for skip in 0..SUBNET_TRIES {
-            let networks = self.inner.docker.networks().await.map_err(IngressError::Docker)?;
-            let in_use = networks.iter().flat_map(|network| network.subnets.iter().map(String::as_str));
-            let Some(subnet) = subnet::free(in_use, skip) else {
-                break;
-            };
-            let pool = IpamConfig { subnet: Some(subnet), ..IpamConfig::default() };
-            let request = NetworkCreateRequest {
-                name: name.to_owned(),
-                // No way out, and none from the host: only the ingress and the app's services stand on it.
-                internal: Some(true),
-                ipam: Some(Ipam { config: Some(vec![pool]), ..Ipam::default() }),
-                labels: Some(HashMap::from([(LABEL.to_owned(), app.to_string())])),
-                ..NetworkCreateRequest::default()
-            };
-            match self.inner.docker.create_network(request).await {
-                Ok(()) => return Ok(()),
-                Err(error) => last = IngressError::Docker(error),
-            }
-        }
-        Err(last)
     }
 
     async fn load(&self) -> Result<(), IngressError> {
@@ -307,17 +263,4 @@ impl Ingress {
             }
         }
     }
-}
-
-#[derive(PartialEq, Eq)]
-enum Config {
-    Empty,
-    Routes,
-}
-
-/// An endpoint with a fixed address.
-pub(crate) fn fixed_endpoint(address: Ipv4Addr) -> EndpointSettings {
-    let ipam =
-        EndpointIpamConfig { ipv4_address: Some(address.to_string()), ..EndpointIpamConfig::default() };
-    EndpointSettings { ipam_config: Some(ipam), ..EndpointSettings::default() }
 }

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use super::{
     AppStatus, DeployInput, Failure, OneOff, OneOffSpec, ReleaseEvent, ReleasePlan, ReleaseRow, ReleaseState,
-    Volumes,
+    Volumes, certificates,
     compatibility::{self, Installed},
     journal::ReleaseId,
     load::{self, LoadedProject},
@@ -33,7 +33,7 @@ use crate::{
     apps::{AppName, AppPaths, ReleaseNumber},
     clock::Clock,
     docker::{Container, Docker},
-    ingress::{Ingress, IngressSettings},
+    ingress::{Changed, Edge, Ingress, IngressSettings, Maintenance},
     probe::Dial,
     store::Database,
 };
@@ -47,6 +47,8 @@ pub struct EngineSettings {
     pub policy: PathBuf,
     /// The image of the ingress, `caddy:2`.
     pub ingress_image: String,
+    /// How the ingress stands towards the world.
+    pub edge: Edge,
     /// Where docker compose may be installed, see [`super::compatibility::DOCKER_COMPOSE`].
     pub docker_compose: Vec<PathBuf>,
     /// Opens connections to containers, for probes.
@@ -95,7 +97,8 @@ impl Engine {
     /// With these parts; nothing happens yet. The database has run [`super::migrations`].
     pub fn new(docker: Docker, database: Database, clock: Arc<dyn Clock>, settings: EngineSettings) -> Self {
         let paths = AppPaths::new(settings.state);
-        let ingress = IngressSettings { folder: paths.ingress(), image: settings.ingress_image };
+        let ingress =
+            IngressSettings { folder: paths.ingress(), image: settings.ingress_image, edge: settings.edge };
         let inner = Inner {
             ingress: Ingress::new(docker.clone(), database.clone(), ingress),
             store: ReleaseStore::new(database),
@@ -127,7 +130,7 @@ impl Engine {
     ///
     /// # Errors
     /// When it is refused: nothing was changed then.
-    pub async fn deploy(&self, input: DeployInput, actor: &str) -> Result<Release, EngineError> {
+    pub async fn deploy(&self, mut input: DeployInput, actor: &str) -> Result<Release, EngineError> {
         let app = input.app.clone();
         if let Some(release) = self.earlier(&app, &input.idempotency_key).await? {
             return Ok(Release { app, release, joined: Joined::Existing });
@@ -135,6 +138,7 @@ impl Engine {
         let reservation = self.reserve(&app, ("a release", actor))?;
         self.refuse_unfinished(&app).await?;
         let (loaded, plan) = self.prepare(&input).await?;
+        certificates::protect(&loaded.extension, &mut input);
         let begun = self.inner.store.begin(&input, &loaded.files, (actor, self.inner.clock.now())).await;
         let release = begun.map_err(EngineError::Database)?;
         let id = ReleaseId { app: app.clone(), release };
@@ -258,6 +262,27 @@ impl Engine {
         Box::pin(super::one_off::create(self, app, (service, spec))).await
     }
 
+    /// Tells the visitors of an app to come back later, or serves them again.
+    ///
+    /// # Errors
+    /// When there is no such app, nothing of it is behind the ingress, or the ingress does not take it.
+    pub async fn set_maintenance(
+        &self,
+        app: &AppName,
+        maintenance: Maintenance,
+    ) -> Result<Changed, EngineError> {
+        // Without asking Docker: the ingress serves on while Docker is away.
+        if self.releases(app).await?.iter().all(|row| row.state == ReleaseState::Removed) {
+            return Err(EngineError::NoApp(app.clone()));
+        }
+        self.inner.ingress.set_maintenance(app, maintenance).await.map_err(EngineError::Ingress)
+    }
+
+    /// The ingress.
+    pub fn ingress(&self) -> &Ingress {
+        &self.inner.ingress
+    }
+
     /// At the agent's start: sees to the ingress, and finishes or undoes every release that a dead agent left behind, in the
     /// background; which those are.
     ///
@@ -298,7 +323,8 @@ impl Engine {
         let located = |failures: Vec<Failure>| {
             EngineError::Refused(failures.into_iter().map(|failure| loaded.locate(failure)).collect())
         };
-        let refused = policy.refusals(&input.app, &loaded.project);
+        let mut refused = policy.refusals(&input.app, &loaded.project);
+        refused.extend(certificates::refusals(&loaded.extension, input, self.inner.clock.now()));
         if !refused.is_empty() {
             return Err(located(refused));
         }

@@ -6,6 +6,7 @@ mod fate;
 mod feasible;
 mod probes;
 mod resources;
+mod routes;
 mod services;
 mod steps;
 
@@ -21,10 +22,7 @@ use super::{
     plan::{PlannedCommand, PlannedJobs, ReleasePlan},
     world::World,
 };
-use crate::{
-    apps::{AppName, ServiceName},
-    ingress::Route,
-};
+use crate::apps::{AppName, ServiceName};
 
 /// What is to be released.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +51,7 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
     let (services, mut failures) = services::plan(wanted, world);
     refused.append(&mut failures);
     let migration = migration(wanted, &mut refused);
-    let routes = routes(wanted, world, &mut refused);
+    let routes = routes::plan(wanted, world, &mut refused);
     let images = resources::images(wanted, world);
     let mut admission = admit::check(wanted, world, (&images, &services));
     refused.append(&mut admission.refused);
@@ -111,41 +109,6 @@ fn jobs(wanted: Wanted<'_>) -> PlannedJobs {
     };
     let jobs = &wanted.extension.jobs;
     PlannedJobs { before: planned(&jobs.before), after: planned(&jobs.after) }
-}
-
-fn routes(wanted: Wanted<'_>, world: &World, refused: &mut Vec<Failure>) -> Vec<Route> {
-    let mut routes: Vec<Route> = Vec::new();
-    for name in wanted.project.services.keys() {
-        let Some(ingress) = wanted.extension.services.get(name).and_then(|service| service.ingress.as_ref())
-        else {
-            continue;
-        };
-        let route = Route {
-            service: ServiceName::new(name),
-            host: ingress.host.clone(),
-            path: ingress.path.clone(),
-            port: ingress.port,
-        };
-        let clash =
-            routes.iter().find(|other| other.same_place(&route)).map(|other| other.service.to_string());
-        let foreign = world.foreign_routes.iter().find(|(_, other)| other.same_place(&route));
-        let holder = clash
-            .map(|service| format!("service {service}"))
-            .or(foreign.map(|(app, _)| format!("app {app}")));
-        if let Some(holder) = holder {
-            let failure = Failure::new(
-                format!("service {name} cannot have {} at the ingress", route.place()),
-                format!("{holder} has it already"),
-            );
-            refused.push(
-                failure
-                    .at(format!("services.{name}.x-tidegate.ingress"))
-                    .hint("give it a host of its own (`host: ...`), or another `path`"),
-            );
-        }
-        routes.push(route);
-    }
-    routes
 }
 
 /// What a service says under `x-tidegate`; every enabled service has an entry, so the default is never seen.

@@ -5,7 +5,7 @@ use tidegate_compose::{LoadOptions, MemoryFiles, hash, labels, load, x_tidegate}
 use super::*;
 use crate::{
     docker::{Container, ContainerState, NetworkFacts, VolumeFacts},
-    ingress::AppRoutes,
+    ingress::{AppRoutes, Route, RouteOptions},
     release::{
         plan::{PlannedService, ServiceAction, Step},
         world::ImageState,
@@ -206,10 +206,14 @@ fn a_place_at_the_ingress_is_had_once() {
         host: Some("SHOP.example.com".into()),
         path: "/".into(),
         port: 1,
+        options: RouteOptions::default(),
     };
     let world = World { foreign_routes: vec![(AppName::new("blog").unwrap(), route)], ..World::default() };
     let refused = case.plan(&world).unwrap_err();
-    assert_eq!(refused[0].cause, "app blog has it already");
+    assert_eq!(
+        refused[0].cause,
+        "app blog has the host shop.example.com, and an app has its hosts for itself"
+    );
     assert_eq!(refused[0].place, "services.web.x-tidegate.ingress");
 }
 

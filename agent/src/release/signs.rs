@@ -9,6 +9,7 @@ use super::{gate, plan::Ends};
 use crate::{
     apps::ServiceName,
     docker::{Container, ContainerHealth, ContainerState},
+    ingress::ResponseCounts,
 };
 
 /// A probe that fails so often in a row is a bad sign: a single failure may be a full queue or a lost packet.
@@ -17,15 +18,6 @@ pub const PROBE_FAILURES: u32 = 3;
 pub const FEWEST_RESPONSES: u64 = 20;
 /// A larger share of 5xx than this, in percent, is a bad sign.
 pub const MOST_SERVER_ERRORS: u64 = 20;
-
-/// The answers of a service at the ingress since the switch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ResponseCounts {
-    /// All answers.
-    pub total: u64,
-    /// Those with a status of 500 or more, and those that the ingress gave because the service did not answer.
-    pub server_errors: u64,
-}
 
 /// How a probe of a container went so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

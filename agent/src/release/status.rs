@@ -6,6 +6,7 @@ use super::{Engine, EngineError, ReleaseRow, ReleaseState};
 use crate::{
     apps::{AppName, ServiceName},
     docker::Container,
+    ingress::{HostCertificate, Maintenance},
 };
 
 /// An app as it is.
@@ -17,6 +18,10 @@ pub struct AppStatus {
     pub release: Option<ReleaseRow>,
     /// One that is under way or stuck.
     pub running_release: Option<ReleaseRow>,
+    /// Whether its visitors are told to come back later.
+    pub maintenance: Maintenance,
+    /// Its hosts at the ingress, with their certificates.
+    pub hosts: Vec<HostCertificate>,
     /// Its services, by name.
     pub services: Vec<ServiceStatus>,
 }
@@ -54,7 +59,10 @@ async fn one(engine: &Engine, app: AppName, rows: Vec<ReleaseRow>) -> Result<App
     let in_state = |state| rows.iter().find(|row| row.state == state).cloned();
     let containers =
         engine.inner.docker.project_containers(app.as_str()).await.map_err(EngineError::Docker)?;
+    let ingress = &engine.inner.ingress;
     Ok(AppStatus {
+        maintenance: ingress.maintenance(&app).await.map_err(EngineError::Ingress)?,
+        hosts: ingress.certificates(&app).await.map_err(EngineError::Ingress)?,
         release: in_state(ReleaseState::Released),
         running_release: in_state(ReleaseState::Running).or(in_state(ReleaseState::Stuck)),
         services: by_service(containers),

@@ -30,11 +30,12 @@ use crate::{
     api::{AgentService, Context, EnrolmentService, authorise::Door},
     audit::{self, AuditLog},
     clock::{self, Clock},
-    config::Config,
+    config::{Config, IngressConfig},
     docker::{Docker, Logins},
     droplet,
     exec::host::HostExec,
     host::HostFacts,
+    ingress::edge::{Edge, Position},
     probe::DirectDial,
     release::{self, Engine, EngineSettings},
     store::{Database, DatabaseError, DatabaseSettings, Migration},
@@ -150,11 +151,23 @@ fn engine(config: &Config, paths: &Paths, database: Database, clock: Arc<dyn Clo
         state: paths.state.clone(),
         policy: paths.configuration.join("policy.toml"),
         ingress_image: config.ingress.image.clone(),
+        edge: edge(&config.ingress),
         docker_compose: release::compatibility::DOCKER_COMPOSE.iter().map(Into::into).collect(),
         dial: Arc::new(DirectDial),
     };
     let logins = Logins::new(config.docker.logins.clone());
     Engine::new(Docker::new(config.docker.socket.clone(), logins), database, clock, settings)
+}
+
+fn edge(config: &IngressConfig) -> Edge {
+    Edge {
+        acme_directory: config.acme_directory.as_ref().map(|directory| directory.as_str().to_owned()),
+        acme_email: config.acme_email.clone(),
+        acme_root: config.acme_root.clone(),
+        trusted_proxies: config.trusted_proxies.iter().map(|network| network.as_str().to_owned()).collect(),
+        position: if config.behind_balancer { Position::BehindBalancer } else { Position::Front },
+        health_path: config.health_path.clone(),
+    }
 }
 
 struct Assembly {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tidegate_compose::x_tidegate::{self, HttpProbe, MigrationKind, Place, ProbeKind, StatusRange, Strategy};
+use tidegate_compose::x_tidegate::{
+    self, CertificateFiles, HttpProbe, MigrationKind, Place, ProbeKind, Redirect, StatusRange, Strategy, Tls,
+};
 use tidegate_compose::{LoadOptions, MemoryFiles, load, referenced};
 
 use super::{load_files, load_text};
@@ -46,7 +48,8 @@ services:
     assert_eq!(read.watch, Some(Duration::from_mins(1)));
     let web = &read.services["web"];
     let ingress = web.ingress.as_ref().unwrap();
-    assert_eq!((ingress.host.as_deref(), ingress.port), (Some("shop.example.com"), 8000));
+    assert_eq!((ingress.hosts.as_slice(), ingress.port), (&["shop.example.com".to_owned()][..], 8000));
+    assert_eq!((&ingress.tls, ingress.redirect, ingress.max_body), (&Tls::Auto, Redirect::ToHttps, None));
     assert_eq!((ingress.path.as_str(), web.strategy), ("/api", Some(Strategy::Recreate)));
     assert_eq!(web.gate.stable, Duration::from_secs(10));
     assert_eq!(read.services["worker"].place, Place::One);
@@ -86,6 +89,48 @@ services:
       gate: { stable: 10 }
       strategy: bluegreen
       backup: {}
+",
+    );
+    insta::assert_snapshot!(found.join("\n"));
+}
+
+/// What one service says under `ingress`.
+fn ingress(text: &str) -> x_tidegate::Ingress {
+    let text = format!("services:\n  web:\n    image: x\n    x-tidegate:\n      ingress: {text}\n");
+    let loaded = load_text(&text).unwrap();
+    let mut read = x_tidegate::read(&loaded.project, &loaded.files).unwrap();
+    read.services.remove("web").unwrap().ingress.unwrap()
+}
+
+#[test]
+fn an_ingress_in_full_and_in_short() {
+    let full = ingress(
+        "{ host: [Shop.example.com, www.example.com], port: '8000', path: /api/, redirect: off, max_body: 10m,
+        tls: { certificate: ./tls/shop.pem, key: tls/shop.key } }",
+    );
+    assert_eq!(full.hosts, ["shop.example.com", "www.example.com"]);
+    assert_eq!((full.port, full.path.as_str(), full.max_body), (8000, "/api", Some(10 << 20)));
+    let files = CertificateFiles { certificate: "tls/shop.pem".into(), key: "tls/shop.key".into() };
+    assert_eq!((full.tls, full.redirect), (Tls::Files(files), Redirect::None));
+    let short = ingress("{ port: 80 }");
+    assert_eq!((short.hosts.len(), short.path.as_str(), short.tls), (0, "/", Tls::Off));
+    assert_eq!(ingress("{ host: a.internal, port: 80, tls: off }").tls, Tls::Off);
+    assert_eq!(ingress("{ host: a.internal, port: 80, tls: internal }").tls, Tls::Internal);
+    assert_eq!(ingress("{ host: a.de, port: 80, max_body: 4096 }").max_body, Some(4096));
+}
+
+#[test]
+fn every_fault_of_an_ingress_has_its_place_and_cure() {
+    let found = problems(
+        "services:
+  a: { image: x, x-tidegate: { ingress: { host: ['*.a.de', 'https://b.de/x', c.de, C.de], port: 0, path: api } } }
+  b: { image: x, x-tidegate: { ingress: { port: 80, tls: internal } } }
+  c: { image: x, x-tidegate: { ingress: { host: a.de, port: 80, tls: autos } } }
+  d: { image: x, x-tidegate: { ingress: { host: a.de, port: 80, tls: { certificate: ../a.pem, keys: a } } } }
+  e: { image: x, x-tidegate: { ingress: { host: a.de, port: 80, tls: off, redirect: on } } }
+  f: { image: x, x-tidegate: { ingress: { host: a.de:443, port: 80, redirect: maybe, max_body: much } } }
+  g: { image: x, x-tidegate: { ingress: { host: [], port: 80, path: /a/../b, max_bdy: 1 } } }
+  h: { image: x, x-tidegate: { ingress: { host: a.de, port: 80, path: '/{env.HOME}', max_body: 0 } } }
 ",
     );
     insta::assert_snapshot!(found.join("\n"));

@@ -10,6 +10,7 @@ mod exec;
 mod info;
 mod init;
 mod logs;
+mod maintenance;
 mod plan;
 mod planned;
 mod prepare;
@@ -56,6 +57,8 @@ pub enum Command {
     Run(run::Args),
     /// Show what an app's Compose files mean (config), or what could be better in them (check)
     Compose(compose::Args),
+    /// Show an app's visitors a page that tells them to come back later, or serve them again
+    Maintenance(maintenance::Args),
     /// Take an app off its droplets
     Remove(remove::Args),
     /// Look at who did what
@@ -85,6 +88,7 @@ impl Command {
             Self::Exec(args) => exec::run(&context, &args).await,
             Self::Run(args) => run::run(&context, &args).await,
             Self::Compose(args) => compose::run(&context, &args),
+            Self::Maintenance(args) => maintenance::run(&context, &args).await,
             Self::Remove(args) => remove::run(&context, &args).await,
             Self::Info => info::run(&context).await,
             Self::Sandbox(args) => sandbox::run(&context, &args),

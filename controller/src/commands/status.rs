@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde::Serialize;
 use tidegate_proto::v1::{
-    AppStatus, ContainerStatus, InfoResponse, ReleaseSummary, StatusRequest, StatusResponse,
+    AppStatus, ContainerStatus, HostStatus, InfoResponse, ReleaseSummary, StatusRequest, StatusResponse,
 };
 
 use super::{
@@ -59,7 +59,21 @@ struct AppView {
     app: String,
     release: Option<ReleaseView>,
     running_release: Option<ReleaseView>,
+    maintenance: bool,
+    hosts: Vec<HostNameView>,
     containers: Vec<ContainerView>,
+}
+
+/// A host name at the ingress.
+#[derive(Debug, Serialize)]
+struct HostNameView {
+    host: String,
+    /// Where its certificate comes from; `off` is plain HTTP.
+    tls: String,
+    certificate_not_after: Option<String>,
+    /// What went wrong with its certificate last.
+    trouble: Option<String>,
+    trouble_at: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -160,8 +174,36 @@ fn app_view(status: AppStatus) -> AppView {
         app: status.app,
         release: status.release.map(release_view),
         running_release: status.running_release.map(release_view),
+        maintenance: status.maintenance,
+        hosts: status.hosts.into_iter().map(host_name_view).collect(),
         containers: containers.collect(),
     }
+}
+
+fn host_name_view(host: HostStatus) -> HostNameView {
+    HostNameView {
+        host: host.host,
+        tls: host.tls,
+        certificate_not_after: host.certificate_not_after.as_ref().and_then(timestamp),
+        trouble: Some(host.trouble).filter(|trouble| !trouble.is_empty()),
+        trouble_at: host.trouble_at.as_ref().and_then(timestamp),
+    }
+}
+
+/// One line about a host name.
+fn host_name_text(host: &HostNameView) -> String {
+    if host.tls == "off" {
+        return format!("  http://{}\n", host.host);
+    }
+    let until = host.certificate_not_after.as_ref().map_or_else(
+        || "no certificate yet".to_owned(),
+        |until| format!("certificate ({}) until {until}", host.tls),
+    );
+    let trouble = host
+        .trouble
+        .as_ref()
+        .map(|trouble| format!("\n    warning: {}: {trouble}", host.trouble_at.as_deref().unwrap_or("-")));
+    format!("  https://{}  {until}{}\n", host.host, trouble.unwrap_or_default())
 }
 
 fn release_view(summary: ReleaseSummary) -> ReleaseView {
@@ -231,7 +273,9 @@ fn app_text(app: &AppView) -> String {
         ]);
     }
     let rows = table.to_string().lines().fold(String::new(), |text, line| text + "  " + line + "\n");
-    format!("{}  {release}{running}\n{rows}", app.app)
+    let maintenance = if app.maintenance { "; under maintenance" } else { "" };
+    let hosts: String = app.hosts.iter().map(host_name_text).collect();
+    format!("{}  {release}{running}{maintenance}\n{hosts}{rows}", app.app)
 }
 
 fn release_text(release: &ReleaseView) -> String {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tidegate_compose::{
-    FileKind, FileSource, LoadErrors, LoadOptions, Loaded, OsFiles, SourceError, referenced,
+    FileKind, FileSource, LoadErrors, LoadOptions, Loaded, OsFiles, SourceError, referenced, x_tidegate,
 };
 use tidegate_proto::v1::{DeployRequest, SourceFile};
 
@@ -123,6 +123,12 @@ pub fn gather(
     paths.extend(app.env_files.iter().map(|file| format!("{project}/{}", slashes(&file.value))));
     for path in &references.mounted {
         collect(&files, path, &mut paths)?;
+    }
+    // Certificates of the user's own are files that no container gets.
+    let extension = x_tidegate::read(&loaded.project, &loaded.files)
+        .map_err(|errors| BundleError::Compose { app: name.clone(), errors })?;
+    for (_, own) in extension.certificates() {
+        paths.extend([&own.certificate, &own.key].map(|path| format!("{project}/{path}")));
     }
     let request = DeployRequest {
         app: name.to_string(),

@@ -162,3 +162,16 @@ async fn commands_that_need_droplets_say_so() {
         assert!(said.err.contains("`tidegate up`"), "{args:?}: {}", said.err);
     }
 }
+
+#[tokio::test]
+async fn maintenance_of_an_app_that_nobody_has() {
+    let world = World::new().await;
+    let file = world.project().join("tidegate.toml");
+    let fleet = fs_err::read_to_string(&file).unwrap();
+    let app = "\n[app.shop]\ncompose = [\"compose.yaml\"]\ndroplets = \"web\"\n";
+    let fleet = if fleet.contains("\n[app.") { fleet } else { fleet + app };
+    fs_err::write(&file, fleet).unwrap();
+    let said = world.run(&["maintenance", "on", "shpo"]);
+    refused(&said, 2, &["the fleet file has no app `shpo`", "did you mean `shop`?"]);
+    refused(&world.run(&["maintenance", "perhaps", "shop"]), 2, &["possible values: on, off"]);
+}

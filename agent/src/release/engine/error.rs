@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::{
     apps::{AppName, ReleaseNumber},
     docker::DockerError,
+    ingress::IngressError,
     release::Failure,
     store::DatabaseError,
 };
@@ -71,6 +72,9 @@ pub enum EngineError {
         /// Why.
         why: String,
     },
+    /// The ingress.
+    #[error("the ingress did not do its part")]
+    Ingress(#[source] IngressError),
     /// The database.
     #[error("the agent's database did not do its part")]
     Database(#[source] DatabaseError),

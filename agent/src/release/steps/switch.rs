@@ -12,7 +12,7 @@ use crate::{
     docker::{DockerError, body::ServiceAlias},
     ingress::{AppRoutes, SWITCH_SEEN_AFTER, subnet},
     release::{
-        Failure,
+        Failure, certificates,
         context::{Context, docker_failure},
         gate::pass,
         plan::{NewContainer, PlannedService, Strategy},
@@ -29,7 +29,8 @@ pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
             pass(context, &look, new.first_name(), &Cancel::new()).await?;
         }
     }
-    let routes = AppRoutes { routes: context.plan.routes.clone(), targets: targets(context).await? };
+    let routes = certificates::hand_over(&context.ingress, &context.input, &context.plan.routes)?;
+    let routes = AppRoutes { routes, targets: targets(context).await? };
     let has_changed = routes.targets != context.plan.former.targets;
     serve(context, &routes).await?;
     if has_changed && !routes.routes.is_empty() {
@@ -49,9 +50,13 @@ pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Has the ingress serve what it served before. What was rolled is rolled back later: until then its new containers serve.
+/// Has the ingress serve what it served before, with the certificates of then. What was rolled is rolled back later: until then its new containers serve.
 pub(super) async fn serve_former(context: &Context) -> Result<(), Failure> {
     let mut former = context.plan.former.clone();
+    if let Some(input) = &context.former {
+        // They may have been forgotten when the new ones were served.
+        former.routes = certificates::hand_over(&context.ingress, input, &former.routes)?;
+    }
     let now = targets(context).await?;
     let rolled = context.plan.services.iter().filter(|service| service.strategy == Strategy::Rolling);
     for name in rolled.map(|service| &service.name) {

@@ -14,7 +14,9 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::{replace, summary, switch};
 use crate::{
+    apps::ServiceName,
     docker::Container,
+    ingress::{IngressError, Mark},
     release::{
         Failure,
         context::Context,
@@ -34,6 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const AWAKE: Duration = Duration::from_secs(1);
 /// Between tries whether it takes connections.
 const RETRY: Duration = Duration::from_millis(100);
+/// How often the answers at the ingress are counted.
+const COUNT: Duration = Duration::from_secs(1);
 /// How many tries of a probe may be under way.
 const TRIES: usize = 8;
 
@@ -69,6 +73,9 @@ pub(super) async fn forward(context: &Context, cancel: &Cancel) -> Result<Value,
 pub(super) async fn until_bad(context: &Context) -> Failure {
     let mut watched = watched(context);
     let mut looks = every(LOOK);
+    let mut counts = every(COUNT);
+    // What was answered before, while some were still sent to the old containers, does not count.
+    let mark = told(context.ingress.mark());
     let mut tries = FuturesUnordered::new();
     loop {
         tokio::select! {
@@ -82,6 +89,11 @@ pub(super) async fn until_bad(context: &Context) -> Failure {
                     }
                 }
             }
+            _ = counts.tick(), if mark.is_some() => {
+                if let Some(failure) = answers(context, mark.as_ref()).await {
+                    return failure;
+                }
+            }
             Some(((at, number), answer)) = tries.next(), if !tries.is_empty() => {
                 let Some(one) = watched.get_mut(at) else { continue };
                 let Some(asked) = one.probes.get_mut(number) else { continue };
@@ -93,6 +105,40 @@ pub(super) async fn until_bad(context: &Context) -> Failure {
             }
         }
     }
+}
+
+/// Whether a service with new containers answers too many requests with errors.
+async fn answers(context: &Context, mark: Option<&Mark>) -> Option<Failure> {
+    let counted = tokio::time::timeout(PATIENCE, context.ingress.responses(&context.id.app, mark?)).await;
+    let mut counts = told(counted.ok()?)?;
+    // One that stays as it is may have answered so before.
+    let is_new = |name: &ServiceName| {
+        context.plan.service(name.as_str()).is_some_and(|service| service.action != ServiceAction::Keep)
+    };
+    counts.retain(|name, _| is_new(name));
+    let (service, sign) = signs::of_responses(&counts)?;
+    let mut details = Vec::new();
+    for new in context.plan.service(service.as_str()).into_iter().flat_map(|service| &service.new) {
+        if let Ok(Some(container)) = context.docker.container(&new.name).await {
+            details.extend(gate::last_words(context, &container).await);
+        }
+    }
+    let what = format!("service {service} turned bad after the switch");
+    let failure = Failure::new(what, sign.to_string()).at(service.to_string());
+    Some(
+        failure
+            .hint("the release before serves again; the last lines of its containers are above")
+            .details(details),
+    )
+}
+
+/// What the ingress told; that it could not be asked says nothing about the release.
+fn told<T>(answer: Result<T, IngressError>) -> Option<T> {
+    if let Err(error) = &answer {
+        let error = crate::release::chain(error);
+        tracing::warn!(error, "the watch could not count the answers at the ingress");
+    }
+    answer.ok()
 }
 
 /// The probes of a running container of which another try begins now.

@@ -2,6 +2,7 @@
 
 mod containers;
 mod exec;
+mod ingress;
 mod logs;
 mod release;
 mod service;

@@ -3,7 +3,7 @@
 mod attributes;
 mod example;
 mod faults;
-mod fixture;
+pub(super) mod fixture;
 mod gate;
 mod hooks;
 mod images;

@@ -7,8 +7,8 @@ use tidegate_proto::{
     status::RichError,
     v1::{
         AuditLogRequest, DeployRequest, ExecRequest, ExecResponse, ExecStart, InfoRequest, LogsRequest,
-        ReleaseState, RemoveAppRequest, SourceFile, StatusRequest, StdinClosed, WatchReleaseRequest,
-        agent_client::AgentClient, exec_request, exec_response, release_event,
+        ReleaseState, RemoveAppRequest, SetMaintenanceRequest, SourceFile, StatusRequest, StdinClosed,
+        WatchReleaseRequest, agent_client::AgentClient, exec_request, exec_response, release_event,
     },
 };
 use tidegate_tests::docker::{Docker, Image};
@@ -116,6 +116,7 @@ async fn an_app_is_deployed_looked_at_and_removed() {
     commands(&mut client).await;
     one_off_commands(&docker, &mut client).await;
     only_ones_own_apps(&fleet, agent.address).await;
+    maintenance(&mut client).await;
     removal(&mut client).await;
     audit(&mut client).await;
 }
@@ -188,6 +189,15 @@ async fn only_ones_own_apps(fleet: &Fleet, address: std::net::SocketAddr) {
     assert_eq!(reason(&refused), (Code::PermissionDenied, "NOT_GRANTED".to_owned()));
 }
 
+async fn maintenance(client: &mut Client) {
+    let request = |app: &str, on| SetMaintenanceRequest { app: app.to_owned(), on };
+    let refused = client.set_maintenance(request("shop", true)).await.unwrap_err();
+    assert_eq!(reason(&refused), (Code::FailedPrecondition, "NO_ROUTES".to_owned()));
+    let refused = client.set_maintenance(request("blog", true)).await.unwrap_err();
+    assert_eq!(reason(&refused), (Code::NotFound, "NO_APP".to_owned()));
+    assert!(!client.set_maintenance(request("shop", false)).await.unwrap().into_inner().changed);
+}
+
 async fn removal(client: &mut Client) {
     let request = RemoveAppRequest { app: "shop".to_owned(), volumes: true };
     let removed = client.remove_app(request).await.unwrap().into_inner().removed;
@@ -208,6 +218,8 @@ async fn audit(client: &mut Client) {
         "exec-container shop/web succeeded",
         "exec-container shop/wbe failed: NO_SERVICE",
         "run shop/web succeeded",
+        "maintenance shop failed: NO_ROUTES",
+        "maintenance shop succeeded",
         "remove-app shop succeeded",
     ] {
         assert!(told.iter().any(|entry| entry == expected), "{expected} is not among {told:#?}");

@@ -72,6 +72,28 @@ pub fn everything_a_user_runs(shop: &Shop) {
     assert!(!world.tidegate(&["info"]).ok("info").stdout.is_empty());
 }
 
+/// On, seen by a visitor and in the status, on again, off.
+pub fn maintenance_shows_a_page(shop: &Shop) {
+    let world = &shop.world;
+    world.tidegate(&["maintenance", "on", "shpo"]).refused(2, &["no app `shpo`", "did you mean `shop`?"]);
+    let dry = world.tidegate(&["maintenance", "on", "shop", "--dry-run"]).ok("maintenance --dry-run");
+    assert!(
+        dry.stdout.contains("would be on") && dry.stdout.contains("Nothing was changed"),
+        "{}",
+        dry.stdout
+    );
+    assert_eq!(shop.get("/health").unwrap().0, 200);
+    let on = world.tidegate(&["maintenance", "on", "shop", "--json"]).ok("maintenance on").json();
+    assert_eq!((&on[0]["maintenance"], &on[0]["changed"]), (&"on".into(), &true.into()), "{on}");
+    let (status, page) = shop.get("/health").unwrap();
+    assert!(status == 503 && page.contains("Back soon"), "{status} {page}");
+    assert_eq!(shop.status()["apps"][0]["maintenance"], true);
+    let again = world.tidegate(&["maintenance", "on"]).ok("maintenance on");
+    assert!(again.stdout.contains("is on already"), "{}", again.stdout);
+    world.tidegate(&["maintenance", "off", "shop"]).ok("maintenance off");
+    assert_eq!(shop.get("/health").unwrap().0, 200);
+}
+
 pub fn docker_compose_knows_the_project(shop: &Shop) {
     let list = shop.on_host(&["docker", "compose", "ls"]);
     assert!(list.contains("shop") && list.contains("running(4)"), "{list}");

@@ -17,7 +17,7 @@ use world::World;
 type Part = (&'static str, fn(&mut Shop));
 
 /// All parts, in order; each stands on what those before it left.
-const PARTS: [Part; 14] = [
+const PARTS: [Part; 15] = [
     ("before anything is made", |shop| bad_input::before_anything_is_made(shop)),
     ("up, killed and run again", |shop| resume::up_killed_and_run_again(shop)),
     ("the droplet is a machine", |shop| commands::the_droplet_is_a_machine(shop)),
@@ -25,6 +25,7 @@ const PARTS: [Part; 14] = [
     ("the first release", |shop| shop.deploy_first()),
     ("a row is written and read", |shop| commands::a_row_is_written_and_read(shop)),
     ("commands", |shop| commands::everything_a_user_runs(shop)),
+    ("maintenance", |shop| commands::maintenance_shows_a_page(shop)),
     ("docker compose", |shop| commands::docker_compose_knows_the_project(shop)),
     ("ten projects", |shop| projects::both_tools_see_ten_projects(shop)),
     ("the second release", |shop| commands::a_second_release_loses_no_request(shop)),

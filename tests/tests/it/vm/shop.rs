@@ -22,7 +22,9 @@ impl Shop {
         let registry = world.sandbox["registry_from_droplet"].as_str().unwrap().to_owned();
         world.write(
             ".env.production",
-            &format!("REGISTRY={registry}\nTAG=dev\nSHOP_HOST={HOST}\nPOSTGRES_PASSWORD={PASSWORD}\n"),
+            &format!(
+                "REGISTRY={registry}\nTAG=dev\nSHOP_HOST={HOST}\nSHOP_TLS=off\nPOSTGRES_PASSWORD={PASSWORD}\n"
+            ),
         );
         let url = world.sandbox["agent_url"].as_str().unwrap().to_owned();
         let sha256 = world.sandbox["agent_sha256"].as_str().unwrap().to_owned();

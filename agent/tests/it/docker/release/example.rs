@@ -14,6 +14,7 @@ fn shop(registry: &str) -> App {
         .compose_file("compose.production.yaml", &read("compose.production.yaml"))
         .file("redis.conf", &read("redis.conf"))
         .variable("REGISTRY", registry)
+        .variable("SHOP_TLS", "off")
         .variable("POSTGRES_PASSWORD", "a-secret-of-the-test")
 }
 

@@ -23,6 +23,7 @@ use tidegate_agent::{
     apps::AppName,
     clock::SystemClock,
     docker::{Docker as AgentDocker, Logins},
+    ingress::Edge,
     probe::Dial,
     release::{
         self, DeployInput, Engine, EngineError, EngineSettings, GitRevision, ReleaseEvent, SourceFile,
@@ -79,20 +80,23 @@ pub struct Fixture {
 
 impl Fixture {
     pub async fn start() -> Self {
-        Self::over(Docker::start().await.unwrap()).await
+        Self::start_with(Options::default(), Edge::default()).await
     }
 
     /// On a daemon as a droplet has it: containers run on while it does not.
     pub async fn as_on_a_droplet() -> Self {
         let options = Options { live_restore: LiveRestore::On, ..Options::default() };
-        Self::over(Docker::start_with(options).await.unwrap()).await
+        Self::start_with(options, Edge::default()).await
     }
 
-    async fn over(docker: Docker) -> Self {
+    /// With a daemon of these options and an ingress that stands so towards the world.
+    pub async fn start_with(options: Options, edge: Edge) -> Self {
+        let docker = Docker::start_with(options).await.unwrap();
         docker.load(Image::Probe).await.unwrap();
         docker.load(Image::Caddy).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let engine = engine(directory.path(), &docker.socket(), &docker.namespace());
+        let settings = EngineSettings { edge, ..settings(directory.path(), &docker.namespace()) };
+        let engine = engine_with(&docker.socket(), settings);
         Self { docker, engine, directory }
     }
 
@@ -101,8 +105,9 @@ impl Fixture {
         let docker = Docker::start().await.unwrap();
         docker.load(Image::Probe).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let daemon = (docker.socket(), docker.namespace());
-        let engine = engine_beside(directory.path(), (&daemon.0, &daemon.1), vec![docker_compose.to_owned()]);
+        let docker_compose = vec![docker_compose.to_owned()];
+        let settings = EngineSettings { docker_compose, ..settings(directory.path(), &docker.namespace()) };
+        let engine = engine_with(&docker.socket(), settings);
         Self { docker, engine, directory }
     }
 
@@ -204,21 +209,25 @@ impl Dial for InsideDial {
 
 /// The daemon is at this socket, and its containers in this network namespace.
 pub fn engine(state: &Path, socket: &Path, namespace: &Path) -> Engine {
-    engine_beside(state, (socket, namespace), Vec::new())
+    engine_with(socket, settings(state, namespace))
 }
 
-fn engine_beside(state: &Path, (socket, namespace): (&Path, &Path), docker_compose: Vec<PathBuf>) -> Engine {
-    let database =
-        Database::open(&state.join("agent.db"), &release::migrations(), DatabaseSettings::default()).unwrap();
-    let settings = EngineSettings {
+fn settings(state: &Path, namespace: &Path) -> EngineSettings {
+    EngineSettings {
         state: state.to_owned(),
         policy: state.join("policy.toml"),
         ingress_image: "caddy:2".to_owned(),
-        docker_compose,
+        edge: Edge::default(),
+        docker_compose: Vec::new(),
         dial: Arc::new(InsideDial(namespace.to_owned())),
-    };
+    }
+}
+
+fn engine_with(socket: &Path, settings: EngineSettings) -> Engine {
+    let file = settings.state.join("agent.db");
+    let database = Database::open(&file, &release::migrations(), DatabaseSettings::default()).unwrap();
     Engine::new(
-        AgentDocker::new(socket, Logins::new(state.join("docker.json"))),
+        AgentDocker::new(socket, Logins::new(settings.state.join("docker.json"))),
         database,
         Arc::new(SystemClock),
         settings,

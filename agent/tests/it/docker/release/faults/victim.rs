@@ -17,6 +17,7 @@ use super::{
 const ORDER: &str = "TIDEGATE_TEST_FAULTS_ORDER";
 const STATE: &str = "TIDEGATE_TEST_FAULTS_STATE";
 const SOCKET: &str = "TIDEGATE_TEST_FAULTS_SOCKET";
+const NAMESPACE: &str = "TIDEGATE_TEST_FAULTS_NAMESPACE";
 /// How long a release may take before the test gives up on it.
 const PATIENCE: Duration = Duration::from_mins(3);
 
@@ -44,11 +45,9 @@ pub enum When {
 #[tokio::test(flavor = "multi_thread")]
 async fn victim() {
     let variable = |name: &str| std::env::var_os(name);
-    let (Some(order), Some(state), Some(socket)) = (variable(ORDER), variable(STATE), variable(SOCKET))
-    else {
-        return;
-    };
-    let engine = fixture::engine(Path::new(&state), Path::new(&socket));
+    let (Some(order), Some(state)) = (variable(ORDER), variable(STATE)) else { return };
+    let (Some(socket), Some(namespace)) = (variable(SOCKET), variable(NAMESPACE)) else { return };
+    let engine = fixture::engine(Path::new(&state), Path::new(&socket), Path::new(&namespace));
     let app = fixture::name(APP);
     match serde_json::from_str(order.to_str().unwrap()).unwrap() {
         Order::Deploy(content, course) => {
@@ -116,6 +115,7 @@ fn spawn(fixture: &Fixture, order: Order) -> Child {
         .env(ORDER, serde_json::to_string(&order).unwrap())
         .env(STATE, fixture.state())
         .env(SOCKET, fixture.docker.socket())
+        .env(NAMESPACE, fixture.docker.namespace())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

@@ -1,0 +1,55 @@
+//! Counting, across the files that Caddy makes of its log.
+
+use std::io::Write as _;
+
+use super::*;
+
+fn line(host: &str, uri: &str, status: u16) -> String {
+    format!(
+        r#"{{"level":"info","ts":1.5,"logger":"http.log.access.access","msg":"handled request","request":{{"remote_ip":"::1","proto":"HTTP/2.0","method":"GET","host":"{host}","uri":"{uri}"}},"duration":0.1,"size":9,"status":{status}}}
+"#
+    )
+}
+
+fn append(folder: &Path, text: &str) {
+    let mut file =
+        fs_err::OpenOptions::new().append(true).create(true).open(folder.join(ACCESS_FILE)).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+fn counted(folder: &Path, mark: &Mark) -> Vec<(String, u64, u64)> {
+    let whose = |host: &str, _: &str| (host == "a.de").then(|| ServiceName::new("web"));
+    let counts = count(folder, mark, whose).unwrap();
+    counts.into_iter().map(|(service, n)| (service.to_string(), n.total, n.server_errors)).collect()
+}
+
+#[test]
+fn answers_since_a_mark_are_counted_by_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let never = mark(folder.path()).unwrap();
+    assert_eq!(counted(folder.path(), &never), []);
+    append(folder.path(), &line("a.de", "/", 500));
+    let mark = mark(folder.path()).unwrap();
+    assert_eq!(counted(folder.path(), &mark), []);
+    append(folder.path(), &(line("a.de", "/x", 200) + "nonsense\n" + &line("b.de", "/", 503)));
+    append(folder.path(), &(line("a.de", r"/a\u0026b", 502) + r#"{"half a line"#));
+    assert_eq!(counted(folder.path(), &mark), [("web".to_owned(), 2, 1)]);
+    assert_eq!(counted(folder.path(), &never), [("web".to_owned(), 3, 2)]);
+}
+
+#[test]
+fn a_mark_outlives_the_rolling_of_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    append(folder.path(), &line("a.de", "/", 500));
+    let mark = mark(folder.path()).unwrap();
+    append(folder.path(), &line("a.de", "/", 200));
+    for (time, status) in [("2026-11-21T10-00-00.000", 503), ("2026-11-21T11-00-00.000", 200)] {
+        let rolled = folder.path().join(format!("access-{time}.json"));
+        fs_err::rename(folder.path().join(ACCESS_FILE), rolled).unwrap();
+        append(folder.path(), &line("a.de", "/", status));
+    }
+    assert_eq!(counted(folder.path(), &mark), [("web".to_owned(), 3, 1)]);
+    // Its own file is gone: what is there counts.
+    fs_err::remove_file(folder.path().join("access-2026-11-21T10-00-00.000.json")).unwrap();
+    assert_eq!(counted(folder.path(), &mark), [("web".to_owned(), 2, 1)]);
+}

@@ -1,0 +1,134 @@
+//! The ingress's files: folders, hosts file, Caddy's configuration, the users' own certificates.
+
+use std::{collections::BTreeSet, net::Ipv4Addr, path::PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::Ingress;
+use crate::{
+    ingress::{IngressError, OwnCertificate, RouteTls, config, hosts, routes},
+    store::atomic_replace,
+};
+
+/// Whether Caddy has anything to serve.
+#[derive(PartialEq, Eq)]
+pub(super) enum Config {
+    Empty,
+    Routes,
+}
+
+impl Ingress {
+    fn path(&self, name: &str) -> PathBuf {
+        self.inner.settings.folder.join(name)
+    }
+
+    pub(super) fn make_folders(&self) -> Result<(), IngressError> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        for name in ["etc/certificates", "run", "data", "log"] {
+            let mut builder = std::fs::DirBuilder::new();
+            builder.recursive(true).mode(0o700).create(self.path(name)).map_err(IngressError::File)?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn write_hosts(&self) -> Result<(), IngressError> {
+        let mut entries: Vec<(Ipv4Addr, String)> = Vec::new();
+        for (app, served) in self.routes().await? {
+            for (service, addresses) in &served.targets {
+                let name = routes::alias(&app, service);
+                entries.extend(addresses.iter().map(|address| (*address, name.clone())));
+            }
+            let is_nowhere = |service| served.targets.get(service).is_none_or(Vec::is_empty);
+            let routed: BTreeSet<_> = served.routes.iter().map(|route| &route.service).collect();
+            let nowhere = routed.into_iter().filter(|service| is_nowhere(*service));
+            entries.extend(nowhere.map(|service| (hosts::NOWHERE, routes::alias(&app, service))));
+        }
+        self.make_folders()?;
+        hosts::write(&self.path("etc/hosts"), &entries).map_err(IngressError::File)
+    }
+
+    pub(super) async fn write_config(&self) -> Result<Config, IngressError> {
+        self.make_folders()?;
+        let sites = self.sites().await?;
+        self.copy_acme_root()?;
+        let kept = self.kept()?;
+        let config = config::render(&sites, &self.inner.settings.edge, &kept);
+        let text = serde_json::to_vec_pretty(&config).unwrap_or_default();
+        let path = self.path("etc/caddy.json");
+        if fs_err::read(&path).ok().as_ref() != Some(&text) {
+            atomic_replace(&path, &text, 0o600).map_err(IngressError::Replace)?;
+        }
+        Ok(if sites.all.is_empty() { Config::Empty } else { Config::Routes })
+    }
+
+    /// Where the container sees it.
+    fn copy_acme_root(&self) -> Result<(), IngressError> {
+        let Some(root) = &self.inner.settings.edge.acme_root else { return Ok(()) };
+        let content = fs_err::read(root).map_err(IngressError::File)?;
+        let path = self.path("etc").join(config::ACME_ROOT_FILE);
+        if fs_err::read(&path).ok().as_ref() != Some(&content) {
+            atomic_replace(&path, &content, 0o600).map_err(IngressError::Replace)?;
+        }
+        Ok(())
+    }
+
+    /// A certificate and its key under a name that is made of both.
+    pub(super) fn keep_own(
+        &self,
+        own: &OwnCertificate,
+        (chain, key): (&[u8], &[u8]),
+    ) -> Result<OwnCertificate, IngressError> {
+        let mut hasher = Sha256::new();
+        for part in [chain, key] {
+            hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hasher.update(part);
+        }
+        let mut name = hex::encode(hasher.finalize());
+        name.truncate(32);
+        let folder = self.path("etc").join(config::OWN_FOLDER);
+        for (ending, content) in [("key", key), ("pem", chain)] {
+            let path = folder.join(format!("{name}.{ending}"));
+            if fs_err::read(&path).ok().as_deref() != Some(content) {
+                atomic_replace(&path, content, 0o600).map_err(IngressError::Replace)?;
+            }
+        }
+        Ok(OwnCertificate { kept: Some(name), ..own.clone() })
+    }
+
+    /// The names of the users' own certificates that are there.
+    fn kept(&self) -> Result<BTreeSet<String>, IngressError> {
+        let mut names = BTreeSet::new();
+        let folder = self.path("etc").join(config::OWN_FOLDER);
+        for entry in fs_err::read_dir(&folder).map_err(IngressError::File)? {
+            let path = entry.map_err(IngressError::File)?.path();
+            let name = path.file_stem().and_then(|name| name.to_str()).map(str::to_owned);
+            let is_whole =
+                path.extension().is_some_and(|e| e == "pem") && path.with_extension("key").is_file();
+            names.extend(name.filter(|_| is_whole));
+        }
+        Ok(names)
+    }
+
+    /// Removes the users' own certificates that no route names any more; what cannot be removed stays.
+    pub(super) async fn forget_certificates(&self) -> Result<(), IngressError> {
+        let sites = self.sites().await?;
+        let named: BTreeSet<String> = sites
+            .all
+            .iter()
+            .filter_map(|site| match &site.tls {
+                RouteTls::Own(own) => own.kept.clone(),
+                RouteTls::Off | RouteTls::Acme | RouteTls::Internal => None,
+            })
+            .collect();
+        let folder = self.path("etc").join(config::OWN_FOLDER);
+        for name in self.kept()?.difference(&named) {
+            for ending in ["pem", "key"] {
+                let path = folder.join(format!("{name}.{ending}"));
+                if let Err(error) = fs_err::remove_file(&path) {
+                    tracing::warn!(%error, "a certificate that is not used any more stays");
+                }
+            }
+        }
+        Ok(())
+    }
+}
