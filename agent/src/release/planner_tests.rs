@@ -178,7 +178,7 @@ fn a_rolling_service_is_rolled_before_the_switch_or_refused() {
     assert!(first.steps.contains(&Step::Gate(ServiceName::new("crew"))), "{:?}", first.steps);
     let changed = case("user: nobody,").plan(&case("").settled()).unwrap();
     let steps: Vec<String> = changed.steps.iter().map(Step::to_string).collect();
-    assert_eq!(steps, ["prepare", "create", "roll crew", "commit", "prune"]);
+    assert_eq!(steps, ["prepare", "create", "roll crew", "switch", "commit", "prune"]);
     let refused = case("volumes: ['vol:/v'],").plan(&World::default()).unwrap_err();
     assert_eq!(refused[0].what, "service crew cannot be replaced rolling");
     assert_eq!(refused[0].cause, "it writes to the volume vol");

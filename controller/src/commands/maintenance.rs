@@ -13,7 +13,7 @@ use crate::{agents::Target, failure::Outcome, names::Name, output::Table};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Whether visitors are told so
-    #[arg(value_enum)]
+    #[arg(value_enum, value_name = "on|off")]
     switch: Switch,
     /// App of the fleet file; not needed when there is only one
     #[arg(value_name = "APP")]

@@ -55,7 +55,7 @@ pub enum Command {
     Exec(exec::Args),
     /// Run a command in a new, one-off container of a service
     Run(run::Args),
-    /// Show what an app's Compose files mean (config), or what could be better in them (check)
+    /// Show what an app's Compose files mean, or what could be better in them
     Compose(compose::Args),
     /// Show an app's visitors a page that tells them to come back later, or serve them again
     Maintenance(maintenance::Args),

@@ -38,7 +38,7 @@ async fn served_while_docker_is_away(away: Duration) {
                     match request() {
                         Ok(answer) if answer.starts_with("HTTP/1.1 200") => served += 1,
                         Err(error) if is_starting && error.kind() == ErrorKind::ConnectionRefused => {
-                            meanwhile += 1
+                            meanwhile += 1;
                         }
                         other => failed.push(format!("{other:?}")),
                     }
