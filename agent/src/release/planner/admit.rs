@@ -131,8 +131,13 @@ fn crowded(wanted: Wanted<'_>, machine: &Machine, services: &[PlannedService]) -
     let most = |planned: &PlannedService| {
         let service = wanted.project.services.get(planned.name.as_str());
         let limit = service.map_or(0, |service| body::memory(service).limit);
-        let beside = if planned.strategy == Strategy::BlueGreen { planned.old.len() } else { 0 };
-        let count = planned.kept.len().saturating_add(planned.new.len()).saturating_add(beside);
+        let (old, new) = (planned.old.len(), planned.new.len());
+        let at_once = match planned.strategy {
+            Strategy::BlueGreen => old.saturating_add(new),
+            Strategy::Rolling => old.max(new).saturating_add(1),
+            Strategy::Recreate => old.max(new),
+        };
+        let count = planned.kept.len().saturating_add(at_once);
         limit.saturating_mul(u64::try_from(count).unwrap_or(u64::MAX))
     };
     let sum = services.iter().map(most).fold(0_u64, u64::saturating_add);
