@@ -1,7 +1,7 @@
 //! Replicas one after the other: each new one is gated before anybody is sent to it; then an old one ends its requests
 //! and stops. Taken back in the other direction, just as gently.
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
 use serde_json::{Value, json};
 use tidegate_saga::Cancel;
@@ -75,11 +75,12 @@ async fn route(context: &Context, service: &PlannedService, done: usize) -> Resu
     if service.ingress_port.is_none() || !former.targets.contains_key(&service.name) {
         return Ok(());
     }
-    let subnet = context.ingress.subnet(&context.id.app).await;
-    let subnet = subnet.map_err(|error| Failure::caused_by("the ingress's network is gone", &error))?;
-    let addresses = slots(service, done).into_iter().filter_map(|slot| subnet::address(&subnet, slot));
+    let wanted = addresses(context, slots(service, done)).await?;
+    if served(context, service).await? == wanted {
+        return Ok(());
+    }
     let mut routes = former.clone();
-    routes.targets.insert(service.name.clone(), addresses.collect());
+    routes.targets.insert(service.name.clone(), wanted);
     switch::serve(context, &routes).await?;
     tokio::time::sleep(SWITCH_SEEN_AFTER).await;
     Ok(())
@@ -92,27 +93,63 @@ fn slots(service: &PlannedService, done: usize) -> Vec<u8> {
     kept.chain(new).chain(service.old.iter().skip(done).filter_map(|old| old.slot)).collect()
 }
 
+async fn addresses(context: &Context, slots: Vec<u8>) -> Result<Vec<Ipv4Addr>, Failure> {
+    let subnet = context.ingress.subnet(&context.id.app).await;
+    let subnet = subnet.map_err(|error| Failure::caused_by("the ingress's network is gone", &error))?;
+    Ok(slots.into_iter().filter_map(|slot| subnet::address(&subnet, slot)).collect())
+}
+
+/// Where the ingress sends requests for the service now.
+async fn served(context: &Context, service: &PlannedService) -> Result<Vec<Ipv4Addr>, Failure> {
+    let all = context.ingress.routes().await;
+    let all = all.map_err(|error| Failure::caused_by("the ingress's routes could not be read", &error))?;
+    let own = all.into_iter().find(|(app, _)| *app == context.id.app);
+    Ok(own.and_then(|(_, mut routes)| routes.targets.remove(&service.name)).unwrap_or_default())
+}
+
+/// How many new replicas requests are sent to: only these passed their gate for certain.
+async fn reached(context: &Context, service: &PlannedService) -> Result<usize, Failure> {
+    if service.ingress_port.is_none() {
+        return Ok(turns(service));
+    }
+    let new = addresses(context, service.new.iter().filter_map(|new| new.slot).collect()).await?;
+    let served = served(context, service).await?;
+    Ok(new.iter().filter(|address| served.contains(address)).count())
+}
+
 pub(super) async fn undo(context: &Context, (name, step): (&str, &str)) -> Result<(), Failure> {
     let service = context.planned(name)?;
-    for left in (0..turns(service)).rev() {
+    let reached = reached(context, service).await?;
+    let beyond = || (reached..turns(service)).rev();
+    for old in beyond().filter_map(|left| service.old.get(left)) {
+        replace::start_old(context, service, (old, step)).await?;
+    }
+    route(context, service, reached).await?;
+    for new in beyond().filter_map(|left| service.new.get(left)) {
+        take_out(context, new.first_name(), step).await?;
+    }
+    for left in (0..reached).rev() {
         if let Some(old) = service.old.get(left) {
             replace::start_old(context, service, (old, step)).await?;
         }
         route(context, service, left).await?;
         if let Some(new) = service.new.get(left) {
-            let failed = |error| docker_failure(format!("the new containers of {name}"), &error);
-            if let Some(container) = context.docker.container(new.first_name()).await.map_err(failed)? {
-                hooks::stop(context, &container, step).await.map_err(failed)?;
-            }
+            take_out(context, new.first_name(), step).await?;
         }
     }
-    let failed = |error| docker_failure(format!("the containers of {name}"), &error);
     for kept in service.woken() {
-        if let Some(container) = context.docker.container(&kept.id).await.map_err(failed)? {
-            hooks::stop(context, &container, step).await.map_err(failed)?;
-        }
+        take_out(context, &kept.id, step).await?;
     }
     Ok(())
+}
+
+/// Stops a container, if it is there.
+async fn take_out(context: &Context, container: &str, step: &str) -> Result<(), Failure> {
+    let failed = |error| docker_failure(format!("the container {container}"), &error);
+    match context.docker.container(container).await.map_err(failed)? {
+        Some(found) => hooks::stop(context, &found, step).await.map_err(failed),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
