@@ -100,7 +100,12 @@ fn validity(path: &Path) -> Option<(Timestamp, Timestamp)> {
     let mut text = Vec::new();
     fs_err::File::open(path).ok()?.take(MAX_CHAIN).read_to_end(&mut text).ok()?;
     let certificate = CertificateDer::from_pem_slice(&text).ok()?;
-    let (_, parsed) = x509_parser::parse_x509_certificate(&certificate).ok()?;
+    validity_of(&certificate)
+}
+
+/// From when until when a certificate holds; none when it does not parse.
+pub fn validity_of(certificate: &CertificateDer<'_>) -> Option<(Timestamp, Timestamp)> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
     let validity = parsed.validity();
     let at = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
     Some((at(validity.not_before)?, at(validity.not_after)?))

@@ -13,7 +13,7 @@ use tidegate_compose::{
 };
 
 use super::{DeployInput, Failure, SourceFile};
-use crate::ingress::{Ingress, IngressError, Route, RouteTls};
+use crate::ingress::{Ingress, IngressError, Route, RouteTls, certificates::validity_of};
 
 /// Everything about these certificates that would make visitors see an error, now.
 pub(super) fn refusals(extension: &Extension, input: &DeployInput, now: Timestamp) -> Vec<Failure> {
@@ -44,7 +44,8 @@ fn check(
         bad(&files.certificate, "there is no certificate in it".to_owned())
             .hint("it begins with -----BEGIN CERTIFICATE-----; that of the host comes first")
     })?;
-    let validity = validity(first).ok_or_else(|| bad(&files.certificate, "it does not parse".to_owned()))?;
+    let validity =
+        validity_of(first).ok_or_else(|| bad(&files.certificate, "it does not parse".to_owned()))?;
     if validity.1 <= now {
         let why = format!("it ran out at {}", validity.1);
         return Err(bad(&files.certificate, why).hint("renew it, then deploy again"));
@@ -82,12 +83,6 @@ fn content<'i>(input: &'i DeployInput, path: &str) -> Result<&'i SourceFile, Fai
 
 fn is(file: &SourceFile, path: &str) -> bool {
     join_path("/", &file.path) == join_path("/", path)
-}
-
-fn validity(certificate: &CertificateDer<'_>) -> Option<(Timestamp, Timestamp)> {
-    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    let at = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
-    Some((at(parsed.validity().not_before)?, at(parsed.validity().not_after)?))
 }
 
 fn covers(certificate: &CertificateDer<'_>, hosts: &[String]) -> Result<(), (String, String)> {

@@ -219,6 +219,12 @@ impl Context {
         Ok(found)
     }
 
+    /// The subnet of the app's network at the ingress.
+    pub async fn ingress_subnet(&self) -> Result<String, Failure> {
+        let subnet = self.ingress.subnet(&self.id.app).await;
+        subnet.map_err(|error| Failure::caused_by("the ingress's network is gone", &error))
+    }
+
     /// The restart policy that the file asks for, if it says anything about it.
     pub fn wanted_restart(&self, service: &str) -> Option<RestartPolicy> {
         let service = self.project.services.get(service)?;

@@ -79,11 +79,7 @@ async fn one(
     }
     if let Some(slot) = new.slot {
         let app = &context.id.app;
-        let subnet = context
-            .ingress
-            .subnet(app)
-            .await
-            .map_err(|error| Failure::caused_by("the ingress's network is gone", &error))?;
+        let subnet = context.ingress_subnet().await?;
         let address = subnet::address(&subnet, slot)
             .ok_or_else(|| Failure::new("the ingress's network has no IPv4 subnet", ""))?;
         docker.attach(&ingress::network_name(app), name, fixed_endpoint(address)).await.map_err(failed)?;

@@ -69,8 +69,7 @@ pub(super) async fn drained(
     let Some(port) = service.ingress_port else {
         return Ok(0);
     };
-    let subnet = context.ingress.subnet(&context.id.app).await;
-    let subnet = subnet.map_err(|error| Failure::caused_by("the ingress's network is gone", &error))?;
+    let subnet = context.ingress_subnet().await?;
     let Some(ingress) = subnet::address(&subnet, OWN_SLOT) else {
         return Ok(0);
     };

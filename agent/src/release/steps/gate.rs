@@ -107,14 +107,23 @@ fn start_failure(service: &PlannedService, name: &str, error: &DockerError) -> F
 
 /// Gives the new containers the restart policy that the file asks for: from now on Docker may start them by itself.
 pub(super) async fn give_restart(context: &Context, service: &PlannedService) -> Result<(), Failure> {
+    for name in service.started() {
+        give_restart_to(context, service, name).await?;
+    }
+    Ok(())
+}
+
+/// Gives one container of a service the restart policy that the file asks for, if it does.
+pub(super) async fn give_restart_to(
+    context: &Context,
+    service: &PlannedService,
+    name: &str,
+) -> Result<(), Failure> {
     let Some(policy) = context.wanted_restart(service.name.as_str()) else {
         return Ok(());
     };
-    for name in service.started() {
-        let given = context.docker.set_restart(name, policy.clone()).await;
-        given.map_err(|error| docker_failure(format!("the restart policy of {name}"), &error))?;
-    }
-    Ok(())
+    let given = context.docker.set_restart(name, policy).await;
+    given.map_err(|error| docker_failure(format!("the restart policy of {name}"), &error))
 }
 
 pub(super) async fn undo(context: &Context, (name, step): (&str, &str)) -> Result<(), Failure> {

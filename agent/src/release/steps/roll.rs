@@ -60,10 +60,7 @@ async fn bring_in(
     hooks::post_start(context, (service, name), cancel).await?;
     pass(context, service, name, cancel).await?;
     switch::name_one(context, (service, new), ServiceAlias::Given).await?;
-    if let Some(policy) = context.wanted_restart(service.name.as_str()) {
-        let given = context.docker.set_restart(name, policy).await;
-        given.map_err(|error| docker_failure(format!("the restart policy of {name}"), &error))?;
-    }
+    gate::give_restart_to(context, service, name).await?;
     // The container was off the project's network for a moment: it has to be well still.
     let look = PlannedService { stable: Duration::ZERO, ..service.clone() };
     pass(context, &look, name, cancel).await
@@ -94,8 +91,7 @@ fn slots(service: &PlannedService, done: usize) -> Vec<u8> {
 }
 
 async fn addresses(context: &Context, slots: Vec<u8>) -> Result<Vec<Ipv4Addr>, Failure> {
-    let subnet = context.ingress.subnet(&context.id.app).await;
-    let subnet = subnet.map_err(|error| Failure::caused_by("the ingress's network is gone", &error))?;
+    let subnet = context.ingress_subnet().await?;
     Ok(slots.into_iter().filter_map(|slot| subnet::address(&subnet, slot)).collect())
 }
 

@@ -81,8 +81,7 @@ async fn targets(context: &Context) -> Result<BTreeMap<ServiceName, Vec<Ipv4Addr
     if slots.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let subnet = context.ingress.subnet(&context.id.app).await;
-    let subnet = subnet.map_err(|error| Failure::caused_by("the ingress's network is gone", &error))?;
+    let subnet = context.ingress_subnet().await?;
     let addresses =
         |slots: Vec<u8>| slots.into_iter().filter_map(|slot| subnet::address(&subnet, slot)).collect();
     Ok(slots.into_iter().map(|(service, slots)| (service, addresses(slots))).collect())
