@@ -2,21 +2,19 @@
 //! registry takes them.
 //!
 //! `containers/image NAME` builds a recipe and prints the directory of `rootfs.tar`, `rootfs.sha256`, `config.json` (Docker's
-//! image configuration) and `name` (the tags, one a line). From it, `container-NAME-<key>/` in the cache holds `layer.tar.gz`,
-//! `config.json`, `manifest.json` and, written last, `image.json`: [`Built`].
+//! image configuration) and `name` (the tags, one a line). From it, `layer-NAME-<key>/` in the cache holds `layer.tar`, `config.json`, `manifest.json` and, written last, `image.json`: [`Built`].
 
 use std::{
     io::{self, Read},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::Stdio,
     time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::{process::Command, time::timeout};
+use tokio::process::Command;
 
 use super::{
     cache::{Cache, Key},
@@ -26,7 +24,7 @@ use crate::registry::push::{self, Blob, MANIFEST_TYPE};
 
 const ABOUT: &str = "image.json";
 const BUILD: Duration = Duration::from_mins(30);
-const COMPRESS: Duration = Duration::from_mins(10);
+const LAYER: &str = "layer.tar";
 
 /// A container image in the cache.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +35,7 @@ pub struct Built {
     pub tags: Vec<String>,
     /// The manifest's digest.
     pub digest: String,
-    /// The layer's size in bytes, compressed.
+    /// The layer's size in bytes.
     pub size: u64,
     config: String,
     layer: String,
@@ -87,7 +85,7 @@ impl ContainerImages {
     pub async fn build(&self, recipe: &str) -> Result<Built, RecipeError> {
         let made = self.run_recipe(recipe).await?;
         let key = Key::of(&[made.join("rootfs.sha256"), made.join("config.json"), made.join("name")])?;
-        let kind = format!("container-{recipe}");
+        let kind = kind(recipe);
         if let Some(dir) = self.cache.find(&kind, &key) {
             return Ok(read(&dir)?);
         }
@@ -97,7 +95,6 @@ impl ContainerImages {
         if let Some(dir) = self.cache.find(&kind, &key) {
             return Ok(read(&dir)?);
         }
-        compress(&made.join("rootfs.tar"), &build.dir().join("layer.tar.gz")).await?;
         let (name, out) = (recipe.to_owned(), build.dir().to_owned());
         let described = tokio::task::spawn_blocking(move || describe(&name, &made, &out))
             .await
@@ -114,7 +111,7 @@ impl ContainerImages {
     pub fn built(&self) -> io::Result<Vec<(Built, PathBuf)>> {
         let mut found = Vec::new();
         for recipe in self.recipes()? {
-            for dir in self.cache.all(&format!("container-{recipe}"))? {
+            for dir in self.cache.all(&kind(&recipe))? {
                 found.push((read(&dir)?, dir));
             }
         }
@@ -143,7 +140,7 @@ pub fn to_push(built: &Built, dir: &Path) -> io::Result<push::Image> {
     let config = dir.join("config.json");
     let blobs = vec![
         Blob { digest: built.config.clone(), size: fs_err::metadata(&config)?.len(), file: config },
-        Blob { digest: built.layer.clone(), size: built.size, file: dir.join("layer.tar.gz") },
+        Blob { digest: built.layer.clone(), size: built.size, file: dir.join(LAYER) },
     ];
     Ok(push::Image {
         blobs,
@@ -163,14 +160,22 @@ fn describe(recipe: &str, made: &Path, out: &Path) -> io::Result<Built> {
     let own = made.join("config.json");
     let own: Value =
         serde_json::from_slice(&fs_err::read(&own)?).map_err(|error| invalid(&own, &error.to_string()))?;
-    let layer = out.join("layer.tar.gz");
-    let (layer, size) = (digest_of(&layer)?, fs_err::metadata(&layer)?.len());
+    // As it is: it travels one machine, and an emulated processor takes longer to unpack it than to fetch the rest.
+    let size = fs_err::copy(made.join("rootfs.tar"), out.join(LAYER))?;
+    let layer = format!("sha256:{}", diff.trim());
+    let digest = digest_of(&out.join(LAYER))?;
+    if digest != layer {
+        return Err(invalid(
+            &made.join("rootfs.sha256"),
+            &format!("it names {layer}, but the layer is {digest}"),
+        ));
+    }
     // No date: the same content is the same image.
     let config = serde_json::to_vec(&json!({
         "architecture": "amd64",
         "os": "linux",
         "config": own,
-        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", diff.trim())]},
+        "rootfs": {"type": "layers", "diff_ids": [layer]},
         "history": [{"created_by": format!("recipe {recipe}")}],
     }))?;
     let config_digest = sha256(&config);
@@ -183,7 +188,7 @@ fn describe(recipe: &str, made: &Path, out: &Path) -> io::Result<Built> {
             "digest": config_digest,
         },
         "layers": [{
-            "mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip",
+            "mediaType": "application/vnd.docker.image.rootfs.diff.tar",
             "size": size,
             "digest": layer,
         }],
@@ -209,23 +214,9 @@ fn tags(path: &Path) -> io::Result<Vec<String>> {
     Ok(tags)
 }
 
-async fn compress(tar: &Path, to: &Path) -> Result<(), RecipeError> {
-    let (from, _path) = fs_err::File::open(tar)?.into_parts();
-    let (out, _path) = fs_err::File::create(to)?.into_parts();
-    // Fast rather than small: it travels one machine. Without name and time, so that it is the same each time.
-    let mut child = Command::new("gzip")
-        .args(["-1", "-n"])
-        .stdin(Stdio::from(from))
-        .stdout(out)
-        .kill_on_drop(true)
-        .spawn()?;
-    let ended = timeout(COMPRESS, child.wait()).await.map_err(|_| {
-        io::Error::new(io::ErrorKind::TimedOut, format!("gzip of {} does not end", tar.display()))
-    })??;
-    if !ended.success() {
-        return Err(io::Error::other(format!("gzip of {} failed ({ended})", tar.display())).into());
-    }
-    Ok(())
+/// Under what an image of this recipe stands in the cache.
+fn kind(recipe: &str) -> String {
+    format!("layer-{recipe}")
 }
 
 fn digest_of(path: &Path) -> io::Result<String> {

@@ -59,3 +59,16 @@ async fn a_recipe_without_a_tag_is_refused_by_its_file() {
     assert!(error.to_string().contains("name: `no-tag`"), "{error}");
     assert!(images.built().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_layer_that_is_not_what_the_recipe_says_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    recipes(dir.path(), "one");
+    let image = dir.path().join("containers/image");
+    let text = fs_err::read_to_string(&image).unwrap().replace("sha256sum rootfs.tar", "sha256sum /dev/null");
+    fs_err::write(&image, text).unwrap();
+    let images = ContainerImages::new(dir.path(), Cache::new(dir.path().join("cache")), None);
+    let RecipeError::Io(error) = images.build("app").await.unwrap_err() else { panic!("not about files") };
+    assert!(error.to_string().contains("but the layer is sha256:"), "{error}");
+    assert!(images.built().unwrap().is_empty());
+}

@@ -8,6 +8,7 @@ mod gate;
 mod hooks;
 mod images;
 mod interop;
+mod load;
 mod plan;
 mod refusal;
 mod rollback;
