@@ -134,7 +134,7 @@ services:
     environment: { VERSION: "${VERSION}" }
     command: [sh, -c, "mkdir /tmp/www; echo $$VERSION >/tmp/www/index.html; exec httpd -f -p 8000 -h /tmp/www"]
     stop_grace_period: 2s
-    x-tidegate: { strategy: recreate, ingress: { port: 8000 }, gate: { http: { port: 8000, path: / }, stable: 1s, timeout: 30s } }
+    x-tidegate: { strategy: recreate, ingress: { port: 8000 }, gate: { probes: [{ http: { path: /, port: 8000 } }], stable: 1s, timeout: 30s } }
 "#;
 
 /// The longest time without an answer, and how long it lasted until asked to stop.

@@ -12,6 +12,8 @@ use tidegate_tests::docker::Docker;
 
 /// How many clients ask at once; each asks in turn for `/`, half of them on kept connections.
 const CLIENTS: u32 = 16;
+/// The kinds that come at a steady rate.
+const PAGES: [&str; 2] = ["on kept connections", "on new connections"];
 /// What a download has to bring.
 const DOWNLOAD: usize = 60 * 1024;
 
@@ -28,6 +30,7 @@ pub struct Tally {
     pub asked: BTreeMap<&'static str, usize>,
     /// Kind and reason of each that was not answered as it should be.
     pub failed: Vec<(&'static str, String)>,
+    /// For how long pages were asked for.
     pub took: Duration,
 }
 
@@ -47,14 +50,10 @@ impl Tally {
         self.took = self.took.max(other.took);
     }
 
-    pub fn requests(&self) -> usize {
-        self.asked.values().sum()
-    }
-
-    /// Requests a second.
-    #[expect(clippy::cast_precision_loss, reason = "counts of a test")]
+    /// Pages a second.
     pub fn rate(&self) -> f64 {
-        self.requests() as f64 / self.took.as_secs_f64()
+        let pages: usize = PAGES.iter().filter_map(|kind| self.asked.get(kind)).sum();
+        f64::from(u32::try_from(pages).unwrap()) / self.took.as_secs_f64()
     }
 }
 
@@ -88,7 +87,6 @@ pub fn run(docker: &Docker, to: To, rate: u32, stop: &AtomicBool) -> Tally {
     clients
         .push(Box::new(move || repeat("downloads", stop, || whole(to.pages, "/cgi-bin/pieces", DOWNLOAD))));
     clients.push(Box::new(move || repeat("conversations", stop, || conversation(to.chat))));
-    let begun = Instant::now();
     let mut all = Tally::default();
     std::thread::scope(|scope| {
         let running: Vec<_> =
@@ -97,7 +95,6 @@ pub fn run(docker: &Docker, to: To, rate: u32, stop: &AtomicBool) -> Tally {
             all.add(client.join().unwrap());
         }
     });
-    all.took = begun.elapsed();
     all
 }
 
@@ -129,11 +126,12 @@ fn pages(to: To, (pause, kept): (Duration, bool), stop: &AtomicBool) -> Tally {
             if answered.is_err() {
                 connection = None;
             }
-            tally.note("on kept connections", answered);
+            tally.note(PAGES[0], answered);
         } else {
-            tally.note("on new connections", whole(to.pages, "/", 1));
+            tally.note(PAGES[1], whole(to.pages, "/", 1));
         }
     }
+    tally.took = begun.elapsed();
     tally
 }
 
