@@ -4,6 +4,7 @@ mod judge;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use judge::{First, Verdict, judge, ran_for};
 pub use judge::{exit_reason, keeps_ending};
 use tidegate_saga::Cancel;
@@ -21,10 +22,15 @@ use crate::docker::{Container, ContainerHealth};
 const LOOK: Duration = Duration::from_millis(250);
 /// How often, where each look asks its probes.
 const PROBE: Duration = Duration::from_millis(500);
+/// How often, in its first seconds: when it got well is told to users, as the end of an interruption.
+const QUICK: Duration = Duration::from_millis(100);
+/// How long that is worth asking so often.
+const QUICK_FOR: Duration = Duration::from_secs(5);
 /// How many of its last lines a failure shows.
 const LAST_LINES: u32 = 20;
 
-/// Waits until the container has been well for the service's `stable`; within its `timeout`.
+/// Waits until the container has been well for the service's `stable`; within its `timeout`. Since when it is well, and for
+/// one that ended as it should, now.
 ///
 /// # Errors
 /// As soon as it is clear that it will not be, with its last lines; or when the saga turns back.
@@ -33,17 +39,16 @@ pub async fn pass(
     service: &PlannedService,
     name: &str,
     cancel: &Cancel,
-) -> Result<(), Failure> {
+) -> Result<Timestamp, Failure> {
     let started = Instant::now();
     let mut well_since: Option<Instant> = None;
     let mut first: Option<First> = None;
     let mut seen = Seen::default();
-    let pause = if service.probes.is_empty() { LOOK } else { PROBE };
     while started.elapsed() < service.timeout {
         seen.container = look(context, service, name).await?;
         let container = &seen.container;
         match judge(container, *first.get_or_insert_with(|| First::of(container)), service.ends) {
-            Verdict::Ended => return Ok(()),
+            Verdict::Ended => return Ok(context.clock.now()),
             Verdict::Bad(why) => return Err(refused(context, service, (&seen, why)).await),
             Verdict::Waiting => well_since = None,
             Verdict::Well => {
@@ -54,13 +59,17 @@ pub async fn pass(
                 seen.answer = asked.err();
                 if seen.answer.is_some() {
                     well_since = None;
-                } else if has_been_well(context, service, (container, &mut well_since)) {
-                    return Ok(());
+                } else {
+                    let well_for = has_been_well(context, service, (container, &mut well_since));
+                    if well_for >= service.stable {
+                        let now = context.clock.now();
+                        return Ok(now.checked_sub(well_for).unwrap_or(now));
+                    }
                 }
             }
         }
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(pause(service, started.elapsed())) => {}
             why = cancel.cancelled() => return Err(cancelled(service, &why)),
         }
     }
@@ -97,16 +106,26 @@ async fn look(context: &Context, service: &PlannedService, name: &str) -> Result
     found.ok_or_else(|| Failure::new(what(service), format!("its container {name} is gone")).at(name))
 }
 
+/// How long until the next look.
+fn pause(service: &PlannedService, since: Duration) -> Duration {
+    match service.probes.is_empty() {
+        _ if since < QUICK_FOR => QUICK,
+        true => LOOK,
+        false => PROBE,
+    }
+}
+
+/// How long it has been well.
 fn has_been_well(
     context: &Context,
     service: &PlannedService,
     (container, since): (&Container, &mut Option<Instant>),
-) -> bool {
+) -> Duration {
     let seen = since.get_or_insert_with(Instant::now).elapsed();
     // Nobody asked its probes before the gate did.
     let before =
         if service.probes.is_empty() { ran_for(container, context.clock.now()) } else { Duration::ZERO };
-    seen.max(before) >= service.stable
+    seen.max(before)
 }
 
 fn cancelled(service: &PlannedService, why: &str) -> Failure {

@@ -1,6 +1,7 @@
 //! New containers that stand beside the old ones, or have no old ones: started and gated.
 
 use futures::{StreamExt as _, stream};
+use jiff::Timestamp;
 use serde_json::Value;
 use tidegate_saga::Cancel;
 
@@ -59,24 +60,29 @@ fn head_starts<'c>(context: &'c Context, name: &str) -> Vec<&'c PlannedService> 
     following.filter(|service| !waits(service)).collect()
 }
 
-/// Starts the service's new containers and waits until all are well.
+/// Starts the service's new containers and waits until all are well; since when the first of them is.
 pub(super) async fn start_and_pass(
     context: &Context,
     service: &PlannedService,
     cancel: &Cancel,
-) -> Result<(), Failure> {
+) -> Result<Option<Timestamp>, Failure> {
     for name in service.started() {
         start(context, service, name).await?;
     }
     pass_all(context, service, cancel).await
 }
 
-async fn pass_all(context: &Context, service: &PlannedService, cancel: &Cancel) -> Result<(), Failure> {
+async fn pass_all(
+    context: &Context,
+    service: &PlannedService,
+    cancel: &Cancel,
+) -> Result<Option<Timestamp>, Failure> {
+    let mut well = Vec::new();
     for name in service.started() {
         hooks::post_start(context, (service, name), cancel).await?;
-        gate::pass(context, service, name, cancel).await?;
+        well.push(gate::pass(context, service, name, cancel).await?);
     }
-    Ok(())
+    Ok(well.into_iter().min())
 }
 
 /// Starts a container, unless it runs or has ended as it should.

@@ -38,9 +38,9 @@ pub(super) async fn forward(
         set_aside(context, old).await?;
     }
     take_names(context, service).await?;
-    gate::start_and_pass(context, &named(service), cancel).await?;
+    let well = gate::start_and_pass(context, &named(service), cancel).await?;
     gate::give_restart(context, &named(service)).await?;
-    let interrupted = interruption(context, service).await?;
+    let interrupted = interruption(context, service, well).await?;
     Ok(json!({
         "summary": format!("interrupted for {}.{} s", interrupted.as_secs(), interrupted.subsec_millis() / 100),
         INTERRUPTED_MS: u64::try_from(interrupted.as_millis()).unwrap_or(u64::MAX),
@@ -113,7 +113,7 @@ pub(super) async fn start_old(
     // It served before, so it only has to get well again, not to stay so for long. The probes are the new release's: it
     // may not know what they ask for.
     let look = PlannedService { stable: Duration::ZERO, probes: Vec::new(), ..service.clone() };
-    pass(context, &look, &old.id, &Cancel::new()).await
+    pass(context, &look, &old.id, &Cancel::new()).await.map(drop)
 }
 
 /// Gives it its restart policy back and starts it, if it ran before.
@@ -170,20 +170,26 @@ async fn rename(context: &Context, id: &str, name: &str) -> Result<(), Failure> 
     }
 }
 
-/// From the end of the first old container until now, by Docker's own clock: true across a crash of the agent too.
-async fn interruption(context: &Context, service: &PlannedService) -> Result<Duration, Failure> {
+/// How long nobody served: from the end of the last old container, by Docker's own clock, until the first new one was well.
+/// True across a crash of the agent too, except that what is well already is then taken to be so since the agent looked.
+async fn interruption(
+    context: &Context,
+    service: &PlannedService,
+    well: Option<Timestamp>,
+) -> Result<Duration, Failure> {
     if !service.kept.is_empty() {
         return Ok(Duration::ZERO);
     }
-    let mut earliest: Option<Timestamp> = None;
+    let mut last: Option<Timestamp> = None;
     for old in service.old.iter().filter(|old| old.was == Was::Running) {
         let found =
             context.docker.container(&old.id).await.map_err(|e| docker_failure(old.name.clone(), &e))?;
         let ended = found.and_then(|container| container.finished_at.parse::<Timestamp>().ok());
-        earliest = [earliest, ended].into_iter().flatten().min();
+        last = last.max(ended);
     }
-    let now = context.clock.now();
-    Ok(earliest.map_or(Duration::ZERO, |ended| now.duration_since(ended).unsigned_abs()))
+    let well = well.unwrap_or_else(|| context.clock.now());
+    let between = last.map(|ended| well.duration_since(ended));
+    Ok(between.and_then(|between| between.try_into().ok()).unwrap_or_default())
 }
 
 pub(super) async fn undo(context: &Context, (name, step): (&str, &str)) -> Result<(), Failure> {

@@ -63,7 +63,7 @@ async fn bring_in(
     gate::give_restart_to(context, service, name).await?;
     // The container was off the project's network for a moment: it has to be well still.
     let look = PlannedService { stable: Duration::ZERO, ..service.clone() };
-    pass(context, &look, name, cancel).await
+    pass(context, &look, name, cancel).await.map(drop)
 }
 
 /// Leads the ingress to what serves after so many turns; returns when it is sure to have seen it.

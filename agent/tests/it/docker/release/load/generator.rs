@@ -167,9 +167,15 @@ fn head(answer: &mut impl io::BufRead, wanted: &str) -> io::Result<Option<usize>
     if status.split(' ').nth(1) == Some(wanted) { Ok(length) } else { Err(refused(&status)) }
 }
 
-/// Whether a page is answered as it should be.
+/// Whether a page is answered as it should be, at once: what is sent to a container that is away waits a second in the
+/// network, even when the container is back long before.
 pub fn answers(at: SocketAddr) -> bool {
-    whole(at, "/", 1).is_ok()
+    let asked = || -> io::Result<()> {
+        let stream = connect(at)?;
+        stream.set_read_timeout(Some(Duration::from_millis(100)))?;
+        whole_over(stream, "/", 1)
+    };
+    asked().is_ok()
 }
 
 /// One page over a connection that stays open.
@@ -186,7 +192,10 @@ fn page(connection: &mut Option<BufReader<TcpStream>>, to: SocketAddr) -> io::Re
 
 /// One answer over a connection of its own, that has to bring so many bytes.
 fn whole(to: SocketAddr, path: &str, least: usize) -> io::Result<()> {
-    let mut stream = connect(to)?;
+    whole_over(connect(to)?, path, least)
+}
+
+fn whole_over(mut stream: TcpStream, path: &str, least: usize) -> io::Result<()> {
     write!(stream, "GET {path} HTTP/1.0\r\nHost: load.test\r\nConnection: close\r\n\r\n")?;
     let mut answer = BufReader::new(stream);
     head(&mut answer, "200")?;
