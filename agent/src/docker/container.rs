@@ -18,6 +18,7 @@ use tidegate_compose::labels;
 use super::{
     Docker, DockerError,
     client::{CALL, within},
+    health_check::HealthCheck,
 };
 
 /// How much longer than its own grace period a stop may take.
@@ -62,6 +63,8 @@ pub struct Container {
     pub network_mode: String,
     /// Its addresses by network.
     pub addresses: HashMap<String, String>,
+    /// Its health check.
+    pub health_check: Option<HealthCheck>,
     /// Output of the last health probe.
     pub last_probe: String,
     /// Host ports that it asks for, as `address:port/protocol`.
@@ -179,6 +182,9 @@ impl Container {
             memory_limit: host.memory.and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
             network_mode: host.network_mode.unwrap_or_default(),
             addresses: networks.into_iter().map(|(name, endpoint)| (name, address_of(endpoint))).collect(),
+            health_check: config
+                .healthcheck
+                .and_then(|check| HealthCheck::of(&check, config.shell.as_deref())),
             last_probe: health.log.and_then(|log| log.last()?.output.clone()).unwrap_or_default(),
             host_ports: host_ports(host.port_bindings.unwrap_or_default()),
             volumes: found

@@ -1,9 +1,12 @@
-//! The gate: is a new container well, and does it stay so? First Docker is asked, then the container itself.
+//! The gate: is a new container well, and does it stay so? Docker is asked, then the container itself, by its probes and,
+//! where Docker does not know yet, by its health check.
 
+mod early;
 mod judge;
 
 use std::time::Duration;
 
+use early::Early;
 use jiff::Timestamp;
 use judge::{First, Verdict, judge, ran_for};
 pub use judge::{exit_reason, keeps_ending};
@@ -13,7 +16,7 @@ use tokio::time::Instant;
 use super::{
     Failure,
     context::{Context, docker_failure},
-    plan::PlannedService,
+    plan::{Ends, PlannedService},
     probing,
 };
 use crate::docker::{Container, ContainerHealth};
@@ -43,11 +46,19 @@ pub async fn pass(
     let started = Instant::now();
     let mut well_since: Option<Instant> = None;
     let mut first: Option<First> = None;
-    let mut seen = Seen::default();
+    let (mut seen, mut early) = (Seen::default(), Early::new());
     while started.elapsed() < service.timeout {
         seen.container = look(context, service, name).await?;
         let container = &seen.container;
-        match judge(container, *first.get_or_insert_with(|| First::of(container)), service.ends) {
+        let mut verdict = judge(container, *first.get_or_insert_with(|| First::of(container)), service.ends);
+        if verdict == Verdict::Waiting && service.ends != Ends::Always {
+            let is_well = tokio::select! {
+                is_well = early.is_well(context, container) => is_well,
+                why = cancel.cancelled() => return Err(cancelled(service, &why)),
+            };
+            verdict = if is_well { Verdict::Well } else { verdict };
+        }
+        match verdict {
             Verdict::Ended => return Ok(context.clock.now()),
             Verdict::Bad(why) => return Err(refused(context, service, (&seen, why)).await),
             Verdict::Waiting => well_since = None,

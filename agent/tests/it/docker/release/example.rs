@@ -1,11 +1,17 @@
 //! The example product as it is in the repository, on its real images.
 
-use std::path::Path;
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
+use bollard::query_parameters::TagImageOptionsBuilder;
 use tidegate_agent::release::{EventKind, ReleaseState, Volumes};
 use tidegate_tests::docker::Image;
 
-use super::fixture::{self, App, Fixture, get};
+use super::fixture::{self, App, Fixture, get, requests_until};
 
 fn shop(registry: &str) -> App {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../deployment/example"));
@@ -18,6 +24,31 @@ fn shop(registry: &str) -> App {
         .variable("POSTGRES_PASSWORD", "a-secret-of-the-test")
 }
 
+/// Back to the first release, under requests to the host that both have; how long that took, and how many were answered
+/// with which status.
+async fn rolled_back(fixture: &Fixture) -> (Duration, BTreeMap<u16, usize>) {
+    let stop = AtomicBool::new(false);
+    let handle = tokio::runtime::Handle::current();
+    tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            let load = scope.spawn(|| requests_until(&fixture.docker, "shop.test", &stop));
+            let begun = Instant::now();
+            let app = fixture::name("shop");
+            handle.block_on(fixture.engine.rollback(&app, (None, String::new()), "test")).unwrap();
+            let events = handle.block_on(fixture::events(&fixture.engine, &app));
+            let took = begun.elapsed();
+            let ended = &events.last().unwrap().kind;
+            assert!(matches!(ended, EventKind::Finished { state: ReleaseState::Released, .. }), "{ended:?}");
+            stop.store(true, Ordering::SeqCst);
+            let mut counts = BTreeMap::new();
+            for (status, _) in load.join().unwrap() {
+                *counts.entry(status).or_default() += 1;
+            }
+            (took, counts)
+        })
+    })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_is_released_twice_and_keeps_its_data() {
     let fixture = Fixture::start().await;
@@ -26,19 +57,25 @@ async fn the_example_is_released_twice_and_keeps_its_data() {
         let tag = fixture.docker.load(image).await.unwrap();
         if image == Image::ShopWeb {
             registry.push(&fixture.docker, &tag).await.unwrap();
+            let next = TagImageOptionsBuilder::default().repo("shop/web").tag("next").build();
+            fixture.docker.client().tag_image(&tag, Some(next)).await.unwrap();
+            registry.push(&fixture.docker, "shop/web:next").await.unwrap();
         }
     }
-    for (tag, number) in [("dev", 1), ("dev", 2)] {
-        let app =
-            shop(registry.prefix()).variable("TAG", tag).variable("SHOP_HOST", &format!("shop{number}.test"));
+    for tag in ["dev", "next"] {
+        let app = shop(registry.prefix()).variable("TAG", tag).variable("SHOP_HOST", "shop.test");
         let events = fixture.release(&app).await;
         let EventKind::Finished { state, interruptions, .. } = &events.last().unwrap().kind else { panic!() };
         assert_eq!(*state, ReleaseState::Released);
         assert!(interruptions.iter().all(|i| i.interrupted.as_secs() < 30), "{interruptions:?}");
-        let (status, body) = get(&fixture.docker, &format!("shop{number}.test"), "/health");
+        let (status, body) = get(&fixture.docker, "shop.test", "/health");
         assert_eq!(status, 200, "{body}");
         println!("{body}");
     }
+    let (took, answers) = rolled_back(&fixture).await;
+    assert_eq!(answers.keys().copied().collect::<Vec<_>>(), [200], "{answers:?}");
+    println!("back in {took:?} under {answers:?} requests");
+    assert!(took.as_secs() <= 15, "{took:?}");
     let database = rusqlite::Connection::open(fixture.state().join("agent.db")).unwrap();
     for (table, column) in [("journal", "record"), ("release_event", "event")] {
         let query = format!("SELECT count(*) FROM {table} WHERE instr({column}, 'a-secret-of-the-test')");

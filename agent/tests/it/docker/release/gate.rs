@@ -250,3 +250,27 @@ async fn what_cannot_run_here_is_refused_before_anything_is_stopped() {
     }
     assert_eq!(fixture.inventory().await, before);
 }
+
+/// Docker asks for the first time after a minute; the gate does not wait for that.
+const ASKED_RARELY: &str = r#"
+services:
+  web:
+    image: probe:1
+    init: true
+    command: [sh, -c, "sleep 1; touch /tmp/well; exec sleep 1000"]
+    environment: { VERSION: "${VERSION}" }
+    healthcheck: { test: ["CMD-SHELL", "test -e ${PROOF:-/tmp/well}"], interval: 1m, timeout: 5s }
+    x-tidegate: { gate: { stable: 1s, timeout: 6s } }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_health_check_with_a_long_interval_does_not_make_a_release_slow() {
+    let fixture = Fixture::start().await;
+    let app = |version: &str| App::new("rare", ASKED_RARELY).variable("VERSION", version);
+    assert!(is_released(&fixture.release(&app("v1")).await));
+    let before = fixture.inventory().await;
+    // One that never gets well does not pass because Docker has not asked yet.
+    let failure = undone(&fixture.release(&app("v2").variable("PROOF", "/tmp/none")).await);
+    assert_eq!(failure.cause, "after 6 s its health check has not succeeded yet");
+    assert_eq!(fixture.inventory().await, before);
+}
