@@ -3,6 +3,8 @@
 //! Migrations are not run and not undone. They are of the kind `compatible`, so old code lives with the newer schema; and
 //! an old image does not know the newer revisions. Jobs are not run either.
 
+use std::time::Duration;
+
 use super::{
     DeployInput, Engine, EngineError, Failure, InputError, ReleaseRow, ReleaseState, load::LoadedProject,
     survey::Images,
@@ -66,7 +68,11 @@ fn target<'r>(
     }
 }
 
-/// Which images a release is to have; a rollback also leaves its migration and jobs out, and says so.
+/// How long a container of a rollback has to stay well: that its release does was seen when it was deployed.
+const STABLE: Duration = Duration::from_secs(1);
+
+/// Which images a release is to have; a rollback also leaves its migration and jobs out, and says so, and it does not take
+/// the time to watch what has served before.
 pub(super) async fn adapt(
     engine: &Engine,
     input: &DeployInput,
@@ -82,6 +88,11 @@ pub(super) async fn adapt(
     }
     if !std::mem::take(&mut loaded.extension.jobs).is_empty() {
         loaded.notes.push("jobs are not run by a rollback".to_owned());
+    }
+    loaded.extension.watch = Some(Duration::ZERO);
+    for name in loaded.project.services.keys() {
+        let gate = &mut loaded.extension.services.entry(name.clone()).or_default().gate;
+        gate.stable = gate.stable.min(STABLE);
     }
     let rows = engine.releases(&input.app).await?;
     let row = rows.into_iter().find(|row| row.number == release);

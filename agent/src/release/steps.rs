@@ -75,7 +75,7 @@ impl StepNode {
             Step::Roll(service) => roll::forward(context, (service.as_str(), &name), inputs.cancel()).await,
             Step::Migrate => migrate::forward(context, &name, inputs.cancel()).await,
             Step::Switch => switch::forward(context).await,
-            Step::Drain => drain::forward(context, &name).await,
+            Step::Drain => drain::forward(context, &name, inputs.output(&Step::Switch.to_string())).await,
             Step::Watch => watch::forward(context, inputs.cancel()).await,
             Step::Commit => commit::forward(context).await,
             Step::Prune => prune::forward(context).await,

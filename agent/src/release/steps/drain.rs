@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{connections, replace, watch};
+use super::{connections, replace, switch, watch};
 use crate::{
     ingress::{OWN_SLOT, subnet},
     release::{
@@ -20,13 +20,18 @@ pub const CLOSED: &str = "closed_requests";
 /// How often open connections are counted.
 const LOOK: Duration = Duration::from_millis(250);
 
-pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Failure> {
+/// `switched` is what the switch told.
+pub(super) async fn forward(
+    context: &Context,
+    step: &str,
+    switched: Option<&Value>,
+) -> Result<Value, Failure> {
     // As long as nothing is stopped, a bad sign takes the release back at once.
     let closed = if context.plan.watch.is_zero() {
-        wait(context, step).await?
+        wait(context, step, switched).await?
     } else {
         tokio::select! {
-            closed = wait(context, step) => closed?,
+            closed = wait(context, step, switched) => closed?,
             failure = watch::until_bad(context) => return Err(failure),
         }
     };
@@ -42,7 +47,12 @@ pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Fail
 }
 
 /// Waits until no request is open, or the time is up; how many are left, by service.
-async fn wait(context: &Context, step: &str) -> Result<serde_json::Map<String, Value>, Failure> {
+async fn wait(
+    context: &Context,
+    step: &str,
+    switched: Option<&Value>,
+) -> Result<serde_json::Map<String, Value>, Failure> {
+    switch::seen(context, switched).await;
     let started = Instant::now();
     let mut closed = serde_json::Map::new();
     for service in context.plan.blue_green() {

@@ -3,10 +3,11 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
-use serde_json::Value;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 use tidegate_saga::Cancel;
 
-use super::{gate, summary};
+use super::gate;
 use crate::{
     apps::ServiceName,
     docker::{DockerError, body::ServiceAlias},
@@ -18,6 +19,9 @@ use crate::{
         plan::{NewContainer, PlannedService, Strategy},
     },
 };
+
+/// The key under which the step tells when it switched.
+const SWITCHED_AT: &str = "switched_at";
 
 pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
     for service in context.plan.blue_green() {
@@ -31,12 +35,19 @@ pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
     }
     let routes = certificates::hand_over(&context.ingress, &context.input, &context.plan.routes)?;
     let routes = AppRoutes { routes, targets: targets(context).await? };
-    let has_changed = routes.targets != context.plan.former.targets;
     serve(context, &routes).await?;
-    if has_changed && !routes.routes.is_empty() {
-        tokio::time::sleep(SWITCH_SEEN_AFTER).await;
+    Ok(json!({ "summary": "", SWITCHED_AT: context.clock.now().to_string() }))
+}
+
+/// Waits until nobody is sent to the old containers any more. `output` is what the switch told; what follows it goes on
+/// meanwhile, but stops nothing that is behind the ingress.
+pub(super) async fn seen(context: &Context, output: Option<&Value>) {
+    if context.plan.routes.is_empty() && context.plan.former.routes.is_empty() {
+        return;
     }
-    Ok(summary(""))
+    let at = output.and_then(|output| output.get(SWITCHED_AT)?.as_str()?.parse::<Timestamp>().ok());
+    let since = at.and_then(|at| context.clock.now().duration_since(at).try_into().ok()).unwrap_or_default();
+    tokio::time::sleep(SWITCH_SEEN_AFTER.saturating_sub(since)).await;
 }
 
 pub(super) async fn undo(context: &Context) -> Result<(), Failure> {

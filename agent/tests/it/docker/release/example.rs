@@ -26,7 +26,7 @@ fn shop(registry: &str) -> App {
 
 /// Back to the first release, under requests to the host that both have; how long that took, and how many were answered
 /// with which status.
-async fn rolled_back(fixture: &Fixture) -> (Duration, BTreeMap<u16, usize>) {
+fn rolled_back(fixture: &Fixture) -> (Duration, BTreeMap<u16, usize>) {
     let stop = AtomicBool::new(false);
     let handle = tokio::runtime::Handle::current();
     tokio::task::block_in_place(|| {
@@ -72,7 +72,7 @@ async fn the_example_is_released_twice_and_keeps_its_data() {
         assert_eq!(status, 200, "{body}");
         println!("{body}");
     }
-    let (took, answers) = rolled_back(&fixture).await;
+    let (took, answers) = rolled_back(&fixture);
     assert_eq!(answers.keys().copied().collect::<Vec<_>>(), [200], "{answers:?}");
     println!("back in {took:?} under {answers:?} requests");
     assert!(took.as_secs() <= 15, "{took:?}");
