@@ -1,6 +1,7 @@
 //! Releases on a real Docker daemon: what a user is promised, and what is left when things go wrong.
 
 mod attributes;
+mod disk;
 mod example;
 mod faults;
 pub(super) mod fixture;
@@ -8,8 +9,11 @@ mod gate;
 mod hooks;
 mod images;
 mod interop;
+mod networks;
+mod part;
 mod plan;
 mod refusal;
+mod retention;
 mod rollback;
 mod rolling;
 
