@@ -21,8 +21,8 @@ use tidegate_agent::{
     ingress::Edge,
     probe::DirectDial,
     release::{
-        self, ChangeKind, DeployInput, Engine, EngineSettings, EventKind, GitRevision, ReleaseState,
-        SourceFile,
+        self, ChangeKind, DeployInput, Engine, EngineSettings, EventKind, GitRevision, Interrupt, Part,
+        ReleaseState, SourceFile,
     },
     store::{Database, DatabaseSettings},
 };
@@ -168,6 +168,8 @@ impl Beside {
             git: GitRevision::default(),
             idempotency_key: String::new(),
             returns_to: None,
+            part: Part::default(),
+            interrupt: Interrupt::default(),
         })
     }
 

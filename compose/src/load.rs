@@ -249,7 +249,7 @@ fn agree_on_replicas(project: &mut Project) {
 }
 
 /// Leaves out top-level resources that no enabled service uses.
-fn drop_unused(project: &mut Project) {
+pub(crate) fn drop_unused(project: &mut Project) {
     let services = &project.services;
     let used = |names: &dyn Fn(&Service) -> Vec<String>| -> BTreeSet<String> {
         services.values().flat_map(names).collect()

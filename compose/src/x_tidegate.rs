@@ -16,14 +16,18 @@ pub mod host;
 mod ingress;
 mod jobs;
 mod migrate;
+pub mod place;
 mod probes;
 mod reader;
+mod retention;
 
 pub use gate::Gate;
 pub use ingress::{CertificateFiles, Ingress, Redirect, Tls};
 pub use jobs::{Job, Jobs};
+pub use place::Place;
 pub use probes::{HttpProbe, Probe, ProbeKind, StatusRange};
 use reader::Reader;
+pub use retention::{Retention, Tagged};
 
 /// The extension's key.
 pub const KEY: &str = "x-tidegate";
@@ -39,6 +43,8 @@ pub struct Extension {
     pub watch: Option<Duration>,
     /// How long requests to the old release may take to end.
     pub drain: Option<Duration>,
+    /// What stays on a droplet of past releases.
+    pub retention: Retention,
     /// What it says in services; every enabled service has an entry.
     pub services: BTreeMap<String, ServiceExtension>,
 }
@@ -54,8 +60,20 @@ pub struct Migrate {
     pub kind: MigrationKind,
     /// How long it may take.
     pub timeout: Duration,
+    /// How many of the app's droplets run it.
+    pub place: MigrationPlace,
     /// Where it is written.
     pub at: Position,
+}
+
+/// How many of the droplets that a release goes to run its migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MigrationPlace {
+    /// The first: they have one database.
+    #[default]
+    One,
+    /// Every one: each has a database of its own.
+    All,
 }
 
 /// Whether old code works on the new schema.
@@ -74,22 +92,10 @@ pub struct ServiceExtension {
     pub ingress: Option<Ingress>,
     /// When a new container counts as good.
     pub gate: Gate,
-    /// On which droplets it runs.
-    pub place: Place,
+    /// On which droplets it runs; none where nothing is written, which means all of them.
+    pub place: Option<Place>,
     /// How it is replaced; by default tidegate chooses.
     pub strategy: Option<Strategy>,
-}
-
-/// On which droplets a service runs.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Place {
-    /// On every droplet of the app.
-    #[default]
-    All,
-    /// On exactly one.
-    One,
-    /// On the droplets of a role.
-    Role(String),
 }
 
 /// How a service is replaced.

@@ -10,7 +10,7 @@ use crate::{
     environ::EnvironError,
     fleet::FleetError,
     plan::CheckError,
-    release::bundle::BundleError,
+    release::{bundle::BundleError, placement::PlacementError},
 };
 
 /// How a command that did not fail ended.
@@ -131,6 +131,7 @@ fn is_input(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<CheckError>()
         || cause.is::<TargetError>()
         || cause.is::<BundleError>()
+        || cause.is::<PlacementError>()
 }
 
 /// Hints of all errors in the chain, each once, outermost first.

@@ -88,6 +88,17 @@ impl Scope {
         full.strip_prefix(&format!("{}-", self.base()))?.parse().ok()
     }
 
+    /// `tidegate-release:shop:production:web:r41`, on the droplets where that release of the app serves. Numbers count per
+    /// app and droplet.
+    pub fn release_tag(&self, app: &Name, release: u64) -> String {
+        format!("{}{app}:r{release}", self.release_tag_prefix())
+    }
+
+    /// What all release tags of the environment begin with.
+    pub fn release_tag_prefix(&self) -> String {
+        format!("tidegate-release:{}:{}:", self.fleet, self.environment)
+    }
+
     /// What all firewall tags of the environment begin with.
     pub fn firewall_tag_prefix(&self) -> String {
         format!("tidegate-firewall:{}:{}:", self.fleet, self.environment)
@@ -166,5 +177,12 @@ mod tests {
             "tidegate-firewall:shop:production:public"
         );
         assert!(same_tag("Tidegate:Shop:Production", &scope.tag()));
+        let app = "web".parse().unwrap();
+        assert_eq!(scope.release_tag(&app, 41), "tidegate-release:shop:production:web:r41");
+        let longest = "a".repeat(31).parse::<Name>().unwrap();
+        let scope = Scope { fleet: longest.clone(), environment: longest.clone() };
+        let tag = scope.release_tag(&longest, u64::MAX);
+        assert!(tag.len() <= 255, "{tag}");
+        assert!(tag.chars().all(|c| c.is_ascii_alphanumeric() || "_-:".contains(c)), "{tag}");
     }
 }

@@ -36,6 +36,21 @@ pub struct Options {
     pub live_restore: LiveRestore,
     /// Further command line arguments of dockerd, such as `--insecure-registry=10.0.2.100:5000`.
     pub flags: Vec<String>,
+    /// Where the daemon keeps its data.
+    pub disk: Disk,
+}
+
+/// Where a daemon keeps its data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Disk {
+    /// With everything else of this machine; images stay for the next test.
+    #[default]
+    Shared,
+    /// On a disk of its own (a tmpfs), which begins empty.
+    Own {
+        /// Its size.
+        bytes: u64,
+    },
 }
 
 /// Whether containers outlive a stopped daemon (`--live-restore`).
@@ -142,6 +157,15 @@ impl Docker {
     /// As [`Docker::start`].
     pub async fn start_with(options: Options) -> Result<Self, DockerError> {
         let mut supervisor = Supervisor::in_a_free_slot(&options)?;
+        if options.disk != Disk::Shared {
+            // Of an earlier disk, which is gone.
+            match fs_err::remove_file(&supervisor.slot.record) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(DockerError::Io(error));
+                }
+                _ => {}
+            }
+        }
         supervisor.order("start", "started")?;
         let client = supervisor.await_answer().await?;
         let docker = Self { supervisor, client };
@@ -226,6 +250,19 @@ impl Docker {
         self.supervisor.order("start", "started")?;
         self.client = self.supervisor.await_answer().await?;
         Ok(())
+    }
+
+    /// Makes the daemon's own disk larger or smaller; what is on it stays. See [`Disk::Own`].
+    ///
+    /// # Errors
+    /// When it has none, or more is on it.
+    pub fn resize_disk(&self, bytes: u64) -> Result<(), DockerError> {
+        self.supervisor.slot.resize(bytes)
+    }
+
+    /// Where the daemon keeps its data.
+    pub fn data(&self) -> &Path {
+        self.supervisor.slot.data()
     }
 
     /// What dockerd has logged so far.

@@ -11,8 +11,8 @@ use crate::{
     apps::AppName,
     audit::{Begun, Deed, Outcome},
     release::{
-        Change, ChangeKind, DeployInput, Engine, EngineError, EventKind, GitRevision, Joined, Release,
-        ReleasePlan, ReleaseState, SourceFile,
+        Change, ChangeKind, DeployInput, Engine, EngineError, EventKind, GitRevision, Interrupt, Joined,
+        MigrationHere, Part, Release, ReleasePlan, ReleaseState, SourceFile,
     },
 };
 
@@ -91,11 +91,17 @@ async fn end(engine: &Engine, release: &Release) -> Option<ReleaseState> {
 }
 
 fn input(request: DeployRequest) -> Result<DeployInput, Status> {
-    let app = AppName::new(request.app).map_err(|error| errors::bad_field("app", &error))?;
+    let app = AppName::new(request.app.as_str()).map_err(|error| errors::bad_field("app", &error))?;
     let of_the_cloud = |name: &&String| name.starts_with("DIGITALOCEAN_") || name.starts_with("SPACES_");
     if let Some(name) = request.variables.keys().find(of_the_cloud) {
         return Err(errors::cloud_variable(name));
     }
+    let interrupt = interrupt(request.interrupt());
+    let migration = match request.migration_here() {
+        v1::MigrationHere::Unspecified | v1::MigrationHere::Run => MigrationHere::Run,
+        v1::MigrationHere::Elsewhere => MigrationHere::Elsewhere,
+    };
+    let part = Part { elsewhere: request.elsewhere_services.iter().cloned().collect(), migration };
     Ok(DeployInput {
         app,
         files: request.files.into_iter().map(file).collect(),
@@ -111,7 +117,17 @@ fn input(request: DeployRequest) -> Result<DeployInput, Status> {
         },
         idempotency_key: request.idempotency_key,
         returns_to: None,
+        part,
+        interrupt,
     })
+}
+
+/// Whether services may be stopped together.
+pub(super) fn interrupt(asked: v1::Interrupt) -> Interrupt {
+    match asked {
+        v1::Interrupt::Unspecified | v1::Interrupt::Refused => Interrupt::Refused,
+        v1::Interrupt::Allowed => Interrupt::Allowed,
+    }
 }
 
 fn file(file: v1::SourceFile) -> SourceFile {

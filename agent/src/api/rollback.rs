@@ -11,11 +11,14 @@ use super::{Context, caller::Caller, deploy, errors, stream::Answers};
 use crate::{
     apps::{AppName, ReleaseNumber},
     audit::{Deed, Outcome},
+    release::BackTo,
 };
 
 pub(super) async fn plan(context: &Context, request: RollbackRequest) -> Result<PlanDeployResponse, Status> {
     let (app, to) = asked(&request)?;
-    let plan = context.engine.plan_rollback(&app, to).await.map_err(|error| errors::engine(&error))?;
+    let interrupt = deploy::interrupt(request.interrupt());
+    let wanted = BackTo { release: to, interrupt, ..BackTo::default() };
+    let plan = context.engine.plan_rollback(&app, wanted).await.map_err(|error| errors::engine(&error))?;
     Ok(deploy::planned(plan))
 }
 
@@ -28,7 +31,9 @@ pub(super) async fn rollback(
     let wanted = to.map_or_else(|| "the one before".to_owned(), |release| release.to_string());
     let deed = Deed::new(caller.actor(), "rollback", app.to_string()).with("to", &wanted);
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
-    let release = context.engine.rollback(&app, (to, request.idempotency_key), &caller.actor()).await;
+    let interrupt = deploy::interrupt(request.interrupt());
+    let wanted = BackTo { release: to, idempotency_key: request.idempotency_key, interrupt };
+    let release = context.engine.rollback(&app, wanted, &caller.actor()).await;
     deploy::follow(context, release, begun).await
 }
 

@@ -89,6 +89,12 @@ impl DockerError {
         matches!(self, Self::Conflict { .. })
     }
 
+    /// Whether there was no room, for bytes or files, on the engine's disk.
+    pub fn is_full(&self) -> bool {
+        let words = self.message().unwrap_or_default().to_lowercase();
+        ["no space left on device", "disk quota exceeded"].iter().any(|part| words.contains(part))
+    }
+
     /// Whether a registry wants a login, or another one. Registries say so of what does not exist too.
     pub fn is_denied(&self) -> bool {
         let words = self.message().unwrap_or_default().to_lowercase();

@@ -77,6 +77,8 @@ pub struct ImageFacts {
     pub repo_digests: Vec<String>,
     /// Names with tags that it bears, as Docker lists them.
     pub tags: Vec<String>,
+    /// Its size in bytes, layers that others have too included.
+    pub size: u64,
     /// Whether it has a health check of its own.
     pub has_healthcheck: bool,
     /// Paths that it declares as volumes.
@@ -122,6 +124,7 @@ impl Docker {
             id: image.id.unwrap_or_default(),
             repo_digests: image.repo_digests.unwrap_or_default(),
             tags: image.repo_tags.unwrap_or_default(),
+            size: image.size.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
             has_healthcheck: test.first().is_some_and(|first| first != "NONE"),
             volumes: config.volumes.unwrap_or_default(),
             platform: Platform::new(image.os.as_deref(), image.architecture.as_deref()),

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// What is known about a network that is there.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkFacts {
     /// Its id.
     pub id: String,
@@ -23,6 +23,8 @@ pub struct NetworkFacts {
     pub labels: HashMap<String, String>,
     /// Its subnets.
     pub subnets: Vec<String>,
+    /// What makes the same network again.
+    pub definition: NetworkCreateRequest,
 }
 
 impl Docker {
@@ -34,6 +36,7 @@ impl Docker {
         let options = ListNetworksOptionsBuilder::default().build();
         let list = within("list the networks", CALL, self.api().await?.list_networks(Some(options))).await?;
         let facts = |network: bollard::models::Network| NetworkFacts {
+            definition: definition(&network),
             id: network.id.unwrap_or_default(),
             name: network.name.unwrap_or_default(),
             labels: network.labels.unwrap_or_default(),
@@ -125,5 +128,22 @@ impl Docker {
             Err(error) if error.message().is_some_and(|m| m.contains("is not connected")) => Ok(()),
             result => result,
         }
+    }
+}
+
+/// What makes the same network again, its addresses included.
+fn definition(network: &bollard::models::Network) -> NetworkCreateRequest {
+    let network = network.clone();
+    NetworkCreateRequest {
+        name: network.name.unwrap_or_default(),
+        driver: network.driver,
+        internal: network.internal,
+        attachable: network.attachable,
+        ipam: network.ipam,
+        enable_ipv4: network.enable_ipv4,
+        enable_ipv6: network.enable_ipv6,
+        options: network.options,
+        labels: network.labels,
+        ..NetworkCreateRequest::default()
     }
 }

@@ -4,7 +4,10 @@ use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tidegate_compose::{LoadOptions, MemoryFiles, load, x_tidegate};
 
 use super::*;
-use crate::{apps::AppName, release::GitRevision};
+use crate::{
+    apps::AppName,
+    release::{GitRevision, Interrupt, Part},
+};
 
 fn certificate(hosts: &[&str], (from, until): (i32, i32)) -> (String, String) {
     let mut params =
@@ -42,6 +45,8 @@ fn project(files: &[(&str, &str)]) -> (Extension, DeployInput) {
         git: GitRevision::default(),
         idempotency_key: String::new(),
         returns_to: None,
+        part: Part::default(),
+        interrupt: Interrupt::default(),
     };
     (extension, input)
 }

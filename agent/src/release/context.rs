@@ -15,6 +15,7 @@ use super::{
     journal::ReleaseId,
     plan::{NewContainer, PlannedService, ReleasePlan},
     redact::Redactor,
+    retention::Images,
     store::ReleaseStore,
 };
 use crate::{
@@ -75,6 +76,11 @@ impl Context {
     /// Remembers that these services' containers were started.
     pub fn set_ahead(&self, services: impl Iterator<Item = ServiceName>) {
         self.ahead.lock().unwrap_or_else(PoisonError::into_inner).extend(services);
+    }
+
+    /// Images of past releases.
+    pub(super) fn images(&self) -> Images<'_> {
+        Images { docker: &self.docker, store: &self.store, paths: &self.paths }
     }
 
     /// Adds an event to the release. Events that cannot be stored are dropped: they are for eyes only.
@@ -242,10 +248,17 @@ fn lost(name: &str) -> Failure {
     .hint("deploy again; if it happens twice, it is a mistake in tidegate")
 }
 
+/// What to do about a full disk.
+const FULL: &str = "see `docker system df` and `df` on the droplet, and remove what nobody needs (`docker image prune -a`, old logs), or give it a larger disk";
+
 /// A failure that Docker caused.
 pub fn docker_failure(what: impl Into<String>, error: &DockerError) -> Failure {
     let what = what.into();
     let failure = Failure::caused_by(format!("{what}: Docker refused"), error);
+    if error.is_full() {
+        let failure = Failure { what: format!("{what}: the disk of Docker is full"), ..failure };
+        return failure.hint(FULL);
+    }
     match error {
         DockerError::Unreachable { .. } | DockerError::Deadline { .. } => {
             Failure { what: format!("{what}: Docker does not answer"), ..failure }

@@ -25,6 +25,7 @@ use super::{
     load::{self, LoadedProject},
     planner::{self, Wanted, difference},
     policy::Policy,
+    rollback::BackTo,
     run,
     store::ReleaseStore,
     survey::{self, Look},
@@ -160,9 +161,9 @@ impl Engine {
     pub async fn plan_rollback(
         &self,
         app: &AppName,
-        to: Option<ReleaseNumber>,
+        wanted: impl Into<BackTo>,
     ) -> Result<ReleasePlan, EngineError> {
-        let input = super::rollback::input(self, app, (to, String::new())).await?;
+        let input = super::rollback::input(self, app, wanted.into()).await?;
         self.prepare(&input).await.map(|(_, plan)| plan)
     }
 
@@ -174,13 +175,14 @@ impl Engine {
     pub async fn rollback(
         &self,
         app: &AppName,
-        (to, idempotency_key): (Option<ReleaseNumber>, String),
+        wanted: impl Into<BackTo>,
         actor: &str,
     ) -> Result<Release, EngineError> {
-        if let Some(release) = self.earlier(app, &idempotency_key).await? {
+        let wanted = wanted.into();
+        if let Some(release) = self.earlier(app, &wanted.idempotency_key).await? {
             return Ok(Release { app: app.clone(), release, joined: Joined::Existing });
         }
-        let input = super::rollback::input(self, app, (to, idempotency_key)).await?;
+        let input = super::rollback::input(self, app, wanted).await?;
         self.deploy(input, actor).await
     }
 
@@ -355,6 +357,7 @@ impl Engine {
             project: &loaded.project,
             extension: &loaded.extension,
             files: &loaded.files,
+            interrupt: input.interrupt,
             shared: &policy.shared(&input.app),
         };
         let mut plan = planner::plan(wanted, &world).map_err(located)?;

@@ -4,7 +4,11 @@
 //! `releases/<app>/<n>/input.json`, mode 0600, replaced atomically: the [`DeployInput`] as JSON with `"format": 1`; the
 //! contents of files are base64. It holds the app's secrets (variables, env files): nothing else of a release does.
 
-use std::{collections::BTreeMap, fmt, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -41,6 +45,43 @@ pub struct DeployInput {
     /// For a rollback: the release whose files, variables and images these are.
     #[serde(default)]
     pub returns_to: Option<ReleaseNumber>,
+    /// What of the app is this droplet's part.
+    #[serde(default)]
+    pub part: Part,
+    /// Whether services may be stopped together for the sake of a network or volume.
+    #[serde(skip)]
+    pub interrupt: Interrupt,
+}
+
+/// What of an app is this droplet's part, where it has several.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Services that do not run here: the release is made as if the files did not have them.
+    pub elsewhere: BTreeSet<String>,
+    /// Who runs the migration.
+    pub migration: MigrationHere,
+}
+
+/// Whether this droplet runs the migration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MigrationHere {
+    /// It does.
+    #[default]
+    Run,
+    /// Another one does, for the same database.
+    Elsewhere,
+}
+
+/// Whether services may be stopped together because a network or volume of theirs has to be made anew. It is asked for once
+/// and not kept: nobody who goes back later has agreed to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Interrupt {
+    /// They may not.
+    #[default]
+    Refused,
+    /// They may.
+    Allowed,
 }
 
 /// Where the source comes from; empty where unknown.
@@ -130,6 +171,9 @@ impl DeployInput {
             part(name.as_bytes());
             part(value.as_bytes());
         }
+        if !self.part.elsewhere.is_empty() {
+            part(self.part.elsewhere.iter().map(String::as_str).collect::<Vec<_>>().join("\n").as_bytes());
+        }
         hex::encode(hasher.finalize())
     }
 
@@ -188,6 +232,8 @@ mod tests {
             git: GitRevision::default(),
             idempotency_key: String::new(),
             returns_to: None,
+            part: Part::default(),
+            interrupt: Interrupt::default(),
         }
     }
 
@@ -211,6 +257,21 @@ mod tests {
         let mut same = input();
         same.git.revision = "7f3c2a1".into();
         assert_eq!(same.source_digest(), digest);
+    }
+
+    #[test]
+    fn inputs_of_older_agents_are_read_and_keep_their_digest() {
+        let mut old = serde_json::to_value(Stored { format: FORMAT, input: input() }).unwrap();
+        assert!(old.as_object_mut().unwrap().remove("part").is_some());
+        let read: Stored<DeployInput> = serde_json::from_value(old).unwrap();
+        assert_eq!(read.input, input());
+        let mut apart = input();
+        apart.part.elsewhere.insert("poller".to_owned());
+        assert_ne!(apart.source_digest(), input().source_digest());
+        assert_eq!(
+            input().source_digest(),
+            "ac1a0a9868c1241a67c7944ed1fe851a9282cd18f2c5aa104866248dc0bcb756"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tidegate_compose::{
     x_tidegate::{self, Extension},
 };
 
-use super::{DeployInput, Failure};
+use super::{DeployInput, Failure, part};
 use crate::docker::{archive, body, support};
 
 /// A project that may be planned.
@@ -84,30 +84,30 @@ pub fn project(
     let relative = |error: &LoadError| failure(error, &folder);
     let loaded =
         load(&files, &options).map_err(|errors| errors.errors.iter().map(relative).collect::<Vec<_>>())?;
-    let extension = x_tidegate::read(&loaded.project, &loaded.files)
+    let mut extension = x_tidegate::read(&loaded.project, &loaded.files)
         .map_err(|errors| errors.errors.iter().map(relative).collect::<Vec<_>>())?;
-    let digests = loaded.project.services.values().map(|service| {
-        let digest = given_files(&loaded.project, service, (input, &folder));
+    if let Some(failure) = other_model(input, &loaded.project) {
+        return Err(vec![failure]);
+    }
+    let mut notes: Vec<String> = loaded.warnings.iter().map(|warning| warning.message.clone()).collect();
+    let source = Source { loaded: Box::new(loaded), folder: folder.clone() };
+    let located = |failures: Vec<Failure>| -> Vec<Failure> {
+        failures.into_iter().map(|failure| source.locate(failure)).collect()
+    };
+    let mut project = source.loaded.project.clone();
+    notes.extend(part::take(input, &mut project, &mut extension).map_err(located)?);
+    let digests = project.services.values().map(|service| {
+        let digest = given_files(&project, service, (input, &folder));
         (service.name.clone(), digest)
     });
-    let (profiles, unread) = profiles(&loaded.project, (input, &folder));
-    let mut notes: Vec<String> = loaded.warnings.iter().map(|warning| warning.message.clone()).collect();
-    notes.extend(support::notes(&loaded.project));
-    let project = LoadedProject {
-        files: digests.collect(),
-        profiles,
-        notes,
-        extension,
-        project: loaded.project.clone(),
-        source: Source { loaded: Box::new(loaded), folder },
-    };
-    let mut refused = check_model(input, &project.project);
-    refused.extend(unread);
-    if refused.is_empty() {
-        Ok(project)
-    } else {
-        Err(refused.into_iter().map(|failure| project.locate(failure)).collect())
+    let files = digests.collect();
+    let (profiles, mut refused) = profiles(&project, (input, &folder));
+    notes.extend(support::notes(&project));
+    refused.extend(unsupported(&project));
+    if !refused.is_empty() {
+        return Err(located(refused));
     }
+    Ok(LoadedProject { project, extension, files, profiles, notes, source })
 }
 
 /// The seccomp profiles that came with the release, by their paths as they are written, and those that cannot be used.
@@ -160,41 +160,44 @@ fn check_paths(input: &DeployInput) -> Result<(), Vec<Failure>> {
     if bad.is_empty() { Ok(()) } else { Err(bad) }
 }
 
-fn check_model(input: &DeployInput, project: &Project) -> Vec<Failure> {
+/// The caller read the files otherwise.
+fn other_model(input: &DeployInput, project: &Project) -> Option<Failure> {
     // The caller reads the files as the newest docker compose does, whatever this droplet has.
     let is_comparable = project.compatibility == Compatibility::default() && !input.model_digest.is_empty();
-    if is_comparable && input.model_digest != project.model_digest() {
-        return vec![
-            Failure::new(
-                "the agent reads the Compose files otherwise than the caller",
-                "the digests of the two models differ, so nothing was done",
-            )
-            .hint("use a tidegate of the agent's version: `tidegate info` shows it"),
-        ];
-    }
-    support::unsupported(project)
-        .into_iter()
-        .map(|found| {
-            Failure::new(
-                format!("`{}` is set and not supported", found.path),
-                "ignoring it would run something else than the file says",
-            )
-            .at(found.path)
-            .hint(found.hint)
-        })
-        .collect()
+    (is_comparable && input.model_digest != project.model_digest()).then(|| {
+        Failure::new(
+            "the agent reads the Compose files otherwise than the caller",
+            "the digests of the two models differ, so nothing was done",
+        )
+        .hint("use a tidegate of the agent's version: `tidegate info` shows it")
+    })
+}
+
+fn unsupported(project: &Project) -> impl Iterator<Item = Failure> {
+    support::unsupported(project).into_iter().map(|found| {
+        Failure::new(
+            format!("`{}` is set and not supported", found.path),
+            "ignoring it would run something else than the file says",
+        )
+        .at(found.path)
+        .hint(found.hint)
+    })
 }
 
 /// What the droplet's Docker is too old for: it would drop it in silence.
 pub fn too_new(project: &Project, api: (usize, usize)) -> Vec<Failure> {
     let failure = |found: support::TooNew| {
         let (major, minor) = found.needs;
+        let is_mac = found.path.ends_with("mac_address");
+        let lost = if is_mac {
+            // docker compose sends older engines one address for the whole container.
+            "older ones take one for the whole container, in a field that tidegate does not send"
+        } else {
+            "it would be ignored"
+        };
         Failure::new(
             format!("`{}` needs a newer Docker than the droplet has", found.path),
-            format!(
-                "it came with API {major}.{minor}, and this one speaks {}.{}: it would be ignored",
-                api.0, api.1
-            ),
+            format!("it came with API {major}.{minor}, and this one speaks {}.{}: {lost}", api.0, api.1),
         )
         .at(found.path)
         .hint(format!("install Docker {} or later on the droplet, or remove it", found.release))

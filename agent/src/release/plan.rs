@@ -7,6 +7,7 @@ mod step;
 
 use std::{collections::BTreeMap, time::Duration};
 
+use bollard::models::NetworkCreateRequest;
 pub use command::{JobName, PlannedCommand, PlannedJobs, When};
 pub use probe::{PlannedProbe, ProbeTarget};
 use serde::{Deserialize, Serialize};
@@ -79,7 +80,7 @@ pub enum ImageAction {
 }
 
 /// A network or volume.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedResource {
     /// Which of the two.
     pub kind: ResourceKind,
@@ -89,9 +90,12 @@ pub struct PlannedResource {
     pub name: String,
     /// Whether it is made.
     pub action: ResourceAction,
-    /// What is special about one that stays; empty as a rule.
+    /// What is special about one that stays or is made anew; empty as a rule.
     #[serde(default)]
     pub note: String,
+    /// For a network that is made anew: what brings the one before back.
+    #[serde(default)]
+    pub former: Option<Box<NetworkCreateRequest>>,
 }
 
 /// A network or a volume.
@@ -112,6 +116,8 @@ pub enum ResourceAction {
     Keep,
     /// It is made.
     Create,
+    /// It goes, with every container on it, and is made anew. Only networks: a volume has data.
+    Recreate,
 }
 
 /// A service.
@@ -310,6 +316,11 @@ impl ReleasePlan {
             && self.former.routes.is_empty()
     }
 
+    /// The networks that are made anew.
+    pub fn remade(&self) -> impl Iterator<Item = &PlannedResource> {
+        self.resources.iter().filter(|resource| resource.action == ResourceAction::Recreate)
+    }
+
     /// Whether a service's containers do not all stay as they are.
     pub fn touches_containers(&self) -> bool {
         let changes = |service: &PlannedService| service.action != ServiceAction::Keep;
@@ -359,6 +370,7 @@ impl ReleasePlan {
                 }
                 ResourceAction::Keep => plain(ChangeKind::Keep, object, &resource.note),
                 ResourceAction::Create => plain(ChangeKind::Create, object, "it is not there"),
+                ResourceAction::Recreate => plain(ChangeKind::Recreate, object, &resource.note),
             });
         }
         let run = |what: &str, command: &PlannedCommand| {

@@ -18,8 +18,8 @@ use tidegate_compose::{
 };
 
 use super::{
-    Failure,
-    plan::{PlannedCommand, PlannedJobs, ReleasePlan},
+    Failure, Interrupt,
+    plan::{PlannedCommand, PlannedJobs, PlannedResource, ReleasePlan, ResourceAction},
     world::World,
 };
 use crate::apps::{AppName, ServiceName};
@@ -35,6 +35,8 @@ pub struct Wanted<'a> {
     pub extension: &'a Extension,
     /// A digest of the files and contents that each service is given.
     pub files: &'a BTreeMap<String, String>,
+    /// Whether services may be stopped together for the sake of a network.
+    pub interrupt: Interrupt,
     /// Networks and volumes of others that an admin allowed: `network:NAME`, `volume:NAME`.
     pub shared: &'a BTreeSet<String>,
 }
@@ -48,7 +50,7 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
     let (resources, mut failures) = resources::plan(wanted, world);
     refused.append(&mut failures);
     refused.append(&mut feasible::resources(wanted, world, &resources));
-    let (services, mut failures) = services::plan(wanted, world);
+    let (services, mut failures) = services::plan(wanted, world, &resources);
     refused.append(&mut failures);
     let migration = migration(wanted, &mut refused);
     let routes = routes::plan(wanted, world, &mut refused);
@@ -58,7 +60,8 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
     if !refused.is_empty() {
         return Err(refused);
     }
-    let told = resources.iter().filter(|resource| !resource.note.is_empty());
+    let keeps = |resource: &&PlannedResource| resource.action == ResourceAction::Keep;
+    let told = resources.iter().filter(keeps).filter(|resource| !resource.note.is_empty());
     let notes = told.map(|resource| format!("{} {}: {}", resource.kind.word(), resource.name, resource.note));
     let mut plan = ReleasePlan {
         notes: notes.chain(admission.notes).collect(),

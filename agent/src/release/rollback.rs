@@ -6,17 +6,41 @@
 use std::time::Duration;
 
 use super::{
-    DeployInput, Engine, EngineError, Failure, InputError, ReleaseRow, ReleaseState, load::LoadedProject,
-    survey::Images,
+    DeployInput, Engine, EngineError, Failure, InputError, Interrupt, ReleaseRow, ReleaseState,
+    load::LoadedProject, survey::Images,
 };
 use crate::apps::{AppName, ReleaseNumber};
+
+/// Where to, and how.
+#[derive(Clone, Debug, Default)]
+pub struct BackTo {
+    /// The release; none: the one that served before this one.
+    pub release: Option<ReleaseNumber>,
+    /// As in [`DeployInput`].
+    pub idempotency_key: String,
+    /// As in [`DeployInput`].
+    pub interrupt: Interrupt,
+}
+
+impl From<Option<ReleaseNumber>> for BackTo {
+    fn from(release: Option<ReleaseNumber>) -> Self {
+        Self { release, ..Self::default() }
+    }
+}
+
+impl From<(Option<ReleaseNumber>, String)> for BackTo {
+    fn from((release, idempotency_key): (Option<ReleaseNumber>, String)) -> Self {
+        Self { release, idempotency_key, ..Self::default() }
+    }
+}
 
 /// What the release is made of that is gone back to.
 pub(super) async fn input(
     engine: &Engine,
     app: &AppName,
-    (to, idempotency_key): (Option<ReleaseNumber>, String),
+    wanted: BackTo,
 ) -> Result<DeployInput, EngineError> {
+    let BackTo { release: to, idempotency_key, interrupt } = wanted;
     let rows = engine.releases(app).await?;
     if rows.is_empty() {
         return Err(EngineError::NoApp(app.clone()));
@@ -25,7 +49,8 @@ pub(super) async fn input(
     let folder = engine.inner.paths.release(app, row.number);
     let kept = DeployInput::read(&folder).map_err(|error| refused(row, &error))?;
     // The digest of the model was the caller's at that time; nobody computes it on another machine now.
-    Ok(DeployInput { idempotency_key, returns_to: Some(row.number), model_digest: String::new(), ..kept })
+    let (returns_to, model_digest) = (Some(row.number), String::new());
+    Ok(DeployInput { model_digest, idempotency_key, returns_to, interrupt, ..kept })
 }
 
 fn refused(row: &ReleaseRow, error: &InputError) -> EngineError {

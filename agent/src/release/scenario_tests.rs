@@ -173,9 +173,15 @@ fn ours(
     let app = AppName::new("case").unwrap();
     // What belongs to another project is another app's, which an admin has to allow; docker compose only warns.
     let shared = ["network:case_n", "volume:case_vol"].map(str::to_owned).into();
-    let given = BTreeMap::new();
-    let wanted =
-        Wanted { app: &app, project: &project, extension: &extension, files: &given, shared: &shared };
+    let (given, interrupt) = (BTreeMap::new(), crate::release::Interrupt::Refused);
+    let wanted = Wanted {
+        app: &app,
+        project: &project,
+        extension: &extension,
+        files: &given,
+        shared: &shared,
+        interrupt,
+    };
     let world = model.world(&project);
     let plan = planner::plan(wanted, &world).map_err(|failures| format!("refused: {failures:?}"))?;
     Ok(Requests::planned(&plan, &project, (model, theirs)))

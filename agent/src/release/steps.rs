@@ -10,12 +10,12 @@ mod gate;
 mod hooks;
 mod job;
 mod migrate;
+mod networks;
 mod one_off;
 mod prepare;
 mod prune;
 mod pull;
 pub(super) mod replace;
-mod retention;
 mod roll;
 mod switch;
 mod watch;
@@ -66,6 +66,7 @@ impl StepNode {
         match &self.0 {
             Step::Pull => pull::forward(context, &name).await,
             Step::Prepare => prepare::forward(context).await,
+            Step::Networks => networks::forward(context, &name).await,
             Step::Create => create::forward(context, &name).await,
             Step::Gate(service) => gate::forward(context, service.as_str(), inputs.cancel()).await,
             Step::Replace(service) => {
@@ -87,6 +88,7 @@ impl StepNode {
         match &self.0 {
             Step::Pull => pull::undo(context).await,
             Step::Prepare => prepare::undo(context).await,
+            Step::Networks => networks::undo(context, &name).await,
             Step::Create => create::undo(context).await,
             Step::Gate(service) => gate::undo(context, (service.as_str(), &name)).await,
             Step::Replace(service) => replace::undo(context, (service.as_str(), &name)).await,

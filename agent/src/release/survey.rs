@@ -2,7 +2,7 @@
 
 mod images;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tidegate_compose::{Project, labels};
@@ -10,6 +10,8 @@ use tidegate_compose::{Project, labels};
 use super::{
     EngineError, Failure, compatibility,
     engine::Inner,
+    planner::admit,
+    retention,
     store::ReleaseImage,
     world::{DiskSpace, ImageState, Machine, World},
 };
@@ -110,7 +112,7 @@ pub(super) async fn world(
     );
     let (networks, volumes) = asked.map_err(EngineError::Docker)?;
     let images = images.map_err(EngineError::Refused)?;
-    let machine = machine_facts(machine.map_err(EngineError::Docker)?, &images).await;
+    let machine = machine_facts(inner, machine.map_err(EngineError::Docker)?, &images).await;
     let mut world = World {
         containers: seen.own,
         networks,
@@ -140,12 +142,25 @@ pub(super) async fn world(
 }
 
 /// What the release has to fit into.
-async fn machine_facts(machine: &docker::Machine, images: &BTreeMap<String, ImageState>) -> Machine {
+async fn machine_facts(
+    inner: &Inner,
+    machine: &docker::Machine,
+    images: &BTreeMap<String, ImageState>,
+) -> Machine {
     let pulls = images.values().any(|image| image.id.is_none());
-    let free = if pulls { host::free(&machine.data).await.ok() } else { None };
-    let disk =
-        free.map(|free| DiskSpace { path: machine.data.clone(), available: free.bytes, files: free.files });
+    let mut disk = if pulls { disk_space(&machine.data).await } else { None };
+    if let Some(disk) = disk.as_mut().filter(|disk| admit::is_short(disk)) {
+        let old = retention::Images { docker: &inner.docker, store: &inner.store, paths: &inner.paths };
+        let spared = images.values().flat_map(|image| image.id.iter().chain(&image.named));
+        disk.reclaimable = old.reclaimable(&spared.map(String::as_str).collect()).await;
+    }
     Machine { platform: machine.platform.clone(), memory: machine.memory, disk }
+}
+
+/// What is free on Docker's disk, where it can be measured.
+pub(super) async fn disk_space(data: &Path) -> Option<DiskSpace> {
+    let free = host::free(data).await.ok()?;
+    Some(DiskSpace { path: data.to_owned(), available: free.bytes, files: free.files, reclaimable: 0 })
 }
 
 /// Whether the project names drivers that Docker does not bring along.

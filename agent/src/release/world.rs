@@ -55,6 +55,8 @@ pub struct DiskSpace {
     pub available: u64,
     /// How many more files there may be; none where there is no such bound.
     pub files: Option<u64>,
+    /// What the images of old releases may free at most, in bytes; looked at only when it is short.
+    pub reclaimable: u64,
 }
 
 /// What is known about an image.

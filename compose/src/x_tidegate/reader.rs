@@ -48,12 +48,15 @@ impl Reader<'_> {
     }
 
     pub(super) fn top(&mut self, node: &Node, extension: &mut Extension) {
-        let Some(map) = self.map(node, KEY, &["migrate", "jobs", "watch", "drain"]) else {
+        let Some(map) = self.map(node, KEY, &["migrate", "jobs", "watch", "drain", "retention"]) else {
             return;
         };
         extension.watch = map.get("watch").and_then(|n| self.duration(n, "x-tidegate.watch"));
         extension.drain = map.get("drain").and_then(|n| self.duration(n, "x-tidegate.drain"));
         extension.migrate = map.get("migrate").and_then(|n| self.migrate(n));
+        if let Some(node) = map.get("retention") {
+            self.retention(node, &mut extension.retention);
+        }
         extension.jobs = map.get("jobs").map(|n| self.jobs(n)).unwrap_or_default();
     }
 
@@ -129,12 +132,8 @@ impl Reader<'_> {
         if let Some(node) = map.get("gate") {
             self.gate(node, &format!("{path}.gate"), &mut read.gate);
         }
-        if let Some(place) = map.get("place").and_then(|n| self.text(n, &format!("{path}.place"))) {
-            read.place = match place.as_str() {
-                "all" => Place::All,
-                "one" => Place::One,
-                _ => Place::Role(place),
-            };
+        if let Some(node) = map.get("place") {
+            read.place = self.text(node, &format!("{path}.place")).map(Place::parse);
         }
         if let Some(node) = map.get("strategy") {
             read.strategy = self.strategy(node, &format!("{path}.strategy"));

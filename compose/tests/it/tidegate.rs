@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tidegate_compose::x_tidegate::{
-    self, CertificateFiles, HttpProbe, MigrationKind, Place, ProbeKind, Redirect, StatusRange, Strategy, Tls,
+    self, CertificateFiles, HttpProbe, MigrationKind, MigrationPlace, Place, ProbeKind, Redirect, Retention,
+    StatusRange, Strategy, Tagged, Tls, place,
 };
 use tidegate_compose::{LoadOptions, MemoryFiles, load, referenced};
 
@@ -52,9 +53,74 @@ services:
     assert_eq!((&ingress.tls, ingress.redirect, ingress.max_body), (&Tls::Auto, Redirect::ToHttps, None));
     assert_eq!((ingress.path.as_str(), web.strategy), ("/api", Some(Strategy::Recreate)));
     assert_eq!(web.gate.stable, Duration::from_secs(10));
-    assert_eq!(read.services["worker"].place, Place::One);
-    assert_eq!(read.services["db"].place, Place::Role("databases".into()));
+    assert_eq!(migrate.place, MigrationPlace::One);
+    assert_eq!(read.services["worker"].place, Some(Place::One));
+    assert_eq!(read.services["db"].place, Some(Place::Role("databases".into())));
+    assert_eq!(read.services["plain"].place, None);
+    assert_eq!(read.retention, Retention { releases: 5, tagged: Tagged::Removed });
     assert_eq!(read.services["plain"], x_tidegate::ServiceExtension::default());
+}
+
+#[test]
+fn retention_and_the_place_of_a_migration() {
+    let read = |text: &str| {
+        let text = format!("x-tidegate: {text}\nservices: {{ web: {{ image: x }} }}\n");
+        let loaded = load_text(&text).unwrap();
+        x_tidegate::read(&loaded.project, &loaded.files).unwrap()
+    };
+    let kept = Retention { releases: 2, tagged: Tagged::Kept };
+    assert_eq!(read("{ retention: { releases: 2, keep_tags: true } }").retention, kept);
+    assert_eq!(read("{ retention: { releases: '2', keep_tags: 'true' } }").retention, kept);
+    let migrate = "{ migrate: { service: web, command: [a], kind: compatible, place: all } }";
+    assert_eq!(read(migrate).migrate.unwrap().place, MigrationPlace::All);
+    let found = problems(
+        "x-tidegate:
+  retention: { releases: 0, keep_tags: yes please, days: 7 }
+  migrate: { service: web, command: [a], kind: compatible, place: web-1 }
+services:
+  web: { image: x }
+",
+    );
+    insta::assert_snapshot!(found.join("\n"));
+}
+
+#[test]
+fn a_project_without_what_runs_elsewhere() {
+    let text = "services:
+  web:
+    image: web
+    depends_on: { db: { condition: service_started, required: false }, cache: { condition: service_started } }
+    networks: [front]
+  cache: { image: cache, networks: [front] }
+  db: { image: db, networks: [back], volumes: ['data:/data'] }
+  side: { image: side, network_mode: 'service:db' }
+  old: { image: old, links: ['db:database'], networks: [back] }
+  reader: { image: reader, volumes_from: ['db:ro'], networks: [front] }
+networks: { front: {}, back: {} }
+volumes: { data: {} }
+";
+    let loaded = load_text(text).unwrap();
+    let (mut project, db) = (loaded.project.clone(), ["db".to_owned()].into());
+    let found: Vec<String> = place::apart(&project, &db)
+        .into_iter()
+        .map(|apart| format!("{} {} {}", apart.service, apart.attribute, apart.needs))
+        .collect();
+    assert_eq!(found, ["old links db", "reader volumes_from db", "side network_mode db"]);
+    assert_eq!(place::apart(&project, &["db", "old", "reader", "side"].map(str::to_owned).into()), []);
+
+    let mut extension = x_tidegate::read(&project, &loaded.files).unwrap();
+    let before = tidegate_compose::hash::service(&project.services["web"], project.compatibility);
+    place::leave_out(
+        &mut project,
+        &mut extension,
+        &["db", "old", "reader", "side"].map(str::to_owned).into(),
+    );
+    assert_eq!(project.services.keys().collect::<Vec<_>>(), ["cache", "web"]);
+    assert_eq!(extension.services.keys().collect::<Vec<_>>(), ["cache", "web"]);
+    assert_eq!(project.services["web"].depends_on.keys().collect::<Vec<_>>(), ["cache"]);
+    assert_eq!(project.networks.keys().collect::<Vec<_>>(), ["front"]);
+    assert!(project.volumes.is_empty());
+    assert_eq!(tidegate_compose::hash::service(&project.services["web"], project.compatibility), before);
 }
 
 #[test]

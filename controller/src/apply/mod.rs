@@ -6,6 +6,7 @@ mod droplet;
 mod firewall;
 mod lookup;
 mod network;
+pub mod release_tags;
 mod ssh_key;
 pub mod teardown;
 pub mod up;

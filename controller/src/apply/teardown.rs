@@ -126,14 +126,15 @@ impl Ours {
     }
 }
 
-/// Tags that nobody else can have made: the scope's, its firewalls', and the intents of its droplets.
+/// Tags that nobody else can have made: the scope's, its firewalls', its apps' releases', and the intents of its droplets.
 fn our_tags(work: &Work, inventory: &Inventory, droplets: &[Droplet], tags: &[tags::Tag]) -> Vec<String> {
-    let (scope_tag, firewalls) = (work.scope.tag(), work.scope.firewall_tag_prefix());
+    let scope_tag = work.scope.tag();
+    let prefixes = [work.scope.firewall_tag_prefix(), work.scope.release_tag_prefix()];
     let carried = |name: &str| droplets.iter().any(|own| own.has_tag(name));
     let intended = |name: &str| inventory.droplets.values().any(|own| same_tag(&own.intent.tag(), name));
     let ours = |name: &str| {
         same_tag(name, &scope_tag)
-            || name.to_lowercase().starts_with(&firewalls)
+            || prefixes.iter().any(|prefix| name.to_lowercase().starts_with(prefix))
             || (name.starts_with(INTENT_TAG) && (carried(name) || intended(name)))
     };
     tags.iter().map(|tag| tag.name.clone()).filter(|name| ours(name)).collect()

@@ -120,6 +120,25 @@ impl Client {
         })
     }
 
+    /// Has something done that is answered without a body; harmless when it is done already, but sent once only.
+    ///
+    /// # Errors
+    /// As [`Client::post`].
+    pub async fn order<B: Serialize>(&self, path: &str, body: &B) -> Result<(), CloudError> {
+        self.send(Method::POST, path, &[], Some(to_json(path, body)?)).await.map(drop)
+    }
+
+    /// Takes away what a body names; what is not there is taken away.
+    ///
+    /// # Errors
+    /// When the call does not succeed within its budget.
+    pub async fn take_away<B: Serialize>(&self, path: &str, body: &B) -> Result<(), CloudError> {
+        match self.send(Method::DELETE, path, &[], Some(to_json(path, body)?)).await {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Replaces; repeating it is harmless.
     ///
     /// # Errors

@@ -49,6 +49,54 @@ pub async fn create(client: &Client, name: &str) -> Result<(), CloudError> {
     }
 }
 
+#[derive(Serialize)]
+struct Carriers {
+    resources: [Carrier; 1],
+}
+
+#[derive(Serialize)]
+struct Carrier {
+    resource_id: String,
+    resource_type: &'static str,
+}
+
+/// A droplet as something that carries tags.
+fn droplet(id: u64) -> Carriers {
+    Carriers { resources: [Carrier { resource_id: id.to_string(), resource_type: "droplet" }] }
+}
+
+/// Puts a tag that exists on a droplet; one that carries it is fine.
+///
+/// # Errors
+/// When the API refuses, or `Ambiguous`.
+pub async fn put_on(client: &Client, name: &str, droplet_id: u64) -> Result<(), CloudError> {
+    client.order(&format!("/v2/tags/{name}/resources"), &droplet(droplet_id)).await
+}
+
+/// Takes a tag off a droplet; one that does not carry it is fine.
+///
+/// # Errors
+/// When the API refuses.
+pub async fn take_off(client: &Client, name: &str, droplet_id: u64) -> Result<(), CloudError> {
+    client.take_away(&format!("/v2/tags/{name}/resources"), &droplet(droplet_id)).await
+}
+
+/// One tag; `None` when there is none.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn get(client: &Client, name: &str) -> Result<Option<Tag>, CloudError> {
+    #[derive(Deserialize)]
+    struct Body {
+        tag: Tag,
+    }
+    match client.get::<Body>(&format!("/v2/tags/{name}"), &[]).await {
+        Ok(body) => Ok(Some(body.tag)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Takes the tag away from everything and deletes it.
 ///
 /// # Errors

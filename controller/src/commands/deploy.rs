@@ -3,6 +3,7 @@
 use tidegate_proto::v1::CancelReleaseRequest;
 
 use super::{
+    agreed::Agreed,
     context::Context,
     planned,
     reach::{Reach, Which},
@@ -16,6 +17,7 @@ use crate::{
     release::{
         bundle::{Bundle, gather},
         git::Revision,
+        placement::{Placement, decide, members},
     },
 };
 
@@ -28,11 +30,13 @@ pub struct Args {
     #[arg(long, conflicts_with = "attach")]
     dry_run: bool,
     /// Follow the release that is under way, or show how the last one went
-    #[arg(long)]
+    #[arg(long, conflicts_with = "interrupt")]
     attach: bool,
     /// Have the release that is under way taken back, whoever began it, and follow that
-    #[arg(long, conflicts_with_all = ["attach", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["attach", "dry_run", "interrupt"])]
     cancel: bool,
+    #[command(flatten)]
+    agreed: Agreed,
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
@@ -49,17 +53,25 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let revision = Revision::of(&reach.fleet.directory).await;
     let dot_env = if app.env_files.is_empty() { DotEnv::Read } else { DotEnv::Replaced };
     let variables = context.environ(&reach.fleet)?.for_apps(dot_env);
-    let bundle = gather((&name, &app), &reach.fleet.directory, &variables, &revision)?;
+    let mut bundle = gather((&name, &app), &reach.fleet.directory, &variables, &revision)?;
+    bundle.request.set_interrupt(args.agreed.interrupt());
     for warning in &bundle.loaded.warnings {
         context.printer.note(format!("warning: {warning}"));
     }
+    let shorts: Vec<&str> = targets.iter().map(|target| target.short.as_str()).collect();
+    let whole = (&name, &bundle.loaded, &bundle.extension);
+    let placement = decide(whole, &members(&reach.fleet, &app), &shorts)?;
+    for warning in &placement.warnings {
+        context.printer.note(format!("warning: {warning}"));
+    }
+    let targets = placement.order(targets);
     if args.dry_run {
-        return dry_run(context, &reach, &targets, &bundle).await;
+        return dry_run(context, &reach, &targets, (&bundle, &placement)).await;
     }
     let shorts: Vec<&str> = targets.iter().map(|target| target.short.as_str()).collect();
     let what = format!("{name} {}", revision.describe());
     context.printer.note(format!("{} -> {}", what.trim_end(), shorts.join(", ")));
-    rollout::roll(context, &reach, (&name, &targets), &Wanted::Deploy(&bundle.request)).await?;
+    rollout::roll(context, &reach, (&name, &targets), &Wanted::Deploy(&bundle.request, &placement)).await?;
     Ok(Outcome::Done)
 }
 
@@ -67,13 +79,14 @@ async fn dry_run(
     context: &Context,
     reach: &Reach,
     targets: &[Target],
-    bundle: &Bundle,
+    (bundle, placement): (&Bundle, &Placement),
 ) -> anyhow::Result<Outcome> {
     let mut plans = Vec::new();
     for target in targets {
         let (agent, _) = reach.checked(target).await?;
         let mut client = agent.client();
-        plans.push(planned::view(target, agent.call(client.plan_deploy(bundle.request.clone())).await?));
+        let request = placement.request(&target.short, &bundle.request);
+        plans.push(planned::view(target, agent.call(client.plan_deploy(request)).await?));
     }
     context.printer.result(&plans, planned::text(&plans, "tidegate deploy"));
     Ok(Outcome::Done)

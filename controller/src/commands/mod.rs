@@ -1,6 +1,7 @@
 //! One file per command: its arguments and its function together. Commands convert, call the domain, print; they decide
 //! nothing themselves.
 
+mod agreed;
 mod audit;
 mod compose;
 pub mod context;
@@ -16,6 +17,7 @@ mod planned;
 mod prepare;
 mod reach;
 mod registry;
+mod release_tags;
 mod releases;
 mod remove;
 mod rollback;

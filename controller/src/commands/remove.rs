@@ -7,8 +7,12 @@ use tonic::Request;
 use super::{
     context::Context,
     reach::{Reach, Which},
+    release_tags,
 };
-use crate::failure::{Failure, Outcome};
+use crate::{
+    apply::release_tags::Serves,
+    failure::{Failure, Outcome},
+};
 
 /// How long an app may take to stop: its services' grace periods, one after the other.
 const PATIENCE: std::time::Duration = std::time::Duration::from_mins(10);
@@ -58,6 +62,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
         let answered = agent.client().remove_app(request).await.map_err(|status| agent.error(&status))?;
         all.push(Removed { droplet: target.short.clone(), removed: answered.into_inner().removed });
     }
+    let gone: Vec<_> = targets.iter().map(|target| (target, Serves::Nothing)).collect();
+    release_tags::set(context, &reach, (&name, &gone)).await;
     context.printer.result(&all, text(&all, name.as_str()));
     Ok(Outcome::Done)
 }

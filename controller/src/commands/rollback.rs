@@ -5,6 +5,7 @@ use std::str::FromStr;
 use tidegate_proto::v1::RollbackRequest;
 
 use super::{
+    agreed::Agreed,
     context::Context,
     planned,
     reach::{Reach, Which},
@@ -24,6 +25,8 @@ pub struct Args {
     /// Show what would be done, and why; change nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    agreed: Agreed,
 }
 
 /// `r41` or `41`.
@@ -47,6 +50,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
         app: name.to_string(),
         release: args.release.map_or(0, |release| release.0),
         idempotency_key: String::new(),
+        interrupt: args.agreed.interrupt().into(),
     };
     if args.dry_run {
         return dry_run(context, &reach, &targets, &request).await;

@@ -2,20 +2,24 @@
 
 use tidegate_proto::v1::{CancelReleaseRequest, DeployRequest, RollbackRequest};
 
-use super::{context::Context, reach::Reach};
+use super::{context::Context, reach::Reach, release_tags};
 use crate::{
     agents::Target,
+    apply::release_tags::Serves,
     failure::Failure,
     names::Name,
     output::{Format, Printer},
-    release::follow::{Begin, Ended, follow},
+    release::{
+        follow::{Begin, Ended, follow},
+        placement::Placement,
+    },
 };
 
 /// What is carried out.
 #[derive(Debug)]
 pub(super) enum Wanted<'a> {
-    /// A new release.
-    Deploy(&'a DeployRequest),
+    /// A new release, with what of it is each droplet's part.
+    Deploy(&'a DeployRequest, &'a Placement),
     /// An earlier one again.
     Rollback(&'a RollbackRequest),
     /// Nothing: the latest one is followed.
@@ -24,11 +28,12 @@ pub(super) enum Wanted<'a> {
 
 impl Wanted<'_> {
     /// With a key of its own for each droplet, so that a repeated request joins the release that it began.
-    fn begin(&self) -> Begin {
+    fn begin(&self, target: &Target) -> Begin {
         let key = || hex::encode(rand::random::<[u8; 16]>());
         match self {
-            Self::Deploy(request) => {
-                Begin::Deploy(Box::new(DeployRequest { idempotency_key: key(), ..(*request).clone() }))
+            Self::Deploy(request, placement) => {
+                let request = placement.request(&target.short, request);
+                Begin::Deploy(Box::new(DeployRequest { idempotency_key: key(), ..request }))
             }
             Self::Rollback(request) => {
                 Begin::Rollback(RollbackRequest { idempotency_key: key(), ..(*request).clone() })
@@ -53,19 +58,31 @@ pub(super) async fn roll(
     }
     let mut released = Vec::new();
     for target in targets {
-        let ended = one(context, reach, (app, target), wanted.begin()).await?;
+        let ended = one(context, reach, (app, target), wanted.begin(target)).await?;
         let failure = failure(&ended);
         if failure.is_none() {
             context.printer.note(ended.describe());
         }
         released.push(ended);
         if let Some(failure) = failure {
+            tag(context, reach, (app, targets), &released).await;
             print(&context.printer, &released);
             return Err(failure);
         }
     }
+    tag(context, reach, (app, targets), &released).await;
     print(&context.printer, &released);
     Ok(released)
+}
+
+/// Tags the droplets on which the release serves.
+async fn tag(context: &Context, reach: &Reach, (app, targets): (&Name, &[Target]), released: &[Ended]) {
+    let serving = |(target, ended)| match ended {
+        &Ended { state: "released", release, .. } => Some((target, Serves::Release(release))),
+        _ => None,
+    };
+    let served: Vec<_> = targets.iter().zip(released).filter_map(serving).collect();
+    release_tags::set(context, reach, (app, &served)).await;
 }
 
 /// How the latest release ends on each of these droplets, whatever that end is.

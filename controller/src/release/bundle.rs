@@ -7,7 +7,8 @@ use std::{
 };
 
 use tidegate_compose::{
-    FileKind, FileSource, LoadErrors, LoadOptions, Loaded, OsFiles, SourceError, referenced, x_tidegate,
+    FileKind, FileSource, LoadErrors, LoadOptions, Loaded, OsFiles, SourceError, referenced,
+    x_tidegate::{self, Extension},
 };
 use tidegate_proto::v1::{DeployRequest, SourceFile};
 
@@ -95,6 +96,8 @@ pub struct Bundle {
     pub request: DeployRequest,
     /// The project and its warnings.
     pub loaded: Loaded,
+    /// What it says under `x-tidegate`.
+    pub extension: Extension,
 }
 
 /// Loads an app's project and gathers what a droplet needs of it.
@@ -141,9 +144,10 @@ pub fn gather(
         git_revision: revision.revision.clone(),
         git_branch: revision.branch.clone(),
         git_subject: revision.subject.clone(),
-        idempotency_key: String::new(),
+        // What is each droplet's own is added for it: key, place and migration.
+        ..DeployRequest::default()
     };
-    Ok(Bundle { request, loaded })
+    Ok(Bundle { request, loaded, extension })
 }
 
 /// As the agent has to load it too: the same names, the same paths, no surroundings of this machine.

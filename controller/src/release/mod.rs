@@ -1,7 +1,8 @@
-//! A release as the controller sees it: what is sent to agents ([`bundle`]), how it is followed ([`follow`]), and the
-//! revision it came from ([`git`]). What a release does is the agent's matter.
+//! A release as the controller sees it: what is sent to agents ([`bundle`]), on which droplets its services run
+//! ([`placement`]), how it is followed ([`follow`]), and the revision it came from ([`git`]). What a release does is the agent's matter.
 
 pub mod bundle;
 pub mod follow;
 pub mod git;
+pub mod placement;
 pub mod times;

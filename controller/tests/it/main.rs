@@ -18,6 +18,8 @@ mod down;
 mod help;
 mod init;
 mod killed;
+mod placement;
 mod refusals;
+mod release_tags;
 mod sources;
 mod world;

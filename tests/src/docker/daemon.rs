@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{DockerError, LiveRestore, Options, START_PATIENCE};
+use super::{Disk, DockerError, LiveRestore, Options, START_PATIENCE};
 use crate::programs;
 
 /// How many daemons may run at once from one target directory.
@@ -29,17 +29,24 @@ pub(super) struct Slot {
     data: PathBuf,
     /// What was loaded into it.
     pub(super) record: PathBuf,
+    /// The size of its disk, if it has one of its own.
+    disk: Disk,
     pub(super) scratch: PathBuf,
 }
 
 impl Slot {
-    fn new(target: &Path, number: u32) -> Self {
+    fn new(target: &Path, number: u32, disk: Disk) -> Self {
         let directory = target.join("docker-tests").join(format!("slot-{number}"));
         let name = format!("tg{:08x}-{number}", fnv(target.as_os_str().as_encoded_bytes()));
+        let (data, record) = match disk {
+            Disk::Shared => ("data", "loaded.json"),
+            Disk::Own { .. } => ("small", "loaded-small.json"),
+        };
         Self {
             run: Path::new("/run/tidegate-tests").join(&name),
-            data: directory.join("data"),
-            record: directory.join("loaded.json"),
+            data: directory.join(data),
+            record: directory.join(record),
+            disk,
             scratch: directory.join("scratch"),
             name,
         }
@@ -51,6 +58,26 @@ impl Slot {
 
     pub(super) fn namespace(&self) -> PathBuf {
         Path::new("/run/netns").join(&self.name)
+    }
+
+    /// Changes the size of its own disk.
+    pub(super) fn resize(&self, bytes: u64) -> Result<(), DockerError> {
+        let failed = |detail| DockerError::Program { program: "mount", detail };
+        if self.disk == Disk::Shared {
+            return Err(failed("the daemon has no disk of its own".to_owned()));
+        }
+        let mut command = Command::new("mount");
+        command.arg("-o").arg(format!("remount,size={bytes}")).arg(&self.data);
+        let output = command.output().map_err(|error| failed(error.to_string()))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(failed(String::from_utf8_lossy(&output.stderr).trim_end().to_owned()))
+    }
+
+    /// dockerd's data root.
+    pub(super) fn data(&self) -> &Path {
+        &self.data
     }
 
     pub(super) fn log(&self) -> String {
@@ -76,7 +103,7 @@ impl Supervisor {
     pub(super) fn in_a_free_slot(options: &Options) -> Result<Self, DockerError> {
         let target = programs::target_directory()?;
         for number in 0..SLOTS {
-            let mut supervisor = Self::spawn(Slot::new(&target, number), options)?;
+            let mut supervisor = Self::spawn(Slot::new(&target, number, options.disk), options)?;
             let answer = supervisor.answer()?;
             match answer.as_str() {
                 "ready" => return Ok(supervisor),
@@ -92,6 +119,9 @@ impl Supervisor {
     fn spawn(slot: Slot, options: &Options) -> Result<Self, DockerError> {
         let mut command = Command::new("bash");
         command.args(["-c", SUPERVISE, "supervise", &slot.name]).arg(&slot.run).arg(&slot.data);
+        if let Disk::Own { bytes } = slot.disk {
+            command.env("SMALL_DISK", bytes.to_string());
+        }
         if options.live_restore == LiveRestore::On {
             command.arg("--live-restore");
         }

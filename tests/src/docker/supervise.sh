@@ -4,6 +4,7 @@
 # Reads orders from standard input, one a line (start, stop, kill), and answers each with one line. At the end of input,
 # which also comes when the owner dies, it removes every container, stops the daemon and removes the namespace. A daemon
 # that an earlier supervisor could not end is ended first. The lock on RUN_DIR/lock is held all that time.
+# With SMALL_DISK=BYTES in the environment DATA_DIR is a tmpfs of that size, which begins empty and goes at the end.
 set -u
 trap '' INT TERM HUP
 
@@ -76,6 +77,10 @@ unmount_below() {
   done
 }
 
+release_disk() {
+  [[ -n ${SMALL_DISK:-} ]] && mountpoint --quiet "$data" && umount -l "$data"
+}
+
 finish() {
   # Containers that a stopped daemon left running (live-restore) are removed by a running one.
   if [[ -z $daemon ]]; then
@@ -90,6 +95,7 @@ finish() {
   kill_shims
   unmount_below "$run"
   unmount_below "$data"
+  release_disk
   ip netns del "$name" 2>/dev/null
   rm -rf "$run/exec" "$socket" "$run/docker.pid"
 }
@@ -109,6 +115,11 @@ if [[ -n $orphan ]] && tr '\0' ' ' <"/proc/$orphan/cmdline" 2>/dev/null | grep -
   end "$orphan"
 fi
 rm -f "$run/docker.pid"
+if [[ -n ${SMALL_DISK:-} ]]; then
+  unmount_below "$data"
+  release_disk
+  mount -t tmpfs -o "size=$SMALL_DISK" tidegate-test "$data" || fail "mount a tmpfs at $data: the Docker tests need root"
+fi
 : >"$run/dockerd.log"
 if [[ ! -e /run/netns/$name ]]; then
   ip netns add "$name" || fail "ip netns add $name: the Docker tests need root and network namespaces"

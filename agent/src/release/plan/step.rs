@@ -15,6 +15,8 @@ pub enum Step {
     Pull,
     /// The project's files, networks and volumes.
     Prepare,
+    /// Networks that are made anew: the containers on them stop first.
+    Networks,
     /// All new containers, not yet started.
     Create,
     /// A service's first or blue-green containers: start and gate.
@@ -44,6 +46,7 @@ impl fmt::Display for Step {
         match self {
             Self::Pull => f.write_str("pull"),
             Self::Prepare => f.write_str("prepare"),
+            Self::Networks => f.write_str("networks"),
             Self::Create => f.write_str("create"),
             Self::Gate(service) => write!(f, "gate {service}"),
             Self::Roll(service) => write!(f, "roll {service}"),

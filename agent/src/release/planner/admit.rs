@@ -40,7 +40,17 @@ pub(super) fn check(
     if let Some(disk) = &machine.disk
         && images.iter().any(|image| image.action == ImageAction::Pull)
     {
-        admission.refused.extend(full(disk));
+        if is_short(disk)
+            && disk.available.saturating_add(disk.reclaimable) >= RESERVE
+            && disk.reclaimable > 0
+        {
+            admission.notes.push(format!(
+                "the droplet's disk is short: images of old releases, up to {} of them, are removed before the pull",
+                megabytes(disk.reclaimable)
+            ));
+        } else {
+            admission.refused.extend(full(disk));
+        }
     }
     for service in wanted.project.services.values() {
         admission.refused.extend(foreign(world, machine, service));
@@ -50,8 +60,13 @@ pub(super) fn check(
     admission
 }
 
+/// Whether a disk has less room than a pull has to leave.
+pub fn is_short(disk: &DiskSpace) -> bool {
+    disk.available < RESERVE || disk.files.is_some_and(|files| files < RESERVED_FILES)
+}
+
 /// A disk without room for a pull.
-fn full(disk: &DiskSpace) -> Option<Failure> {
+pub fn full(disk: &DiskSpace) -> Option<Failure> {
     let place = disk.path.display();
     let (what, why) = if disk.available < RESERVE {
         let why = format!(

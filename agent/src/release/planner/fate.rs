@@ -72,6 +72,9 @@ pub(super) fn fate(context: &Context<'_>, containers: &[&Container]) -> Fate {
 
 /// Why none of the service's containers can stay, if so.
 fn unsettled(context: &Context<'_>) -> Option<String> {
+    if let Some(reason) = context.remade() {
+        return Some(reason);
+    }
     if resolved(context).is_none() {
         return Some("a service whose namespace or volumes it shares gets a new container".to_owned());
     }

@@ -23,13 +23,32 @@ pub(super) fn service(
 ) {
     check_ports(wanted, world, (name, service), refused);
     check_conditions(wanted, (name, service), refused);
+    refused.extend(two_addresses(name, service));
+}
+
+/// The service's own MAC address counts on the network that it joins first: two different ones cannot both be had.
+fn two_addresses(name: &str, service: &Service) -> Option<Failure> {
+    let first = service.networks_by_priority().into_iter().next()?;
+    let attached = &service.networks.get(first)?.as_ref()?.mac_address;
+    let own = &service.mac_address;
+    if own.is_empty() || attached.is_empty() || own == attached {
+        return None;
+    }
+    let why = format!(
+        "`mac_address` says {own}, and its network {first}, the first that it joins, says {attached}"
+    );
+    Some(
+        Failure::new(format!("service {name} has two MAC addresses"), why)
+            .at(format!("services.{name}.mac_address"))
+            .hint("write one of them"),
+    )
 }
 
 /// What stands against networks and volumes that are to be made.
 pub(super) fn resources(wanted: Wanted<'_>, world: &World, planned: &[PlannedResource]) -> Vec<Failure> {
     let mut refused = Vec::new();
     let mut own: Vec<(&str, Subnet)> = Vec::new();
-    for resource in planned.iter().filter(|resource| resource.action == ResourceAction::Create) {
+    for resource in planned.iter().filter(|resource| resource.action != ResourceAction::Keep) {
         let key = resource.key.as_str();
         match resource.kind {
             ResourceKind::Network => {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use bollard::models::NetworkCreateRequest;
 use tidegate_compose::{hash, labels};
 
 use super::Wanted;
 use crate::apps::AppName;
 use crate::release::{
-    Failure,
+    Failure, Interrupt,
     plan::{ImageAction, PlannedImage, PlannedResource, ResourceAction, ResourceKind},
     world::World,
 };
@@ -45,8 +46,12 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedResource>, 
             key: facts.labels.get(labels::NETWORK).cloned(),
             project: facts.labels.get(labels::PROJECT).cloned(),
             hash: facts.labels.get(labels::CONFIG_HASH).cloned(),
+            definition: Some(facts.definition.clone()),
         });
+        let users = project.services.values().filter(|service| service.networks.contains_key(key));
         let asked = Asked {
+            users: users.map(|service| service.name.as_str()).collect(),
+            interrupt: wanted.interrupt,
             kind: ResourceKind::Network,
             key,
             name: &network.name,
@@ -63,8 +68,11 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedResource>, 
             key: Some(key.clone()),
             project: facts.labels.get(labels::PROJECT).cloned(),
             hash: facts.labels.get(labels::CONFIG_HASH).cloned(),
+            definition: None,
         });
         let asked = Asked {
+            users: Vec::new(),
+            interrupt: wanted.interrupt,
             kind: ResourceKind::Volume,
             key,
             name: &volume.name,
@@ -82,6 +90,7 @@ struct Found {
     key: Option<String>,
     project: Option<String>,
     hash: Option<String>,
+    definition: Option<NetworkCreateRequest>,
 }
 
 struct Asked<'a> {
@@ -93,6 +102,9 @@ struct Asked<'a> {
     is_shared: bool,
     app: &'a AppName,
     hash: String,
+    /// Services on it, of a network.
+    users: Vec<&'a str>,
+    interrupt: Interrupt,
 }
 
 fn one(
@@ -106,7 +118,7 @@ fn one(
     };
     let place = format!("{plural}.{}", asked.key);
     let name = asked.name;
-    let mut note = String::new();
+    let (mut note, mut former) = (String::new(), None);
     let action = match there {
         None if asked.is_external => {
             let failure = Failure::new(
@@ -139,12 +151,16 @@ fn one(
         }
         // One without a hash was made by an older tool: it is used as it is.
         Some(found) if found.hash.as_ref().is_some_and(|hash| *hash != asked.hash) => {
-            if asked.kind == ResourceKind::Network {
-                refused.push(changed_network(name).at(place));
-                return;
+            match changed(asked, found) {
+                Ok((action, text, definition)) => {
+                    (note, former) = (text, definition);
+                    action
+                }
+                Err(failure) => {
+                    refused.push(failure.at(place));
+                    return;
+                }
             }
-            VOLUME_CHANGED.clone_into(&mut note);
-            ResourceAction::Keep
         }
         Some(_) => ResourceAction::Keep,
     };
@@ -154,19 +170,52 @@ fn one(
         name: name.to_owned(),
         action,
         note,
+        former,
     });
+}
+
+/// What becomes of one whose definition is another one now, with a note, and what brings it back.
+fn changed(
+    asked: &Asked<'_>,
+    found: Found,
+) -> Result<(ResourceAction, String, Option<Box<NetworkCreateRequest>>), Failure> {
+    let is_own = found.project.as_deref() == Some(asked.app.as_str());
+    match (asked.kind, asked.interrupt) {
+        (ResourceKind::Volume, _) => Ok((ResourceAction::Keep, VOLUME_CHANGED.to_owned(), None)),
+        (ResourceKind::Network, Interrupt::Allowed) if is_own => {
+            let note = format!("its definition changed; {} stop together for it", asked.users.join(", "));
+            Ok((ResourceAction::Recreate, note, found.definition.map(Box::new)))
+        }
+        (ResourceKind::Network, _) => {
+            let hint = if is_own { agree(asked) } else { not_alone() };
+            Err(changed_network(asked).hint(hint))
+        }
+    }
 }
 
 /// Data is never dropped because a file changed.
 const VOLUME_CHANGED: &str = "its definition changed, but a volume that is there is not changed: it is used as it is, with its \
      data; for the new definition give it a new `name`, or remove it yourself";
 
-fn changed_network(name: &str) -> Failure {
-    let why = "a network cannot be changed while it is there: it would have to be removed, with every container on it";
-    Failure::new(format!("the definition of network {name} changed"), why).hint(
-        "undo the change; or give the network a new `name`, to which its services then move; or remove the app first \
-         (`tidegate remove`, its volumes stay) and deploy it again",
-    )
+fn changed_network(asked: &Asked<'_>) -> Failure {
+    let (name, users) = (asked.name, asked.users.join(", "));
+    let why = format!(
+        "a network cannot be changed while it is there: it has to be removed, and every container on it with it ({users})"
+    );
+    Failure::new(format!("the definition of network {name} changed"), why)
+}
+
+/// The way around it.
+const OTHER: &str =
+    "undo the change, or give the network a new `name`, to which its services then move one by one";
+
+fn agree(asked: &Asked<'_>) -> String {
+    let users = asked.users.join(", ");
+    format!("`--interrupt` agrees that {users} stop together and come back on the new network; else {OTHER}")
+}
+
+fn not_alone() -> String {
+    format!("the network is not this app's alone, so it stays; {OTHER}")
 }
 
 fn foreign(asked: &Asked<'_>, (word, other): (&str, &str)) -> Failure {

@@ -16,13 +16,19 @@ use crate::{
     ingress,
     release::{
         Failure,
-        plan::{Ends, NewContainer, OldContainer, PlannedService, Strategy, Was},
+        plan::{
+            Ends, NewContainer, OldContainer, PlannedResource, PlannedService, ResourceAction, Strategy, Was,
+        },
         world::World,
     },
 };
 
 /// All services in the order of their dependencies.
-pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedService>, Vec<Failure>) {
+pub(super) fn plan(
+    wanted: Wanted<'_>,
+    world: &World,
+    resources: &[PlannedResource],
+) -> (Vec<PlannedService>, Vec<Failure>) {
     let (mut planned, mut refused) = (Vec::<PlannedService>::new(), Vec::new());
     let sequence = match order::sequence(&wanted.project.services) {
         Ok(sequence) => sequence,
@@ -37,7 +43,7 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedService>, V
         };
         feasible::service(wanted, world, (name, service), &mut refused);
         refused.extend(probes::unreachable(wanted, service));
-        let context = Context { wanted, world, service, planned: &planned };
+        let context = Context { wanted, world, service, planned: &planned, resources };
         match one(&context, &mut slots) {
             Ok(service) => planned.push(service),
             Err(failure) => refused.push(failure),
@@ -61,6 +67,16 @@ pub(super) struct Context<'a> {
     pub(super) world: &'a World,
     pub(super) service: &'a Service,
     pub(super) planned: &'a [PlannedService],
+    pub(super) resources: &'a [PlannedResource],
+}
+
+impl Context<'_> {
+    /// Why no container of the service can stay while the new ones are made: a network of theirs is made anew.
+    pub(super) fn remade(&self) -> Option<String> {
+        let mut remade = self.resources.iter().filter(|resource| resource.action == ResourceAction::Recreate);
+        let network = remade.find(|resource| self.service.networks.contains_key(&resource.key))?;
+        Some(format!("its network {} is made anew", network.name))
+    }
 }
 
 fn one(context: &Context<'_>, slots: &mut Slots) -> Result<PlannedService, Failure> {
@@ -72,7 +88,11 @@ fn one(context: &Context<'_>, slots: &mut Slots) -> Result<PlannedService, Failu
         .iter()
         .filter(|container| container.service() == Some(&service.name) && container.number().is_some())
         .collect();
-    let (strategy, strategy_reason) = strategy(service, &extension)?;
+    let (strategy, strategy_reason) = match context.remade() {
+        // Whatever the file says: the old ones are gone before the network is there.
+        Some(reason) => (Strategy::Recreate, reason),
+        None => strategy(service, &extension)?,
+    };
     let Fate { mut kept, mut old, missing, action, reason } = fate(context, &containers);
     for container in kept.iter_mut().chain(&mut old) {
         container.slot = slots.of(&container.name);
@@ -180,7 +200,7 @@ fn obstacle_beside(service: &Service, extension: &ServiceExtension) -> Option<St
             || !network.mac_address.is_empty()
     };
     let writes = service.volumes.iter().find(|volume| !volume.read_only && volume.kind != "tmpfs");
-    let reason = if extension.place == tidegate_compose::x_tidegate::Place::One {
+    let reason = if extension.place == Some(tidegate_compose::x_tidegate::Place::One) {
         "there must never be two of it (`place: one`)".to_owned()
     } else if !service.ports.is_empty() {
         "it publishes a port of the host".to_owned()

@@ -1,5 +1,6 @@
 //! The order of a release's steps.
 //!
+//! Networks that are made anew come before everything that makes or starts containers: until then those on them serve.
 //! What jobs and the migration need comes first, then the jobs before it, then the migration, then what runs beside its
 //! predecessor (with what that needs), then the switch, and only then the services that are interrupted: as late as
 //! possible, and undone first. Jobs after the switch come when the old containers are stopped.
@@ -13,6 +14,9 @@ use crate::release::plan::{ImageAction, PlannedService, ReleasePlan, ServiceActi
 pub(super) fn of(plan: &ReleasePlan, project: &Project) -> Vec<Step> {
     let pulls = plan.images.iter().any(|image| image.action != ImageAction::Keep);
     let mut steps = if pulls { vec![Step::Pull, Step::Prepare] } else { vec![Step::Prepare] };
+    if plan.remade().next().is_some() {
+        steps.push(Step::Networks);
+    }
     let changed: Vec<&PlannedService> =
         plan.services.iter().filter(|service| service.action != ServiceAction::Keep).collect();
     if !changed.is_empty() {

@@ -105,6 +105,14 @@ pub(super) async fn undo(context: &Context, step: &str) -> Result<(), Failure> {
             replace::start_old(context, service, (old, step)).await?;
         }
     }
+    if context.plan.remade().next().is_some() {
+        return Ok(());
+    }
+    start_removed(context, step).await
+}
+
+/// Starts the containers again whose services are not in the file.
+pub(super) async fn start_removed(context: &Context, step: &str) -> Result<(), Failure> {
     for old in &context.plan.removed {
         replace::start_old(context, &gone(context, old), (old, step)).await?;
     }

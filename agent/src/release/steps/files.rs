@@ -178,7 +178,10 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{apps::AppName, release::GitRevision};
+    use crate::{
+        apps::AppName,
+        release::{GitRevision, Interrupt, Part},
+    };
 
     fn input(files: &[(&str, &str)]) -> DeployInput {
         let file = |(path, content): &(&str, &str)| SourceFile {
@@ -197,6 +200,8 @@ mod tests {
             git: GitRevision::default(),
             idempotency_key: String::new(),
             returns_to: None,
+            part: Part::default(),
+            interrupt: Interrupt::default(),
         }
     }
 

@@ -21,7 +21,8 @@ pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
     files::lay(context, &context.input, context.former.as_ref())?;
     let mut made = Vec::new();
     for resource in &context.plan.resources {
-        if resource.action == ResourceAction::Keep {
+        // Those that are made anew have a step of their own.
+        if resource.action != ResourceAction::Create {
             continue;
         }
         let what = match resource.kind {
@@ -44,7 +45,7 @@ pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
     Ok(summary(made.join(", ")))
 }
 
-async fn network(context: &Context, key: &str) -> Result<(), DockerError> {
+pub(super) async fn network(context: &Context, key: &str) -> Result<(), DockerError> {
     let Some(network) = context.project.networks.get(key) else {
         return Ok(());
     };

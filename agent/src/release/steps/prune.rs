@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{job, migrate, retention, summary};
+use super::{job, migrate, summary};
 use crate::{
     docker::AnonymousVolumes,
     release::{
@@ -30,7 +30,7 @@ pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
     migrate::remove(context).await?;
     job::remove_all(context).await?;
     prune_inputs(context);
-    retention::images(context).await;
+    context.images().prune().await;
     Ok(summary(""))
 }
 

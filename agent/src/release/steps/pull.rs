@@ -1,4 +1,5 @@
-//! Images: pulled by digest, named as the file names them. Taken back by giving the name to the image that had it.
+//! Images: pulled by digest, named as the file names them. Taken back by giving the name to the image that had it. Where the
+//! disk is short, images of old releases go first.
 
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use crate::{
         Failure,
         context::{Context, docker_failure},
         plan::{ImageAction, PlannedImage},
-        planner::admit::RESERVE,
+        planner::admit::{self, RESERVE, RESERVED_FILES},
+        retention::Room,
+        survey,
     },
 };
 
@@ -21,6 +24,7 @@ const TELL: Duration = Duration::from_secs(1);
 
 pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Failure> {
     let mut pulled = 0_u32;
+    let mut removed = Vec::new();
     for image in &context.plan.images {
         if image.action == ImageAction::Keep {
             continue;
@@ -39,17 +43,22 @@ pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Fail
         match (here, image.digest.as_deref()) {
             (Some(name), _) => context.docker.tag(name, &reference).await.map_err(failed)?,
             (None, Some(digest)) => {
+                removed.extend(room_to_begin(context, step).await?);
                 pull(context, step, image, digest).await?;
                 pulled = pulled.saturating_add(1);
             }
             (None, None) => return Err(gone(image)),
         }
     }
-    Ok(summary(match pulled {
+    let pulled = match pulled {
         0 => "all images are here".to_owned(),
         1 => "1 image".to_owned(),
         n => format!("{n} images"),
-    }))
+    };
+    if removed.is_empty() {
+        return Ok(summary(pulled));
+    }
+    Ok(summary(format!("{pulled}; removed of old releases: {}", removed.join(", "))))
 }
 
 fn gone(image: &PlannedImage) -> Failure {
@@ -58,6 +67,32 @@ fn gone(image: &PlannedImage) -> Failure {
         "it was on this droplet when the release was planned",
     )
     .hint("deploy again")
+}
+
+/// Sees to it that the disk has what has to stay free; the images of old releases that went for it.
+async fn room_to_begin(context: &Context, step: &str) -> Result<Vec<String>, Failure> {
+    let Ok(machine) = context.docker.machine().await else { return Ok(Vec::new()) };
+    let room = Room { data: &machine.data, bytes: RESERVE, files: RESERVED_FILES };
+    if room.is_there().await {
+        return Ok(Vec::new());
+    }
+    let removed = make_room(context, step, room).await;
+    match survey::disk_space(room.data).await.as_ref().and_then(admit::full) {
+        Some(failure) => Err(failure),
+        None => Ok(removed),
+    }
+}
+
+/// Removes images of old releases until there is room, and tells which.
+async fn make_room(context: &Context, step: &str, room: Room<'_>) -> Vec<String> {
+    let own = context.plan.images.iter().flat_map(|image| image.id.iter().chain(&image.former));
+    let spared = own.map(String::as_str).collect();
+    let removed = context.images().make_room(&spared, room).await;
+    if !removed.is_empty() {
+        let text = format!("the disk is short: removed {} of old releases", removed.join(", "));
+        context.progress(step, text).await;
+    }
+    removed
 }
 
 async fn pull(context: &Context, step: &str, image: &PlannedImage, digest: &str) -> Result<(), Failure> {
@@ -72,12 +107,22 @@ async fn pull(context: &Context, step: &str, image: &PlannedImage, digest: &str)
         }
     };
     let telling = async {
+        let mut tried = false;
         while let Some(progress) = receiver.recv().await {
             let PullProgress { current, total } = progress;
             context
                 .progress(step, format!("{reference} {} of {} MB", megabytes(current), megabytes(total)))
                 .await;
-            if let Some(failure) = too_large(context, &reference, progress).await {
+            let Some(failure) = too_large(context, &reference, progress).await else { continue };
+            if tried {
+                return Some(failure);
+            }
+            tried = true;
+            if let Ok(machine) = context.docker.machine().await {
+                let bytes = to_come(progress).saturating_add(RESERVE);
+                make_room(context, step, Room { data: &machine.data, bytes, files: 0 }).await;
+            }
+            if too_large(context, &reference, progress).await.is_some() {
                 return Some(failure);
             }
         }
@@ -98,12 +143,17 @@ async fn pull(context: &Context, step: &str, image: &PlannedImage, digest: &str)
     })
 }
 
+/// What is still to come, as far as known, in bytes.
+fn to_come(progress: PullProgress) -> u64 {
+    progress.total.saturating_sub(progress.current)
+}
+
 /// Ends a pull that would fill the disk. How large an image is its pull tells bit by bit: what is still to come is needed
 /// at least, and unpacked it is more.
 async fn too_large(context: &Context, reference: &Reference, progress: PullProgress) -> Option<Failure> {
     let data = &context.docker.machine().await.ok()?.data;
     let free = crate::host::free(data).await.ok()?.bytes;
-    let to_come = progress.total.saturating_sub(progress.current);
+    let to_come = to_come(progress);
     if free >= to_come.saturating_add(RESERVE) {
         return None;
     }

@@ -205,7 +205,8 @@ pub(super) async fn undo(context: &Context, (name, step): (&str, &str)) -> Resul
     for old in &service.old {
         rename(context, &old.id, &old.name).await?;
     }
-    if is_led(context, name) {
+    // Where networks are made anew the undo of that step starts them: until then there is nothing that they could join.
+    if is_led(context, name) || context.plan.remade().next().is_some() {
         return Ok(());
     }
     for service in [service].into_iter().chain(dependants(context, name)) {

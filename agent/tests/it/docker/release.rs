@@ -1,6 +1,7 @@
 //! Releases on a real Docker daemon: what a user is promised, and what is left when things go wrong.
 
 mod attributes;
+mod disk;
 mod example;
 mod faults;
 pub(super) mod fixture;
@@ -9,8 +10,11 @@ mod hooks;
 mod images;
 mod interop;
 mod load;
+mod networks;
+mod part;
 mod plan;
 mod refusal;
+mod retention;
 mod rollback;
 mod rolling;
 

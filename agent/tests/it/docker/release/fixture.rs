@@ -26,7 +26,8 @@ use tidegate_agent::{
     ingress::Edge,
     probe::Dial,
     release::{
-        self, DeployInput, Engine, EngineError, EngineSettings, GitRevision, ReleaseEvent, SourceFile,
+        self, DeployInput, Engine, EngineError, EngineSettings, EventKind, GitRevision, Interrupt, Part,
+        ReleaseEvent, ReleaseState, SourceFile,
     },
     store::{Database, DatabaseSettings},
 };
@@ -126,8 +127,18 @@ impl Fixture {
         events(&self.engine, &release.app).await
     }
 
+    /// The same with what only the caller says.
+    pub async fn release_input(&self, input: DeployInput) -> Vec<ReleaseEvent> {
+        let release = self.engine.deploy(input, "spiffe://test.test/user/test").await.unwrap();
+        events(&self.engine, &release.app).await
+    }
+
     pub async fn refused(&self, app: &App) -> Vec<release::Failure> {
-        match self.engine.deploy(input(app), "test").await {
+        self.refused_input(input(app)).await
+    }
+
+    pub async fn refused_input(&self, input: DeployInput) -> Vec<release::Failure> {
+        match self.engine.deploy(input, "test").await {
             Err(EngineError::Refused(failures)) => failures,
             other => panic!("{other:?}"),
         }
@@ -251,6 +262,8 @@ pub fn input(app: &App) -> DeployInput {
         git: GitRevision::default(),
         idempotency_key: String::new(),
         returns_to: None,
+        part: Part::default(),
+        interrupt: Interrupt::default(),
     }
 }
 
@@ -268,6 +281,22 @@ pub async fn events(engine: &Engine, app: &AppName) -> Vec<ReleaseEvent> {
         println!("{} {:?}", event.at, event.kind);
     }
     events
+}
+
+/// How a release ended that was taken back.
+pub fn undone(events: &[ReleaseEvent]) -> release::Failure {
+    match &events.last().unwrap().kind {
+        EventKind::Finished { state: ReleaseState::Undone, failure: Some(failure), .. } => failure.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// How a release ended.
+pub fn ended(events: &[ReleaseEvent]) -> ReleaseState {
+    match &events.last().unwrap().kind {
+        EventKind::Finished { state, .. } => *state,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Status and body of a request through the ingress, on a connection of its own. A broken one has status 0.

@@ -1,18 +1,9 @@
 //! What is refused, what fails, and that nothing is left of it.
 
-use tidegate_agent::release::{EventKind, Failure, ReleaseState};
-
 use super::{
-    fixture::{App, Fixture, get, input},
+    fixture::{App, Fixture, get, input, undone},
     shop,
 };
-
-fn undone(events: &[tidegate_agent::release::ReleaseEvent]) -> Failure {
-    match &events.last().unwrap().kind {
-        EventKind::Finished { state: ReleaseState::Undone, failure: Some(failure), .. } => failure.clone(),
-        other => panic!("{other:?}"),
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_never_gets_well_is_undone_and_the_old_one_serves_on() {
