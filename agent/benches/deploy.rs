@@ -22,7 +22,7 @@ use tidegate_agent::{
     probe::DirectDial,
     release::{
         self, ChangeKind, DeployInput, Engine, EngineSettings, EventKind, GitRevision, ReleaseState,
-        SourceFile,
+        SourceFile, together::Alone,
     },
     store::{Database, DatabaseSettings},
 };
@@ -145,6 +145,7 @@ fn engine(state: &Path, socket: &Path) -> Result<Engine> {
         edge: Edge::default(),
         docker_compose: Vec::new(),
         dial: Arc::new(DirectDial),
+        peers: Arc::new(Alone),
     };
     Ok(Engine::new(
         AgentDocker::new(socket, Logins::new(state.join("docker.json"))),
@@ -168,6 +169,7 @@ impl Beside {
             git: GitRevision::default(),
             idempotency_key: String::new(),
             returns_to: None,
+            together: None,
         })
     }
 

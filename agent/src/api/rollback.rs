@@ -7,10 +7,11 @@ use tidegate_proto::v1::{
 };
 use tonic::Status;
 
-use super::{Context, caller::Caller, deploy, errors, stream::Answers};
+use super::{Context, caller::Caller, deploy, errors, stream::Answers, together};
 use crate::{
     apps::{AppName, ReleaseNumber},
     audit::{Deed, Outcome},
+    release::Back,
 };
 
 pub(super) async fn plan(context: &Context, request: RollbackRequest) -> Result<PlanDeployResponse, Status> {
@@ -25,10 +26,12 @@ pub(super) async fn rollback(
     request: RollbackRequest,
 ) -> Result<Answers<v1::ReleaseEvent>, Status> {
     let (app, to) = asked(&request)?;
+    let together = together::asked(context, request.together.clone()).await?;
     let wanted = to.map_or_else(|| "the one before".to_owned(), |release| release.to_string());
     let deed = Deed::new(caller.actor(), "rollback", app.to_string()).with("to", &wanted);
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
-    let release = context.engine.rollback(&app, (to, request.idempotency_key), &caller.actor()).await;
+    let back = Back { to, idempotency_key: request.idempotency_key, together };
+    let release = context.engine.rollback(&app, back, &caller.actor()).await;
     deploy::follow(context, release, begun).await
 }
 

@@ -42,6 +42,7 @@ fn project(files: &[(&str, &str)]) -> (Extension, DeployInput) {
         git: GitRevision::default(),
         idempotency_key: String::new(),
         returns_to: None,
+        together: None,
     };
     (extension, input)
 }

@@ -2,6 +2,7 @@
 
 mod error;
 mod reservation;
+mod together;
 
 use std::{
     collections::BTreeMap,
@@ -18,8 +19,8 @@ use tidegate_saga::Cancel;
 use tokio::sync::watch;
 
 use super::{
-    AppStatus, DeployInput, Failure, OneOff, OneOffSpec, ReleaseEvent, ReleasePlan, ReleaseRow, ReleaseState,
-    Volumes, certificates,
+    AppStatus, Back, DeployInput, Failure, OneOff, OneOffSpec, ReleaseEvent, ReleasePlan, ReleaseRow,
+    ReleaseState, Volumes, certificates,
     compatibility::{self, Installed},
     journal::ReleaseId,
     load::{self, LoadedProject},
@@ -28,6 +29,7 @@ use super::{
     run,
     store::ReleaseStore,
     survey::{self, Look},
+    together::{self as agreement, Peers, Standing},
 };
 use crate::{
     apps::{AppName, AppPaths, ReleaseNumber},
@@ -53,6 +55,8 @@ pub struct EngineSettings {
     pub docker_compose: Vec<PathBuf>,
     /// Opens connections to containers, for probes.
     pub dial: Arc<dyn Dial>,
+    /// Asks the agents of other droplets.
+    pub peers: Arc<dyn Peers>,
 }
 
 /// Releases on this droplet. Cheap to clone.
@@ -67,6 +71,7 @@ pub(super) struct Inner {
     pub(super) store: ReleaseStore,
     pub(super) paths: AppPaths,
     pub(super) dial: Arc<dyn Dial>,
+    pub(super) peers: Arc<dyn Peers>,
     pub(super) clock: Arc<dyn Clock>,
     policy: PathBuf,
     installed: Installed,
@@ -105,6 +110,7 @@ impl Engine {
             docker,
             paths,
             dial: settings.dial,
+            peers: settings.peers,
             clock,
             policy: settings.policy,
             installed: Installed::new(settings.docker_compose),
@@ -135,9 +141,15 @@ impl Engine {
         if let Some(release) = self.earlier(&app, &input.idempotency_key).await? {
             return Ok(Release { app, release, joined: Joined::Existing });
         }
+        if let Some(release) = self.part_of(&input).await? {
+            return Ok(Release { app, release, joined: Joined::Existing });
+        }
         let reservation = self.reserve(&app, ("a release", actor))?;
         self.refuse_unfinished(&app).await?;
-        let (loaded, plan) = self.prepare(&input).await?;
+        let (loaded, mut plan) = self.prepare(&input).await?;
+        if input.together.is_some() {
+            plan.steps = agreement::with_agreement(plan.steps);
+        }
         certificates::protect(&loaded.extension, &mut input);
         let begun = self.inner.store.begin(&input, &loaded.files, (actor, self.inner.clock.now())).await;
         let release = begun.map_err(EngineError::Database)?;
@@ -162,7 +174,7 @@ impl Engine {
         app: &AppName,
         to: Option<ReleaseNumber>,
     ) -> Result<ReleasePlan, EngineError> {
-        let input = super::rollback::input(self, app, (to, String::new())).await?;
+        let input = super::rollback::input(self, app, to.into()).await?;
         self.prepare(&input).await.map(|(_, plan)| plan)
     }
 
@@ -174,13 +186,14 @@ impl Engine {
     pub async fn rollback(
         &self,
         app: &AppName,
-        (to, idempotency_key): (Option<ReleaseNumber>, String),
+        back: impl Into<Back>,
         actor: &str,
     ) -> Result<Release, EngineError> {
-        if let Some(release) = self.earlier(app, &idempotency_key).await? {
+        let back = back.into();
+        if let Some(release) = self.earlier(app, &back.idempotency_key).await? {
             return Ok(Release { app: app.clone(), release, joined: Joined::Existing });
         }
-        let input = super::rollback::input(self, app, (to, idempotency_key)).await?;
+        let input = super::rollback::input(self, app, back).await?;
         self.deploy(input, actor).await
     }
 
@@ -373,6 +386,15 @@ impl Engine {
         Ok((loaded, plan))
     }
 
+    /// The release that an earlier request of the same rollout began.
+    async fn part_of(&self, input: &DeployInput) -> Result<Option<ReleaseNumber>, EngineError> {
+        let Some(together) = &input.together else {
+            return Ok(None);
+        };
+        let found = self.inner.store.of_rollout(&input.app, together.rollout()).await;
+        Ok(found.map_err(EngineError::Database)?.map(|(release, _)| release))
+    }
+
     /// The release that an earlier request with the same key began.
     async fn earlier(&self, app: &AppName, key: &str) -> Result<Option<ReleaseNumber>, EngineError> {
         if key.is_empty() {
@@ -407,6 +429,7 @@ impl Engine {
             since: self.inner.clock.now(),
             changed: watch::Sender::new(0),
             cancel: Cancel::new(),
+            standing: Standing::default(),
         };
         live.insert(app.clone(), entry.clone());
         Ok(Reservation { inner: Arc::clone(&self.inner), app: app.clone(), live: entry })

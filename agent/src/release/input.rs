@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, fmt, path::Path};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::together::Together;
 use crate::{
     apps::{AppName, ReleaseNumber},
     store::{ReplaceError, atomic_replace, sync_directory},
@@ -41,6 +42,9 @@ pub struct DeployInput {
     /// For a rollback: the release whose files, variables and images these are.
     #[serde(default)]
     pub returns_to: Option<ReleaseNumber>,
+    /// For a release that many droplets make together: with whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<Together>,
 }
 
 /// Where the source comes from; empty where unknown.
@@ -188,6 +192,7 @@ mod tests {
             git: GitRevision::default(),
             idempotency_key: String::new(),
             returns_to: None,
+            together: None,
         }
     }
 

@@ -29,6 +29,7 @@ mod status;
 mod steps;
 pub mod store;
 mod survey;
+pub mod together;
 mod watch;
 pub mod world;
 
@@ -40,6 +41,7 @@ pub use journal::ReleaseId;
 pub use one_off::{OneOff, OneOffSpec, Terminal};
 pub use plan::{Change, ChangeKind, ReleasePlan};
 pub use remove::Volumes;
+pub use rollback::Back;
 pub use status::{AppStatus, ServiceStatus};
 pub use store::{ReleaseImage, ReleaseRow};
 

@@ -5,16 +5,36 @@
 
 use super::{
     DeployInput, Engine, EngineError, Failure, InputError, ReleaseRow, ReleaseState, load::LoadedProject,
-    survey::Images,
+    survey::Images, together::Together,
 };
 use crate::apps::{AppName, ReleaseNumber};
 
+/// What is gone back to, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Back {
+    /// Which release; none: the one that served before this one.
+    pub to: Option<ReleaseNumber>,
+    /// As in [`DeployInput`].
+    pub idempotency_key: String,
+    /// As in [`DeployInput`].
+    pub together: Option<Together>,
+}
+
+impl From<Option<ReleaseNumber>> for Back {
+    fn from(to: Option<ReleaseNumber>) -> Self {
+        Self { to, ..Self::default() }
+    }
+}
+
+impl From<(Option<ReleaseNumber>, String)> for Back {
+    fn from((to, idempotency_key): (Option<ReleaseNumber>, String)) -> Self {
+        Self { to, idempotency_key, together: None }
+    }
+}
+
 /// What the release is made of that is gone back to.
-pub(super) async fn input(
-    engine: &Engine,
-    app: &AppName,
-    (to, idempotency_key): (Option<ReleaseNumber>, String),
-) -> Result<DeployInput, EngineError> {
+pub(super) async fn input(engine: &Engine, app: &AppName, back: Back) -> Result<DeployInput, EngineError> {
+    let Back { to, idempotency_key, together } = back;
     let rows = engine.releases(app).await?;
     if rows.is_empty() {
         return Err(EngineError::NoApp(app.clone()));
@@ -23,7 +43,8 @@ pub(super) async fn input(
     let folder = engine.inner.paths.release(app, row.number);
     let kept = DeployInput::read(&folder).map_err(|error| refused(row, &error))?;
     // The digest of the model was the caller's at that time; nobody computes it on another machine now.
-    Ok(DeployInput { idempotency_key, returns_to: Some(row.number), model_digest: String::new(), ..kept })
+    let model_digest = String::new();
+    Ok(DeployInput { idempotency_key, returns_to: Some(row.number), model_digest, together, ..kept })
 }
 
 fn refused(row: &ReleaseRow, error: &InputError) -> EngineError {

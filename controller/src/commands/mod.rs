@@ -18,6 +18,7 @@ mod reach;
 mod registry;
 mod releases;
 mod remove;
+mod resolve;
 mod rollback;
 mod rollout;
 mod run;
@@ -45,6 +46,8 @@ pub enum Command {
     Deploy(deploy::Args),
     /// Go back to an earlier release of an app
     Rollback(rollback::Args),
+    /// End a release that is in doubt because the droplet that decides is gone for good
+    Resolve(resolve::Args),
     /// Show which releases an app had, and how each went
     Releases(releases::Args),
     /// Show what runs on the droplets
@@ -82,6 +85,7 @@ impl Command {
             Self::Plan(args) => plan::run(&context, &args).await,
             Self::Deploy(args) => deploy::run(&context, &args).await,
             Self::Rollback(args) => rollback::run(&context, &args).await,
+            Self::Resolve(args) => resolve::run(&context, &args).await,
             Self::Releases(args) => releases::run(&context, &args).await,
             Self::Status(args) => status::run(&context, &args).await,
             Self::Logs(args) => logs::run(&context, &args).await,

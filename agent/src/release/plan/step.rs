@@ -33,6 +33,10 @@ pub enum Step {
     Drain,
     /// Nothing bad happens for a while.
     Watch,
+    /// All droplets of the release are ready.
+    Agree,
+    /// It serves on all of them: from here on there is no way back.
+    Finish,
     /// The release counts.
     Commit,
     /// What it replaced goes.
@@ -53,6 +57,8 @@ impl fmt::Display for Step {
             Self::Switch => f.write_str("switch"),
             Self::Drain => f.write_str("drain"),
             Self::Watch => f.write_str("watch"),
+            Self::Agree => f.write_str("agree"),
+            Self::Finish => f.write_str("finish"),
             Self::Commit => f.write_str("commit"),
             Self::Prune => f.write_str("prune"),
         }

@@ -116,7 +116,14 @@ impl Requests {
                     let services = old.map(|old| service_of(model, &old.name));
                     requests.list.extend(services.map(|service| plain("remove", &service)));
                 }
-                Step::Pull | Step::Job(_) | Step::Migrate | Step::Switch | Step::Watch | Step::Commit => {}
+                Step::Pull
+                | Step::Job(_)
+                | Step::Migrate
+                | Step::Switch
+                | Step::Watch
+                | Step::Agree
+                | Step::Finish
+                | Step::Commit => {}
             }
         }
         requests

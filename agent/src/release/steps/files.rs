@@ -197,6 +197,7 @@ mod tests {
             git: GitRevision::default(),
             idempotency_key: String::new(),
             returns_to: None,
+            together: None,
         }
     }
 

@@ -12,6 +12,7 @@ mod plan;
 mod refusal;
 mod rollback;
 mod rolling;
+mod together;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},

@@ -1,0 +1,81 @@
+//! The two steps that a release on many droplets has besides its own. Pure.
+
+use crate::release::plan::{Step, When};
+
+/// The steps of a release with those of the agreement: `agree` before the first step that users may notice, `finish` in
+/// front of the commit, whose place as the pivot it takes.
+pub fn with_agreement(steps: Vec<Step>) -> Vec<Step> {
+    let mut all = Vec::with_capacity(steps.len().saturating_add(2));
+    let mut has_agreed = false;
+    for step in steps {
+        if is_noticed(&step) && !has_agreed {
+            all.push(Step::Agree);
+            has_agreed = true;
+        }
+        if step == Step::Commit {
+            all.push(Step::Finish);
+        }
+        all.push(step);
+    }
+    all
+}
+
+fn is_noticed(step: &Step) -> bool {
+    match step {
+        Step::Pull | Step::Prepare | Step::Create | Step::Gate(_) | Step::Migrate => false,
+        Step::Job(job) => job.when == When::After,
+        Step::Roll(_)
+        | Step::Replace(_)
+        | Step::Switch
+        | Step::Drain
+        | Step::Watch
+        | Step::Agree
+        | Step::Finish
+        | Step::Commit
+        | Step::Prune => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apps::ServiceName;
+
+    fn shown(steps: Vec<Step>) -> String {
+        with_agreement(steps).iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn the_agreement_comes_before_anything_that_users_notice_and_the_finish_before_the_commit() {
+        let gate = Step::Gate(ServiceName::new("web"));
+        let steps = vec![
+            Step::Pull,
+            Step::Prepare,
+            Step::Create,
+            Step::Migrate,
+            gate.clone(),
+            Step::Switch,
+            Step::Replace(ServiceName::new("worker")),
+            Step::Drain,
+            Step::Watch,
+            Step::Commit,
+            Step::Prune,
+        ];
+        assert_eq!(
+            shown(steps),
+            "pull, prepare, create, migrate, gate web, agree, switch, replace worker, drain, watch, finish, commit, prune"
+        );
+        // A database that the migration needs is replaced before it: that interrupts already.
+        let early =
+            vec![Step::Prepare, Step::Replace(ServiceName::new("db")), Step::Migrate, gate, Step::Commit];
+        assert_eq!(shown(early), "prepare, agree, replace db, migrate, gate web, finish, commit");
+    }
+
+    #[test]
+    fn a_release_that_changes_nothing_takes_part_too() {
+        assert_eq!(
+            shown(vec![Step::Prepare, Step::Commit, Step::Prune]),
+            "prepare, agree, finish, commit, prune"
+        );
+    }
+}
