@@ -242,12 +242,12 @@ impl Engine {
         removed
     }
 
-    /// Asks the release that is under way to be taken back; which that is. One that is committed already stays.
+    /// Asks the release that is under way to be taken back; which that is. One that is committed already stays; one that is
+    /// still being admitted has no number yet, and is taken back at once when it begins.
     pub fn cancel(&self, app: &AppName, why: &str) -> Option<ReleaseNumber> {
         let live = self.inner.live().get(app).cloned()?;
-        let release = live.release?;
         live.cancel.cancel(why);
-        Some(release)
+        live.release
     }
 
     /// Containers of an app, or of one of its services, without one-offs, in the order of their numbers.

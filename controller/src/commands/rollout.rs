@@ -135,7 +135,8 @@ impl<'a> Crew<'a> {
             Rollout::Together => 1,
         };
         let lines = if width.min(self.meant.targets.len()) > 1 { Lines::Named } else { Lines::Bare };
-        let work = async {
+        // On the heap: the futures of whole releases are large.
+        let work = Box::pin(async {
             let mut waiting = self.meant.targets.iter().enumerate();
             let mut running = FuturesUnordered::new();
             let mut done = BTreeMap::new();
@@ -150,7 +151,7 @@ impl<'a> Crew<'a> {
                 done.insert(place, followed);
             }
             done.into_values().collect()
-        };
+        });
         self.attended(work).await
     }
 
@@ -161,21 +162,36 @@ impl<'a> Crew<'a> {
         together: Option<&v1::Together>,
     ) -> anyhow::Result<Vec<Followed>> {
         let lines = if self.meant.targets.len() > 1 { Lines::Named } else { Lines::Bare };
-        let work = async {
+        // On the heap: the futures of whole releases are large.
+        let work = Box::pin(async {
             let mut running = FuturesUnordered::new();
             for (place, target) in self.meant.targets.iter().enumerate() {
                 running.push(self.one((place, target), wanted.begin(together), lines));
             }
             let mut done = BTreeMap::new();
-            while let Some((place, followed)) = running.next().await {
+            let mut is_off = false;
+            loop {
+                let (place, followed) = tokio::select! {
+                    next = running.next() => match next {
+                        Some(next) => next,
+                        None => break,
+                    },
+                    // A request that was on its way may have begun a release since.
+                    () = tokio::time::sleep(together::AGAIN), if is_off => {
+                        together::call_off(self).await;
+                        continue;
+                    }
+                };
                 // One that does not even begin: the others would wait for it.
-                if matches!(followed, Err(FollowError::NotBegun(_))) && together.is_some() {
-                    together::call_off(self, place).await;
+                if matches!(followed, Err(FollowError::NotBegun(_))) && together.is_some() && !is_off {
+                    is_off = true;
+                    together::announce(self, place);
+                    together::call_off(self).await;
                 }
                 done.insert(place, followed);
             }
             done.into_values().collect()
-        };
+        });
         self.attended(work).await
     }
 

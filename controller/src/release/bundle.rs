@@ -142,6 +142,7 @@ pub fn gather(
         git_branch: revision.branch.clone(),
         git_subject: revision.subject.clone(),
         idempotency_key: String::new(),
+        together: None,
     };
     Ok(Bundle { request, loaded })
 }

@@ -63,3 +63,70 @@ impl ReleaseStore {
         self.database.read(select).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, time::Duration};
+
+    use tidegate_proto::names::DropletId;
+
+    use super::*;
+    use crate::{
+        release::{
+            DeployInput, EventKind, GitRevision,
+            together::{Participant, Together},
+        },
+        store::{Database, DatabaseSettings},
+    };
+
+    fn rollout(digit: char) -> RolloutId {
+        RolloutId::new(digit.to_string().repeat(32)).unwrap()
+    }
+
+    fn input(rollout: Option<RolloutId>) -> DeployInput {
+        let own = DropletId::new(7).unwrap();
+        let address = "10.10.0.7:7443".parse().unwrap();
+        let participants = vec![Participant { droplet: own, address, name: "web-1".to_owned() }];
+        let together = |rollout| Together::new(rollout, participants, Duration::from_mins(1), own).unwrap();
+        DeployInput {
+            app: AppName::new("shop").unwrap(),
+            files: vec![],
+            compose_files: vec![],
+            env_files: vec![],
+            profiles: vec![],
+            variables: BTreeMap::new(),
+            model_digest: String::new(),
+            git: GitRevision::default(),
+            idempotency_key: String::new(),
+            returns_to: None,
+            together: rollout.map(together),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_release_is_found_by_its_rollout_and_votes_since_its_first_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("agent.db");
+        let database =
+            Database::open(&file, &crate::release::migrations(), DatabaseSettings::default()).unwrap();
+        let store = ReleaseStore::new(database);
+        let app = AppName::new("shop").unwrap();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let files = BTreeMap::new();
+        store.begin(&input(None), &files, ("ada", at(1))).await.unwrap();
+        let release = store.begin(&input(Some(rollout('a'))), &files, ("ada", at(2))).await.unwrap();
+        let found = store.of_rollout(&app, &rollout('a')).await.unwrap();
+        assert_eq!(found, Some((release, ReleaseState::Running)));
+        assert_eq!(store.of_rollout(&app, &rollout('b')).await.unwrap(), None);
+        let other = AppName::new("blog").unwrap();
+        assert_eq!(store.of_rollout(&other, &rollout('a')).await.unwrap(), None);
+
+        assert_eq!(store.first_start(&app, release, "agree").await.unwrap(), None);
+        for second in [5, 9] {
+            let kind = EventKind::StepStarted { step: "agree".to_owned() };
+            store.event(&app, release, (kind, at(second))).await.unwrap();
+        }
+        assert_eq!(store.first_start(&app, release, "agree").await.unwrap(), Some(at(5)));
+        assert_eq!(store.first_start(&app, release, "finish").await.unwrap(), None);
+    }
+}

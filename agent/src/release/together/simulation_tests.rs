@@ -32,7 +32,7 @@ use crate::{
     release::{Failure, ReleaseState},
 };
 
-const LEASE: Duration = Duration::from_secs(40);
+const LEASE: Duration = Duration::from_secs(25);
 
 /// SplitMix64: small, and the same everywhere.
 struct Dice(u64);
@@ -429,6 +429,10 @@ async fn random_run(seed: u64) -> (BTreeSet<&'static str>, bool) {
         }
     }
     let mut doubted = false;
+    // Half of the time the trouble comes late, when the release serves already.
+    if dice.below(2) == 0 {
+        sleep(dice.millis(50_000)).await;
+    }
     for _ in 0..dice.below(60) {
         sleep(dice.millis(4_000)).await;
         cluster.happen().await;
@@ -451,7 +455,7 @@ async fn whatever_happens_all_agents_end_in_the_same_release() {
     println!("{finished} released, {undone} undone, {doubtful} in doubt on the way");
     assert_eq!(finished + undone, 400);
     // Else the runs are too kind, or too cruel, to say anything.
-    assert!(finished > 20 && undone > 20 && doubtful > 3, "{finished} {undone} {doubtful}");
+    assert!(finished > 20 && undone > 20 && doubtful > 10, "{finished} {undone} {doubtful}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,8 +17,7 @@ enum Answer {
 
 impl Crew<'_> {
     /// Does the work; an interruption alone takes nothing back.
-    pub(super) async fn attended<T>(&self, work: impl Future<Output = T>) -> anyhow::Result<T> {
-        let mut work = Box::pin(work);
+    pub(super) async fn attended<T>(&self, mut work: impl Future<Output = T> + Unpin) -> anyhow::Result<T> {
         loop {
             tokio::select! {
                 done = &mut work => return Ok(done),

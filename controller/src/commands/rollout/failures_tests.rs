@@ -16,7 +16,7 @@ fn target(number: u8) -> Target {
     }
 }
 
-fn ended(number: u8, state: &'static str, what: &str) -> Followed {
+fn ended(number: u8, state: &'static str, what: &str) -> Ended {
     let failure = (!what.is_empty()).then(|| FailureView {
         what: what.to_owned(),
         place: format!("place-{number}"),
@@ -25,15 +25,15 @@ fn ended(number: u8, state: &'static str, what: &str) -> Followed {
         details: vec!["a last line".to_owned()],
     });
     let droplet = format!("web-{number}");
-    Ok(Ended { droplet, release: 7, state, took_seconds: 1.0, interrupted: Vec::new(), failure })
+    Ended { droplet, release: 7, state, took_seconds: 1.0, interrupted: Vec::new(), failure }
 }
 
 /// The error as a user sees it, with its exit code.
-fn shown(followed: Vec<Followed>) -> String {
+fn shown(ended: Vec<Ended>) -> String {
     let targets = [target(1), target(2), target(3)];
     let app: Name = "shop".parse().unwrap();
     let meant = Meant { app: &app, rollout: Rollout::Together, targets: &targets };
-    let Some(error) = of(meant, followed) else { return "no failure".to_owned() };
+    let Some(error) = of(meant, ended.into_iter().map(Ok).collect()) else { return "no failure".to_owned() };
     let code = exit_code(&Err(kind_of(&error)));
     format!("exit {code}\n{error:#}\nhint: {}", hints_of(&error).join("\nhint: "))
 }

@@ -47,17 +47,22 @@ fn participant(target: &Target) -> Result<v1::Participant, Failure> {
     })
 }
 
-/// One droplet does not begin: the others are told at once, so that they need not wait for it. Whoever cannot be told goes
-/// back when its lease is over.
-pub(super) async fn call_off(crew: &Crew<'_>, refused: usize) {
-    let others = crew.under_way();
-    if others.is_empty() {
-        return;
-    }
+/// Between two tries to call the others off.
+pub(super) const AGAIN: Duration = Duration::from_secs(2);
+
+/// Says that one droplet does not begin, and what follows.
+pub(super) fn announce(crew: &Crew<'_>, refused: usize) {
+    let shorts: Vec<&str> = crew.under_way().into_iter().map(|target| target.short.as_str()).collect();
     let name = crew.meant.targets.get(refused).map_or("a droplet", |target| target.short.as_str());
-    let shorts: Vec<&str> = others.iter().map(|target| target.short.as_str()).collect();
-    crew.context.printer.note(format!("{name} does not begin: {} goes back", shorts.join(", ")));
-    for target in others {
+    if !shorts.is_empty() {
+        crew.context.printer.note(format!("{name} does not begin: {} called off", shorts.join(", ")));
+    }
+}
+
+/// Tells the others at once, so that they need not wait for the one that does not begin. Whoever cannot be told goes back
+/// when its lease is over.
+pub(super) async fn call_off(crew: &Crew<'_>) {
+    for target in crew.under_way() {
         if let Err(error) = crew.cancel(target).await {
             crew.context.printer.note(format!("{} could not be told: {error}", target.short));
         }
@@ -68,19 +73,21 @@ pub(super) async fn call_off(crew: &Crew<'_>, refused: usize) {
 mod tests {
     use super::*;
 
-    fn target(number: u8, private: bool) -> Target {
+    fn target(number: u8, private_address: Option<[u8; 4]>) -> Target {
         Target {
             name: format!("shop-production-web-{number}"),
             short: format!("web-{number}"),
             droplet: tidegate_proto::names::DropletId::new(u64::from(number)).unwrap(),
             address: [127, 0, 1, number].into(),
-            private_address: private.then(|| [10, 10, 0, number].into()),
+            private_address: private_address.map(Into::into),
         }
     }
 
     #[test]
     fn the_first_droplet_decides_and_agents_meet_over_the_vpc() {
-        let together = message(&[target(1, true), target(2, true)], "ab".repeat(16)).unwrap();
+        let together =
+            message(&[target(1, Some([10, 10, 0, 1])), target(2, Some([10, 10, 0, 2]))], "ab".repeat(16))
+                .unwrap();
         let told: Vec<String> = together
             .participants
             .iter()
@@ -92,7 +99,8 @@ mod tests {
 
     #[test]
     fn a_droplet_of_an_old_inventory_is_named_with_the_cure() {
-        let error = message(&[target(1, true), target(2, false)], "ab".repeat(16)).unwrap_err();
+        let error =
+            message(&[target(1, Some([10, 10, 0, 1])), target(2, None)], "ab".repeat(16)).unwrap_err();
         let error = anyhow::Error::from(error);
         insta::assert_snapshot!(format!("{error:#}\nhint: {}", crate::failure::hints_of(&error).join("; ")));
     }
