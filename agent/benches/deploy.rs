@@ -22,7 +22,7 @@ use tidegate_agent::{
     probe::DirectDial,
     release::{
         self, ChangeKind, DeployInput, Engine, EngineSettings, EventKind, GitRevision, Interrupt, Part,
-        ReleaseState, SourceFile,
+        ReleaseState, SourceFile, together::Alone,
     },
     store::{Database, DatabaseSettings},
 };
@@ -145,6 +145,7 @@ fn engine(state: &Path, socket: &Path) -> Result<Engine> {
         edge: Edge::default(),
         docker_compose: Vec::new(),
         dial: Arc::new(DirectDial),
+        peers: Arc::new(Alone),
     };
     Ok(Engine::new(
         AgentDocker::new(socket, Logins::new(state.join("docker.json"))),
@@ -170,6 +171,7 @@ impl Beside {
             returns_to: None,
             part: Part::default(),
             interrupt: Interrupt::default(),
+            together: None,
         })
     }
 

@@ -14,6 +14,7 @@ pub mod host;
 pub mod ingress;
 pub mod logging;
 pub mod logs;
+pub mod peers;
 pub mod probe;
 pub mod release;
 pub mod serve;

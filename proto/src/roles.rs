@@ -14,6 +14,8 @@ use crate::{
 pub enum LeastRole {
     /// A grant of this role or a higher one, on an enrolled agent.
     Role(Role),
+    /// The same, or another agent of the same fleet and environment: agents ask each other how a release goes.
+    AgentOr(Role),
     /// The enrolment service: an admin, and only while the agent is not enrolled.
     Unenrolled,
 }
@@ -48,6 +50,10 @@ const fn unenrolled(rpc: &'static str) -> Rule {
     Rule { rpc, least: LeastRole::Unenrolled, scope: Scope::Droplet }
 }
 
+const fn agent_or(rpc: &'static str, role: Role, scope: Scope) -> Rule {
+    Rule { rpc, least: LeastRole::AgentOr(role), scope }
+}
+
 /// The table.
 pub const RULES: &[Rule] = &[
     rule("/tidegate.v1.Agent/Info", Role::Viewer, Scope::Any),
@@ -59,6 +65,8 @@ pub const RULES: &[Rule] = &[
     rule("/tidegate.v1.Agent/PlanRollback", Role::Deployer, Scope::App),
     rule("/tidegate.v1.Agent/Rollback", Role::Deployer, Scope::App),
     rule("/tidegate.v1.Agent/CancelRelease", Role::Deployer, Scope::App),
+    agent_or("/tidegate.v1.Agent/ReleaseOutcome", Role::Viewer, Scope::App),
+    rule("/tidegate.v1.Agent/ResolveRelease", Role::Operator, Scope::App),
     rule("/tidegate.v1.Agent/Logs", Role::Viewer, Scope::App),
     rule("/tidegate.v1.Agent/ExecContainer", Role::Operator, Scope::App),
     rule("/tidegate.v1.Agent/Run", Role::Operator, Scope::App),
@@ -91,7 +99,7 @@ pub enum Denied {
     },
     /// The caller presented an agent's certificate.
     #[error(
-        "the certificate belongs to an agent ({identity}), which may call nothing; use a user's certificate"
+        "the certificate belongs to an agent ({identity}), which may only ask others how a release goes; use a user's certificate"
     )]
     Agent {
         /// Whose.
@@ -142,14 +150,18 @@ pub struct Call<'a> {
 pub fn authorise(identity: &Identity, grants: &[Grant], call: Call<'_>) -> Result<(), Denied> {
     let rule =
         find(call.rpc).ok_or_else(|| Denied::UnknownRpc { rpc: call.rpc.chars().take(200).collect() })?;
-    if matches!(identity, Identity::Agent { .. }) {
-        return Err(Denied::Agent { identity: identity.to_string() });
-    }
     if identity.domain() != call.domain {
         return Err(Denied::OtherDomain { identity: identity.to_string(), domain: call.domain.to_string() });
     }
+    match (identity, rule.least) {
+        (Identity::User { .. }, _) => {}
+        (Identity::Agent { .. }, LeastRole::AgentOr(_)) => return Ok(()),
+        (Identity::Agent { .. }, LeastRole::Role(_) | LeastRole::Unenrolled) => {
+            return Err(Denied::Agent { identity: identity.to_string() });
+        }
+    }
     let needed = match rule.least {
-        LeastRole::Role(least) => least,
+        LeastRole::Role(least) | LeastRole::AgentOr(least) => least,
         LeastRole::Unenrolled => Role::Admin,
     };
     let covers = |apps: &AppScope| match (rule.scope, call.app) {
@@ -184,6 +196,7 @@ impl fmt::Display for LeastRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Role(role) => role.fmt(f),
+            Self::AgentOr(role) => write!(f, "{role}, or another agent"),
             Self::Unenrolled => f.write_str("admin, while the agent is not enrolled"),
         }
     }

@@ -59,14 +59,23 @@ fn each_role_reaches_exactly_what_the_design_says() {
     let expected = [
         (
             Role::Viewer,
-            ["Info", "Status", "Logs", "Releases", "WatchRelease", "AuditLog", "InstallRevocationList"]
-                .as_slice(),
+            [
+                "Info",
+                "Status",
+                "Logs",
+                "Releases",
+                "WatchRelease",
+                "ReleaseOutcome",
+                "AuditLog",
+                "InstallRevocationList",
+            ]
+            .as_slice(),
         ),
         (
             Role::Deployer,
             &["Deploy", "PlanDeploy", "Rollback", "PlanRollback", "CancelRelease", "SetMaintenance"],
         ),
-        (Role::Operator, &["ExecContainer", "Run", "RemoveApp"]),
+        (Role::Operator, &["ExecContainer", "Run", "RemoveApp", "ResolveRelease"]),
         (Role::Admin, &["ExecHost", "Renew"]),
     ];
     for holder in [Role::Viewer, Role::Deployer, Role::Operator, Role::Admin] {
@@ -122,12 +131,29 @@ fn another_environment_or_fleet_is_refused() {
 }
 
 #[test]
-fn an_agent_is_refused_everything_whatever_its_grants() {
+fn an_agent_may_ask_how_a_release_goes_and_nothing_else_whatever_its_grants() {
     let agent = domain().agent("7".parse().unwrap());
+    let shop: AppName = "shop".parse().unwrap();
     for rule in RULES {
-        let call = Call { domain: &domain(), app: None, rpc: rule.rpc };
-        let denied = authorise(&agent, &[grant(Role::Admin, AppScope::All)], call);
-        assert!(matches!(denied, Err(Denied::Agent { .. })), "{}", rule.rpc);
+        for app in [None, Some(&shop)] {
+            let call = Call { domain: &domain(), app, rpc: rule.rpc };
+            let judged = authorise(&agent, &[grant(Role::Admin, AppScope::All)], call);
+            if rule.rpc == "/tidegate.v1.Agent/ReleaseOutcome" {
+                assert_eq!(judged, Ok(()));
+            } else {
+                assert!(matches!(judged, Err(Denied::Agent { .. })), "{}", rule.rpc);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_agent_of_another_environment_may_not_even_ask() {
+    let call = Call { domain: &domain(), app: None, rpc: "/tidegate.v1.Agent/ReleaseOutcome" };
+    for other in ["shop.staging", "blog.production"] {
+        let agent = other.parse::<TrustDomain>().unwrap().agent("7".parse().unwrap());
+        let judged = authorise(&agent, &[grant(Role::Admin, AppScope::All)], call);
+        assert!(matches!(judged, Err(Denied::OtherDomain { .. })), "{other}");
     }
 }
 

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use tidegate_proto::v1::{
     AuditEntry, AuditLogRequest, CancelReleaseRequest, CancelReleaseResponse, DeployRequest, ExecRequest,
     ExecResponse, InfoRequest, InfoResponse, InstallRevocationListRequest, InstallRevocationListResponse,
-    LogEntry, LogsRequest, PlanDeployResponse, ReleaseEvent, ReleasesRequest, ReleasesResponse,
-    RemoveAppRequest, RemoveAppResponse, RenewRequest, RenewResponse, RollbackRequest, SetMaintenanceRequest,
+    LogEntry, LogsRequest, PlanDeployResponse, ReleaseEvent, ReleaseOutcomeRequest, ReleaseOutcomeResponse,
+    ReleasesRequest, ReleasesResponse, RemoveAppRequest, RemoveAppResponse, RenewRequest, RenewResponse,
+    ResolveReleaseRequest, ResolveReleaseResponse, RollbackRequest, SetMaintenanceRequest,
     SetMaintenanceResponse, StatusRequest, StatusResponse, WatchReleaseRequest, agent_server::Agent,
 };
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Context, audit, caller::Caller, deploy, errors, exec, info, logs, maintenance, releases, renewal,
-    rollback, status, stream::Answers,
+    rollback, status, stream::Answers, together,
 };
 
 /// `tidegate.v1.Agent`.
@@ -106,6 +107,23 @@ impl Agent for AgentService {
         self.check_app(&request, "/tidegate.v1.Agent/CancelRelease", &request.get_ref().app)?;
         let caller = Caller::from_request(&request)?;
         rollback::cancel(&self.context, &caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn release_outcome(
+        &self,
+        request: Request<ReleaseOutcomeRequest>,
+    ) -> Result<Response<ReleaseOutcomeResponse>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/ReleaseOutcome", &request.get_ref().app)?;
+        together::outcome(&self.context, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn resolve_release(
+        &self,
+        request: Request<ResolveReleaseRequest>,
+    ) -> Result<Response<ResolveReleaseResponse>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/ResolveRelease", &request.get_ref().app)?;
+        let caller = Caller::from_request(&request)?;
+        together::resolve(&self.context, &caller, request.into_inner()).await.map(Response::new)
     }
 
     type LogsStream = Answers<LogEntry>;

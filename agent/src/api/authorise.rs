@@ -60,8 +60,11 @@ impl Door {
         };
         let rule = roles::find(rpc).ok_or_else(|| errors::unknown_rpc(rpc))?;
         match (mode, rule.least) {
-            (Mode::Enrolment, LeastRole::Unenrolled) | (Mode::Enrolled, LeastRole::Role(_)) => {}
-            (Mode::Enrolment, LeastRole::Role(_)) => return Err(errors::not_enrolled()),
+            (Mode::Enrolment, LeastRole::Unenrolled)
+            | (Mode::Enrolled, LeastRole::Role(_) | LeastRole::AgentOr(_)) => {}
+            (Mode::Enrolment, LeastRole::Role(_) | LeastRole::AgentOr(_)) => {
+                return Err(errors::not_enrolled());
+            }
             (Mode::Enrolled, LeastRole::Unenrolled) => return Err(errors::already_enrolled()),
         }
         let allowed = match rule.scope {

@@ -6,7 +6,7 @@ use futures::StreamExt;
 use tidegate_proto::v1::{self, DeployRequest, PlanDeployResponse};
 use tonic::Status;
 
-use super::{Context, caller::Caller, errors, releases, stream::Answers};
+use super::{Context, caller::Caller, errors, releases, stream::Answers, together};
 use crate::{
     apps::AppName,
     audit::{Begun, Deed, Outcome},
@@ -34,7 +34,8 @@ pub(super) async fn deploy(
     caller: &Caller,
     request: DeployRequest,
 ) -> Result<Answers<v1::ReleaseEvent>, Status> {
-    let input = input(request)?;
+    let together = together::asked(context, request.together.clone()).await?;
+    let input = DeployInput { together, ..input(request)? };
     let deed = Deed::new(caller.actor(), "deploy", input.app.to_string())
         .with("revision", &input.git.revision)
         .with("source", &input.source_digest());
@@ -119,6 +120,7 @@ fn input(request: DeployRequest) -> Result<DeployInput, Status> {
         returns_to: None,
         part,
         interrupt,
+        together: None,
     })
 }
 

@@ -137,6 +137,13 @@ pub(super) fn broken() -> Status {
         .into()
 }
 
+pub(super) fn no_resolution() -> Status {
+    RichError::new(Code::InvalidArgument, "RESOLUTION", "the request does not say how the release is to end")
+        .at("resolution")
+        .hint("say whether the new release is kept or undone")
+        .into()
+}
+
 pub(super) fn cloud_variable(name: &str) -> Status {
     RichError::new(
         Code::InvalidArgument,
@@ -174,6 +181,7 @@ pub(super) fn engine(error: &EngineError) -> Status {
         EngineError::Refused(failures) => refused(failures),
         EngineError::Busy { .. } => rich(Code::Aborted, "BUSY", error),
         EngineError::Stuck { .. } => rich(Code::FailedPrecondition, "STUCK", error),
+        EngineError::NotInDoubt { .. } => rich(Code::FailedPrecondition, "NOT_IN_DOUBT", error),
         EngineError::NoApp(_) => rich(Code::NotFound, "NO_APP", error),
         EngineError::NoService { .. } => rich(Code::NotFound, "NO_SERVICE", error),
         EngineError::NoRelease { .. } => rich(Code::NotFound, "NO_RELEASE", error),

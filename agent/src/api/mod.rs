@@ -21,6 +21,7 @@ mod renewal;
 mod rollback;
 mod status;
 mod stream;
+mod together;
 
 use std::{path::PathBuf, sync::Arc};
 

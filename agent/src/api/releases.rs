@@ -116,6 +116,10 @@ fn kind(kind: EventKind) -> release_event::Event {
         EventKind::Started { release, steps } => {
             Event::Started(v1::ReleaseStarted { release: release.get(), steps })
         }
+        EventKind::InDoubt { release, failure } => Event::InDoubt(v1::ReleaseInDoubt {
+            release: release.get(),
+            failure: Some(convert::failure(failure)),
+        }),
         EventKind::StepStarted { step } => Event::StepStarted(v1::StepStarted { step }),
         EventKind::StepFinished { step, took, summary } => {
             Event::StepFinished(v1::StepFinished { step, took: Some(convert::duration(took)), summary })

@@ -7,7 +7,7 @@ use tidegate_proto::v1::{
 };
 use tonic::Status;
 
-use super::{Context, caller::Caller, deploy, errors, stream::Answers};
+use super::{Context, caller::Caller, deploy, errors, stream::Answers, together};
 use crate::{
     apps::{AppName, ReleaseNumber},
     audit::{Deed, Outcome},
@@ -28,11 +28,12 @@ pub(super) async fn rollback(
     request: RollbackRequest,
 ) -> Result<Answers<v1::ReleaseEvent>, Status> {
     let (app, to) = asked(&request)?;
+    let together = together::asked(context, request.together.clone()).await?;
     let wanted = to.map_or_else(|| "the one before".to_owned(), |release| release.to_string());
     let deed = Deed::new(caller.actor(), "rollback", app.to_string()).with("to", &wanted);
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let interrupt = deploy::interrupt(request.interrupt());
-    let wanted = BackTo { release: to, idempotency_key: request.idempotency_key, interrupt };
+    let wanted = BackTo { release: to, idempotency_key: request.idempotency_key, interrupt, together };
     let release = context.engine.rollback(&app, wanted, &caller.actor()).await;
     deploy::follow(context, release, begun).await
 }

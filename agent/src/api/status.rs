@@ -47,6 +47,7 @@ fn app_status(status: AppStatus) -> v1::AppStatus {
         services: status.services.into_iter().map(service_status).collect(),
         maintenance: status.maintenance == Maintenance::On,
         hosts: status.hosts.into_iter().map(host_status).collect(),
+        in_doubt: status.doubt.map(|doubt| convert::failure(doubt.failure)),
     }
 }
 

@@ -30,8 +30,10 @@ pub(super) async fn run(arguments: &StatusArguments, out: &mut dyn Write) -> any
         writeln!(out, "no apps")?;
     }
     for app in &status.apps {
+        let doubt = app.in_doubt.as_ref().map(|failure| format!("  in doubt: {}", failure.cause));
         let maintenance = if app.maintenance { "  under maintenance" } else { "" };
-        writeln!(out, "{}  {}{maintenance}", app.app, release(app.release.as_ref()))?;
+        let doubt = doubt.unwrap_or_default();
+        writeln!(out, "{}  {}{maintenance}{doubt}", app.app, release(app.release.as_ref()))?;
         for container in app.services.iter().flat_map(|service| &service.containers) {
             writeln!(
                 out,
@@ -68,6 +70,7 @@ fn as_json(app: &AppStatus) -> serde_json::Value {
         "release": app.release.as_ref().map(|release| release.release),
         "running_release": app.running_release.as_ref().map(|release| release.release),
         "maintenance": app.maintenance,
+        "in_doubt": app.in_doubt.as_ref().map(|failure| &failure.what),
         "services": services,
     })
 }

@@ -47,6 +47,7 @@ fn project(files: &[(&str, &str)]) -> (Extension, DeployInput) {
         returns_to: None,
         part: Part::default(),
         interrupt: Interrupt::default(),
+        together: None,
     };
     (extension, input)
 }

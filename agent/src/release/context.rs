@@ -7,6 +7,7 @@ use std::{
 
 use bollard::models::RestartPolicy;
 use tidegate_compose::{Project, Service, hash, labels::Instance};
+use tidegate_saga::Cancel;
 use tokio::sync::watch;
 
 use super::{
@@ -17,6 +18,7 @@ use super::{
     redact::Redactor,
     retention::Images,
     store::ReleaseStore,
+    together::{Peers, Standing},
 };
 use crate::{
     apps::{AppPaths, ServiceName},
@@ -64,6 +66,23 @@ pub struct Context {
     pub changed: watch::Sender<u64>,
     /// Takes secrets out of what commands print.
     pub redactor: Redactor,
+    /// Asks the agents of the other droplets.
+    pub peers: Arc<dyn Peers>,
+    /// Whether the release is in doubt.
+    pub standing: Standing,
+    /// The operator's wish to have the release taken back.
+    pub cancel: Cancel,
+    /// What the release had promised the other droplets when this run began.
+    pub pledge: Pledge,
+}
+
+/// What a release has promised the other droplets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pledge {
+    /// Nothing.
+    None,
+    /// That it serves: it may not fail by itself any more.
+    Serving,
 }
 
 impl Context {

@@ -2,6 +2,7 @@
 
 mod error;
 mod reservation;
+mod together;
 
 use std::{
     collections::BTreeMap,
@@ -18,17 +19,19 @@ use tidegate_saga::Cancel;
 use tokio::sync::watch;
 
 use super::{
-    AppStatus, DeployInput, Failure, OneOff, OneOffSpec, ReleaseEvent, ReleasePlan, ReleaseRow, ReleaseState,
-    Volumes, certificates,
+    AppStatus, Back, DeployInput, Failure, OneOff, OneOffSpec, ReleaseEvent, ReleasePlan, ReleaseRow,
+    ReleaseState, Volumes, certificates,
     compatibility::{self, Installed},
     journal::ReleaseId,
     load::{self, LoadedProject},
+    plan::Step,
     planner::{self, Wanted, difference},
     policy::Policy,
     rollback::BackTo,
     run,
     store::ReleaseStore,
     survey::{self, Look},
+    together::{self as agreement, Peers, Standing},
 };
 use crate::{
     apps::{AppName, AppPaths, ReleaseNumber},
@@ -54,6 +57,8 @@ pub struct EngineSettings {
     pub docker_compose: Vec<PathBuf>,
     /// Opens connections to containers, for probes.
     pub dial: Arc<dyn Dial>,
+    /// Asks the agents of other droplets.
+    pub peers: Arc<dyn Peers>,
 }
 
 /// Releases on this droplet. Cheap to clone.
@@ -68,6 +73,7 @@ pub(super) struct Inner {
     pub(super) store: ReleaseStore,
     pub(super) paths: AppPaths,
     pub(super) dial: Arc<dyn Dial>,
+    pub(super) peers: Arc<dyn Peers>,
     pub(super) clock: Arc<dyn Clock>,
     policy: PathBuf,
     installed: Installed,
@@ -106,6 +112,7 @@ impl Engine {
             docker,
             paths,
             dial: settings.dial,
+            peers: settings.peers,
             clock,
             policy: settings.policy,
             installed: Installed::new(settings.docker_compose),
@@ -136,9 +143,16 @@ impl Engine {
         if let Some(release) = self.earlier(&app, &input.idempotency_key).await? {
             return Ok(Release { app, release, joined: Joined::Existing });
         }
+        if let Some(release) = self.part_of(&input).await? {
+            return Ok(Release { app, release, joined: Joined::Existing });
+        }
         let reservation = self.reserve(&app, ("a release", actor))?;
         self.refuse_unfinished(&app).await?;
-        let (loaded, plan) = self.prepare(&input).await?;
+        let (loaded, mut plan) = self.prepare(&input).await?;
+        if input.together.is_some() {
+            let awaited = input.awaits_migration().then_some(Step::AwaitMigration);
+            plan.steps = agreement::with_agreement(plan.steps, awaited);
+        }
         certificates::protect(&loaded.extension, &mut input);
         let begun = self.inner.store.begin(&input, &loaded.files, (actor, self.inner.clock.now())).await;
         let release = begun.map_err(EngineError::Database)?;
@@ -231,12 +245,12 @@ impl Engine {
         removed
     }
 
-    /// Asks the release that is under way to be taken back; which that is. One that is committed already stays.
+    /// Asks the release that is under way to be taken back; which that is. One that is committed already stays; one that is
+    /// still being admitted has no number yet, and is taken back at once when it begins.
     pub fn cancel(&self, app: &AppName, why: &str) -> Option<ReleaseNumber> {
         let live = self.inner.live().get(app).cloned()?;
-        let release = live.release?;
         live.cancel.cancel(why);
-        Some(release)
+        live.release
     }
 
     /// Containers of an app, or of one of its services, without one-offs, in the order of their numbers.
@@ -376,6 +390,15 @@ impl Engine {
         Ok((loaded, plan))
     }
 
+    /// The release that an earlier request of the same rollout began.
+    async fn part_of(&self, input: &DeployInput) -> Result<Option<ReleaseNumber>, EngineError> {
+        let Some(together) = &input.together else {
+            return Ok(None);
+        };
+        let found = self.inner.store.of_rollout(&input.app, together.rollout()).await;
+        Ok(found.map_err(EngineError::Database)?.map(|(release, _)| release))
+    }
+
     /// The release that an earlier request with the same key began.
     async fn earlier(&self, app: &AppName, key: &str) -> Result<Option<ReleaseNumber>, EngineError> {
         if key.is_empty() {
@@ -410,6 +433,7 @@ impl Engine {
             since: self.inner.clock.now(),
             changed: watch::Sender::new(0),
             cancel: Cancel::new(),
+            standing: Standing::default(),
         };
         live.insert(app.clone(), entry.clone());
         Ok(Reservation { inner: Arc::clone(&self.inner), app: app.clone(), live: entry })

@@ -72,6 +72,14 @@ pub enum EventKind {
         /// The line.
         line: String,
     },
+    /// The new release serves, and whether it stays cannot be known until another agent is reached. The release goes on
+    /// when it is.
+    InDoubt {
+        /// The release.
+        release: ReleaseNumber,
+        /// Who cannot be reached, and what to do.
+        failure: Failure,
+    },
     /// The last event.
     Finished {
         /// The release.

@@ -13,6 +13,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::together::Together;
 use crate::{
     apps::{AppName, ReleaseNumber},
     store::{ReplaceError, atomic_replace, sync_directory},
@@ -51,6 +52,9 @@ pub struct DeployInput {
     /// Whether services may be stopped together for the sake of a network or volume.
     #[serde(skip)]
     pub interrupt: Interrupt,
+    /// For a release that many droplets make together: with whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<Together>,
 }
 
 /// What of an app is this droplet's part, where it has several.
@@ -150,6 +154,12 @@ pub enum InputError {
 }
 
 impl DeployInput {
+    /// Whether the new code has to wait until another droplet has migrated: for the database that they share.
+    pub fn awaits_migration(&self) -> bool {
+        let decides_elsewhere = self.together.as_ref().is_some_and(|together| together.decider().is_some());
+        decides_elsewhere && self.returns_to.is_none() && self.part.migration == MigrationHere::Elsewhere
+    }
+
     /// A digest of the source files and variables: equal inputs, equal digests.
     pub fn source_digest(&self) -> String {
         let mut hasher = Sha256::new();
@@ -234,6 +244,7 @@ mod tests {
             returns_to: None,
             part: Part::default(),
             interrupt: Interrupt::default(),
+            together: None,
         }
     }
 

@@ -31,6 +31,7 @@ mod status;
 mod steps;
 pub mod store;
 mod survey;
+pub mod together;
 mod watch;
 pub mod world;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     DeployInput, Engine, EngineError, Failure, InputError, Interrupt, ReleaseRow, ReleaseState,
-    load::LoadedProject, survey::Images,
+    load::LoadedProject, survey::Images, together::Together,
 };
 use crate::apps::{AppName, ReleaseNumber};
 
@@ -20,6 +20,8 @@ pub struct BackTo {
     pub idempotency_key: String,
     /// As in [`DeployInput`].
     pub interrupt: Interrupt,
+    /// As in [`DeployInput`].
+    pub together: Option<Together>,
 }
 
 impl From<Option<ReleaseNumber>> for BackTo {
@@ -40,7 +42,7 @@ pub(super) async fn input(
     app: &AppName,
     wanted: BackTo,
 ) -> Result<DeployInput, EngineError> {
-    let BackTo { release: to, idempotency_key, interrupt } = wanted;
+    let BackTo { release: to, idempotency_key, interrupt, together } = wanted;
     let rows = engine.releases(app).await?;
     if rows.is_empty() {
         return Err(EngineError::NoApp(app.clone()));
@@ -50,7 +52,7 @@ pub(super) async fn input(
     let kept = DeployInput::read(&folder).map_err(|error| refused(row, &error))?;
     // The digest of the model was the caller's at that time; nobody computes it on another machine now.
     let (returns_to, model_digest) = (Some(row.number), String::new());
-    Ok(DeployInput { model_digest, idempotency_key, returns_to, interrupt, ..kept })
+    Ok(DeployInput { model_digest, idempotency_key, returns_to, interrupt, together, ..kept })
 }
 
 fn refused(row: &ReleaseRow, error: &InputError) -> EngineError {

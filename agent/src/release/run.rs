@@ -8,11 +8,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tidegate_compose::Compatibility;
-use tidegate_saga::{Ended, Journal as _, NodeName, Record, Retry, Runner, Value};
+use tidegate_saga::{Ended, Journal as _, NodeName, Record, Retry, Runner, State, Value};
 
 use super::{
     DeployInput, EventKind, Failure, Interruption, ReleasePlan, ReleaseState,
-    context::Context,
+    context::{Context, Pledge},
     engine::{Inner, Reservation},
     hooks,
     journal::{ReleaseId, ReleaseJournal, cut_off, failure_of},
@@ -21,6 +21,7 @@ use super::{
     redact::Redactor,
     steps,
     store::{Ending, ReleaseImage},
+    together::outcome,
 };
 use crate::{
     apps::{AppName, ReleaseNumber, ServiceName},
@@ -48,7 +49,9 @@ enum How {
 
 /// Carries a new release out.
 pub(super) async fn start(reservation: Reservation, begun: Begun) {
-    if begun.plan.is_idle() && is_laid(&reservation.inner, &begun).await {
+    // A release on many droplets is agreed on also where it changes nothing.
+    let is_alone = begun.input.together.is_none();
+    if is_alone && begun.plan.is_idle() && is_laid(&reservation.inner, &begun).await {
         let changed = reservation.live.changed.clone();
         report(finish_idle(&reservation.inner, &begun).await, &begun.id);
         changed.send_modify(|count| *count = count.wrapping_add(1));
@@ -131,7 +134,11 @@ async fn carry_out(reservation: &Reservation, begun: Begun, how: How) {
             return report(finish(inner, &id, ending).await, &id);
         }
     };
-    let context = context(reservation, begun).await;
+    let pledge = match pledge(inner, &id).await {
+        Ok(pledge) => pledge,
+        Err(error) => return stopped(&id, &error),
+    };
+    let context = context(reservation, begun, pledge).await;
     let changed = reservation.live.changed.clone();
     let journal = ReleaseJournal::new(inner.store.clone(), Arc::clone(&inner.clock), id.clone(), changed);
     let retry = Retry::new(5, Duration::from_secs(1), Duration::from_secs(15), rand::random::<f64>);
@@ -147,14 +154,26 @@ async fn carry_out(reservation: &Reservation, begun: Begun, how: How) {
             report(finish(inner, &id, ending).await, &id);
         }
         // The journal failed: nothing may be done that is not written down. The next start goes on.
-        Err(error) => tracing::error!(
-            release = %id.label(), error = super::chain(&error),
-            "the release stopped where it is; it goes on when the agent is started again"
-        ),
+        Err(error) => stopped(&id, &error),
     }
 }
 
-async fn context(reservation: &Reservation, begun: Begun) -> Context {
+fn stopped(id: &ReleaseId, error: &(dyn std::error::Error + 'static)) {
+    tracing::error!(
+        release = %id.label(), error = super::chain(error),
+        "the release stopped where it is; it goes on when the agent is started again"
+    );
+}
+
+/// What the release has promised the other droplets, in an earlier run.
+async fn pledge(inner: &Inner, id: &ReleaseId) -> Result<Pledge, DatabaseError> {
+    let records = inner.store.records(&id.label()).await?;
+    // Records that make no sense are refused by the runner.
+    let serves = State::replay(&records).is_ok_and(|state| outcome::is_pledged(&state));
+    Ok(if serves { Pledge::Serving } else { Pledge::None })
+}
+
+async fn context(reservation: &Reservation, begun: Begun, pledge: Pledge) -> Context {
     let inner = &reservation.inner;
     let Begun { id, input, loaded, plan } = begun;
     let former = former(inner, &id).await;
@@ -177,6 +196,10 @@ async fn context(reservation: &Reservation, begun: Begun) -> Context {
         changed: reservation.live.changed.clone(),
         project: loaded.project,
         profiles: loaded.profiles,
+        peers: Arc::clone(&inner.peers),
+        standing: reservation.live.standing.clone(),
+        cancel: reservation.live.cancel.clone(),
+        pledge,
         id,
         input,
         plan,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Engine, EngineError, ReleaseRow, ReleaseState};
+use super::{Engine, EngineError, ReleaseRow, ReleaseState, together::Doubt};
 use crate::{
     apps::{AppName, ServiceName},
     docker::Container,
@@ -22,6 +22,8 @@ pub struct AppStatus {
     pub maintenance: Maintenance,
     /// Its hosts at the ingress, with their certificates.
     pub hosts: Vec<HostCertificate>,
+    /// Why the release under way cannot end by itself; none: it is not in doubt.
+    pub doubt: Option<Doubt>,
     /// Its services, by name.
     pub services: Vec<ServiceStatus>,
 }
@@ -66,6 +68,7 @@ async fn one(engine: &Engine, app: AppName, rows: Vec<ReleaseRow>) -> Result<App
         release: in_state(ReleaseState::Released),
         running_release: in_state(ReleaseState::Running).or(in_state(ReleaseState::Stuck)),
         services: by_service(containers),
+        doubt: engine.inner.live().get(&app).and_then(|live| live.standing.doubt()),
         app,
     })
 }

@@ -1,6 +1,7 @@
 //! The steps of a release as nodes of its saga. Each finds what an earlier try made by name and label, so that each may be
 //! repeated; each but the migration and jobs can be taken back.
 
+mod agreement;
 mod commit;
 mod connections;
 mod create;
@@ -28,7 +29,7 @@ use tidegate_saga::{GraphError, Inputs, Look, Node, NodeResult, Saga};
 
 use super::{
     Failure,
-    context::Context,
+    context::{Context, Pledge},
     journal::to_node_failure,
     plan::{ReleasePlan, Step},
 };
@@ -45,7 +46,9 @@ pub fn saga(plan: &ReleasePlan) -> Result<Saga<Context>, GraphError> {
         builder = builder.node(name.clone(), last.as_deref(), StepNode(step.clone()));
         last = Some(name);
     }
-    builder.pivot(Step::Commit.to_string()).build()
+    // A release on many droplets may not go back by itself once all of them serve it.
+    let pivot = if plan.steps.contains(&Step::Finish) { Step::Finish } else { Step::Commit };
+    builder.pivot(pivot.to_string()).build()
 }
 
 struct StepNode(Step);
@@ -75,9 +78,12 @@ impl StepNode {
             Step::Job(job) => job::forward(context, *job, inputs.cancel()).await,
             Step::Roll(service) => roll::forward(context, (service.as_str(), &name), inputs.cancel()).await,
             Step::Migrate => migrate::forward(context, &name, inputs.cancel()).await,
+            Step::AwaitMigration => agreement::await_migration(context, &name, inputs.cancel()).await,
             Step::Switch => switch::forward(context).await,
             Step::Drain => drain::forward(context, &name, inputs.output(&Step::Switch.to_string())).await,
             Step::Watch => watch::forward(context, inputs.cancel()).await,
+            Step::Agree => agreement::agree(context, &name, inputs.cancel()).await,
+            Step::Finish => agreement::finish(context, &name).await,
             Step::Commit => commit::forward(context).await,
             Step::Prune => prune::forward(context).await,
         }
@@ -99,8 +105,8 @@ impl StepNode {
             Step::Drain => drain::undo(context, &name).await,
             Step::Commit => commit::undo(context).await,
             Step::Watch => watch::undo(context, &name).await,
-            // It comes after the pivot and is never taken back.
-            Step::Prune => Ok(()),
+            // Votes change nothing here; what comes after the pivot is never taken back.
+            Step::AwaitMigration | Step::Agree | Step::Finish | Step::Prune => Ok(()),
         }
     }
 }
@@ -118,10 +124,15 @@ impl Node<Context> for StepNode {
         Box::pin(async move { self.back(context).await.map_err(|failure| to_node_failure(&failure)) })
     }
 
-    fn look<'a>(&'a self, _: &'a Context, _: &'a Inputs<'a>) -> BoxFuture<'a, NodeResult<Look>> {
-        // A command that ended well is not run again; everything else is quick when it is so already.
-        let is_command = matches!(self.0, Step::Migrate | Step::Job(_));
-        let look = if is_command { Look::Holds } else { Look::Again };
+    fn look<'a>(&'a self, context: &'a Context, _: &'a Inputs<'a>) -> BoxFuture<'a, NodeResult<Look>> {
+        // A command that ended well is not run again, nor a decision made twice; everything else is quick when it is so
+        // already. Nothing may fail any more once the agent has voted that it serves.
+        let is_once = matches!(
+            self.0,
+            Step::Migrate | Step::AwaitMigration | Step::Job(_) | Step::Agree | Step::Finish
+        );
+        let holds = is_once || context.pledge == Pledge::Serving;
+        let look = if holds { Look::Holds } else { Look::Again };
         Box::pin(async move { Ok(look) })
     }
 }

@@ -5,9 +5,10 @@
 //! JSON ([`super::EventKind`]). `release.images` has the images that it serves with as JSON ([`ReleaseImage`]), so that a rollback needs no registry;
 //! `returns_to` the release that a rollback goes back to. `journal` has the records of a release's saga as JSON (`tidegate_saga::Record`), each with
 //! the generation that wrote it; `journal_claim` has the generation that may write now. Times are RFC 3339 in UTC.
-//! `release_files` has a digest of the files and contents that a release gave to the containers of each service.
+//! `rollout` names the release on many droplets that it is part of; null: none. `release_files` has a digest of the files and contents that a release gave to the containers of each service.
 
 mod journal;
+mod rollout;
 mod sql;
 
 use std::collections::BTreeMap;
@@ -62,6 +63,7 @@ CREATE TABLE release_files (
     PRIMARY KEY (app, number, service)) STRICT, WITHOUT ROWID;
 ",
     },
+    Migration { module: "release", number: 4, sql: "ALTER TABLE release ADD COLUMN rollout TEXT" },
 ];
 
 /// A release as a row.
@@ -176,6 +178,7 @@ impl ReleaseStore {
         let (app, actor, files) = (input.app.clone(), actor.to_owned(), files.clone());
         let (digest, git, key) = (input.source_digest(), input.git.clone(), input.idempotency_key.clone());
         let returns_to = input.returns_to.map(|release| signed(release.get()));
+        let rollout = input.together.as_ref().map(|together| together.rollout().to_string());
         let insert = move |t: &Transaction<'_>| {
             let number: i64 = t.query_row(
                 "SELECT coalesce(max(number), 0) + 1 FROM release WHERE app = ?1",
@@ -184,10 +187,11 @@ impl ReleaseStore {
             )?;
             t.execute(
                 "INSERT INTO release (app, number, state, actor, source_digest, git_revision, git_branch, git_subject,
-                 idempotency_key, started_at, returns_to) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                 idempotency_key, started_at, returns_to, rollout)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
                 params![
                     app.as_str(), number, word(ReleaseState::Running), actor, digest, git.revision, git.branch,
-                    git.subject, key, now.to_string(), returns_to
+                    git.subject, key, now.to_string(), returns_to, rollout
                 ],
             )?;
             for (service, digest) in &files {

@@ -36,6 +36,7 @@ use crate::{
     exec::host::HostExec,
     host::HostFacts,
     ingress::edge::{Edge, Position},
+    peers::AgentPeers,
     probe::DirectDial,
     release::{self, Engine, EngineSettings},
     store::{Database, DatabaseError, DatabaseSettings, Migration},
@@ -125,7 +126,7 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
         clock: clock.clone(),
         host_exec: HostExec::new(paths.runtime.clone()),
         host: HostFacts::new(&paths.state),
-        engine: engine(&config, &paths, database, clock.clone()),
+        engine: engine(&config, &paths, database, &trust, clock.clone()),
         docker_socket: config.docker.socket.clone(),
     });
     let door = Door::new(config.domain(), clock, trust.phase());
@@ -146,7 +147,13 @@ fn migrations() -> Vec<Migration> {
     [audit::MIGRATIONS.to_vec(), release::migrations()].concat()
 }
 
-fn engine(config: &Config, paths: &Paths, database: Database, clock: Arc<dyn Clock>) -> Engine {
+fn engine(
+    config: &Config,
+    paths: &Paths,
+    database: Database,
+    trust: &Arc<Trust>,
+    clock: Arc<dyn Clock>,
+) -> Engine {
     let settings = EngineSettings {
         state: paths.state.clone(),
         policy: paths.configuration.join("policy.toml"),
@@ -154,6 +161,7 @@ fn engine(config: &Config, paths: &Paths, database: Database, clock: Arc<dyn Clo
         edge: edge(&config.ingress),
         docker_compose: release::compatibility::DOCKER_COMPOSE.iter().map(Into::into).collect(),
         dial: Arc::new(DirectDial),
+        peers: Arc::new(AgentPeers::new(trust.clone(), clock.clone())),
     };
     let logins = Logins::new(config.docker.logins.clone());
     Engine::new(Docker::new(config.docker.socket.clone(), logins), database, clock, settings)

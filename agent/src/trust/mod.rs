@@ -16,7 +16,7 @@ use tidegate_proto::{
     enrolment::Nonce,
     identity::TrustDomain,
     names::DropletId,
-    tls::{CredentialsSwitch, EnrolledCredentials, ServerCredentials, TlsError},
+    tls::{ClientCredentials, CredentialsSwitch, EnrolledCredentials, ServerCredentials, TlsError},
 };
 use tokio::sync::{Mutex, watch};
 
@@ -85,6 +85,17 @@ pub struct TrustStatus {
     pub revocations: u64,
 }
 
+/// What an agent calls other agents with.
+#[derive(Debug, Clone)]
+pub struct OwnCredentials {
+    /// Its certificate and key.
+    pub credentials: ClientCredentials,
+    /// Others stand below one of these.
+    pub roots: RootBundle,
+    /// Others on this list are not believed.
+    pub revoked: Option<RevocationList>,
+}
+
 impl std::fmt::Debug for Trust {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Trust").field("domain", &self.domain).finish_non_exhaustive()
@@ -116,6 +127,17 @@ impl Trust {
             not_after: changes::own_certificate(identity)?.not_after,
             revocations: identity.revoked.as_ref().map_or(0, RevocationList::number),
         }))
+    }
+
+    /// What this agent calls others with, and whom it believes; `None` when it is not enrolled.
+    pub async fn as_client(&self) -> Option<OwnCredentials> {
+        let state = self.state.lock().await;
+        let State::Enrolled(identity) = &*state else { return None };
+        Some(OwnCredentials {
+            credentials: ClientCredentials { chain: identity.chain.clone(), key: identity.key.clone() },
+            roots: identity.roots.clone(),
+            revoked: identity.revoked.clone(),
+        })
     }
 
     /// Serves nobody any more.

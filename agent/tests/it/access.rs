@@ -10,7 +10,10 @@ use tidegate_proto::{
     roles::{LeastRole, RULES, Scope},
     status::RichError,
     tls::{ClientCredentials, Refusal},
-    v1::{InfoRequest, InstallRevocationListRequest, LogsRequest, StatusRequest, agent_client::AgentClient},
+    v1::{
+        InfoRequest, InstallRevocationListRequest, LogsRequest, ReleaseDecision, ReleaseOutcomeRequest,
+        ReleaseVote, Resolution, ResolveReleaseRequest, StatusRequest, agent_client::AgentClient,
+    },
 };
 use tonic::{Code, Status, client::Grpc, codec::Streaming, transport::Channel};
 use tonic_health::pb::{
@@ -50,11 +53,10 @@ async fn certificates_that_are_not_good_enough_are_refused_in_the_handshake() {
     let (_droplet, agent) = enrolled(&fleet).await;
     let jane = |fleet: &Fleet| fleet.subject(Role::Admin, AppScope::All);
     let long_ago = NOW.checked_sub(Duration::from_hours(24 * 91)).unwrap();
-    let cases: [(&str, ClientCredentials, Refusal); 4] = [
+    let cases: [(&str, ClientCredentials, Refusal); 3] = [
         ("foreign CA", Fleet::new("production").user(Role::Admin), Refusal::UnknownRoot),
         ("expired", fleet.issue_at(&jane(&fleet), long_ago), Refusal::Expired),
         ("other environment", fleet.sibling("staging").user(Role::Admin), Refusal::NotAccepted),
-        ("an agent's", fleet.issue(&Subject::Agent(DropletId::new(8).unwrap())), Refusal::NotAccepted),
     ];
     for (what, client, expected) in cases {
         let connection = fleet.connect(agent.address, &client).await;
@@ -81,7 +83,7 @@ async fn every_rpc_refuses_every_role_below_its_least() {
     let roles = [Role::Viewer, Role::Deployer, Role::Operator, Role::Admin];
     let mut refused = 0;
     for rule in RULES {
-        let LeastRole::Role(least) = rule.least else { continue };
+        let (LeastRole::Role(least) | LeastRole::AgentOr(least)) = rule.least else { continue };
         for role in roles.into_iter().filter(|role| *role < least) {
             let connection = fleet.connect(agent.address, &fleet.user(role)).await;
             let error = call(connection.channel(), rule.rpc).await.unwrap_err();
@@ -100,6 +102,48 @@ async fn every_rpc_refuses_every_role_below_its_least() {
         }
     }
     assert!(refused >= 10, "only {refused} refusals were tried");
+}
+
+#[tokio::test]
+async fn an_agent_may_ask_another_how_a_release_goes_and_nothing_else() {
+    let fleet = Fleet::new("production");
+    let (_droplet, agent) = enrolled(&fleet).await;
+    let other = fleet.issue(&Subject::Agent(DropletId::new(8).unwrap()));
+    for rule in RULES.iter().filter(|rule| !matches!(rule.least, LeastRole::AgentOr(_))) {
+        let connection = fleet.connect(agent.address, &other).await;
+        let error = call(connection.channel(), rule.rpc).await.unwrap_err();
+        let refused = reason(&error).1;
+        assert!(
+            ["AGENT_CERTIFICATE", "ALREADY_ENROLLED"].contains(&refused.as_str()),
+            "{}: {refused}",
+            rule.rpc
+        );
+    }
+    let mut client = fleet.dial(agent.address, &other).await;
+    let rollout = "0123456789abcdef0123456789abcdef".to_owned();
+    let request = ReleaseOutcomeRequest { app: "shop".to_owned(), rollout };
+    let told = client.release_outcome(request.clone()).await.unwrap().into_inner();
+    assert_eq!((told.vote(), told.decision()), (ReleaseVote::Unknown, ReleaseDecision::None));
+    let wrong = ReleaseOutcomeRequest { rollout: "latest".to_owned(), ..request.clone() };
+    assert_eq!(reason(&client.release_outcome(wrong).await.unwrap_err()).1, "BAD_FIELD");
+
+    // One of another environment does not even get in.
+    let staging = fleet.sibling("staging").issue(&Subject::Agent(DropletId::new(8).unwrap()));
+    let connection = fleet.connect(agent.address, &staging).await;
+    AgentClient::new(connection.channel()).release_outcome(request).await.unwrap_err();
+    assert_eq!(connection.refusal(), Some(Refusal::NotAccepted));
+}
+
+#[tokio::test]
+async fn what_is_not_in_doubt_is_not_resolved() {
+    let fleet = Fleet::new("production");
+    let (_droplet, agent) = enrolled(&fleet).await;
+    let mut client = fleet.dial(agent.address, &fleet.user(Role::Operator)).await;
+    let mut request = ResolveReleaseRequest { app: "shop".to_owned(), resolution: 0 };
+    assert_eq!(reason(&client.resolve_release(request.clone()).await.unwrap_err()).1, "RESOLUTION");
+    request.set_resolution(Resolution::Keep);
+    let refused = client.resolve_release(request).await.unwrap_err();
+    assert_eq!(reason(&refused), (Code::FailedPrecondition, "NOT_IN_DOUBT".to_owned()));
 }
 
 #[tokio::test]

@@ -22,6 +22,8 @@ pub struct Target {
     pub droplet: DropletId,
     /// Where the agent answers.
     pub address: Ipv4Addr,
+    /// Where it answers the agents of other droplets; none in inventories of older versions.
+    pub private_address: Option<Ipv4Addr>,
 }
 
 /// How the user narrowed the choice.
@@ -124,6 +126,7 @@ fn enrolled(fleet: &Fleet, inventory: &Inventory) -> Vec<Target> {
                 short: name.strip_prefix(&prefix)?.to_owned(),
                 droplet: DropletId::new(record.id?).ok()?,
                 address: record.address?,
+                private_address: record.private_address,
             })
         })
         .collect();

@@ -52,7 +52,7 @@ impl Node<Work> for CreateFirewall {
         Box::pin(async move {
             let told = |e| failure(&format!("the firewall {} could not be made", self.spec.name), &e);
             let step = work.printer.step(format!("firewall {}", self.spec.name));
-            for tag in &self.spec.tags {
+            for tag in self.spec.all_tags() {
                 tags::create(&work.client, tag).await.map_err(told)?;
             }
             let window = work.first_look(&format!("firewall {}", self.spec.name));
@@ -85,7 +85,7 @@ impl Node<Work> for CreateFirewall {
                 .map_err(told)?
                 .into_iter()
                 .filter(|tag| tag.resources.count == 0);
-            for tag in bare.filter(|tag| self.spec.tags.iter().any(|own| same_tag(own, &tag.name))) {
+            for tag in bare.filter(|tag| self.spec.all_tags().any(|own| same_tag(own, &tag.name))) {
                 tags::delete(&work.client, &tag.name).await.map_err(told)?;
             }
             Ok(())
@@ -97,8 +97,12 @@ impl Node<Work> for ChangeFirewall {
     fn forward<'a>(&'a self, work: &'a Work, _: &'a Inputs<'a>) -> BoxFuture<'a, NodeResult<Value>> {
         Box::pin(async move {
             let step = work.printer.step(format!("firewall {}", self.spec.name));
+            let told = |e| failure(&format!("the firewall {} could not be changed", self.spec.name), &e);
+            for tag in self.spec.all_tags() {
+                tags::create(&work.client, tag).await.map_err(told)?;
+            }
             let done = firewalls::replace(&work.client, &self.id, &self.spec).await;
-            done.map_err(|e| failure(&format!("the firewall {} could not be changed", self.spec.name), &e))?;
+            done.map_err(told)?;
             step.done("changed");
             Ok(Made { id: self.id.clone(), by_us: false }.output())
         })

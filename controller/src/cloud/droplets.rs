@@ -88,6 +88,11 @@ impl Droplet {
         self.networks.v4.iter().find(|address| address.kind == "public").map(|address| address.ip_address)
     }
 
+    /// Where other droplets of its VPC reach it.
+    pub fn private_address(&self) -> Option<Ipv4Addr> {
+        self.networks.v4.iter().find(|address| address.kind == "private").map(|address| address.ip_address)
+    }
+
     /// Whether it carries a tag, compared folded.
     pub fn has_tag(&self, tag: &str) -> bool {
         self.tags.iter().any(|own| same_tag(own, tag))

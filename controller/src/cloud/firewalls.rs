@@ -67,7 +67,7 @@ pub struct Addresses {
     /// CIDRs.
     #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<String>,
-    /// Droplets by tag; we use none.
+    /// Droplets by tag; the tag has to exist.
     #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
 }
@@ -77,6 +77,13 @@ fn null_is_empty<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(from: D)
 }
 
 impl FirewallSpec {
+    /// All tags that it names; the API refuses one that does not exist.
+    pub fn all_tags(&self) -> impl Iterator<Item = &String> {
+        let inbound = self.inbound_rules.iter().flat_map(|rule| &rule.sources.tags);
+        let outbound = self.outbound_rules.iter().flat_map(|rule| &rule.destinations.tags);
+        self.tags.iter().chain(inbound).chain(outbound)
+    }
+
     /// The same firewall in the one spelling that can be compared: the API folds, sorts and renames.
     #[must_use]
     pub fn canonical(&self) -> Self {

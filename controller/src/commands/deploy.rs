@@ -1,4 +1,4 @@
-//! `tidegate deploy`: releases an app on its droplets, one after the other, and follows.
+//! `tidegate deploy`: releases an app on its droplets, some at a time or all together, and follows.
 
 use tidegate_proto::v1::CancelReleaseRequest;
 
@@ -7,10 +7,10 @@ use super::{
     context::Context,
     planned,
     reach::{Reach, Which},
-    rollout::{self, Wanted},
+    rollout::{self, Meant, Wanted},
 };
 use crate::{
-    agents::Target,
+    agents::{AgentError, Target},
     environ::DotEnv,
     failure::{Failure, Outcome},
     names::Name,
@@ -43,12 +43,13 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let reach = Reach::open(context)?;
     let (name, app) = reach.app(args.which.app.as_ref())?;
     let targets = reach.targets((&name, &app), args.which.selection())?;
+    let meant = Meant { app: &name, rollout: app.rollout, targets: &targets };
     if args.attach {
-        rollout::roll(context, &reach, (&name, &targets), &Wanted::Attach).await?;
+        rollout::carry(context, &reach, meant, &Wanted::Attach).await?;
         return Ok(Outcome::Done);
     }
     if args.cancel {
-        return cancel(context, &reach, (&name, &targets)).await;
+        return cancel(context, &reach, meant).await;
     }
     let revision = Revision::of(&reach.fleet.directory).await;
     let dot_env = if app.env_files.is_empty() { DotEnv::Read } else { DotEnv::Replaced };
@@ -64,14 +65,15 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     for warning in &placement.warnings {
         context.printer.note(format!("warning: {warning}"));
     }
-    let targets = placement.order(targets);
+    let targets = placement.order(targets.clone());
     if args.dry_run {
         return dry_run(context, &reach, &targets, (&bundle, &placement)).await;
     }
     let shorts: Vec<&str> = targets.iter().map(|target| target.short.as_str()).collect();
     let what = format!("{name} {}", revision.describe());
     context.printer.note(format!("{} -> {}", what.trim_end(), shorts.join(", ")));
-    rollout::roll(context, &reach, (&name, &targets), &Wanted::Deploy(&bundle.request, &placement)).await?;
+    let meant = Meant { targets: &targets, ..meant };
+    rollout::carry(context, &reach, meant, &Wanted::Deploy(&bundle.request, &placement)).await?;
     Ok(Outcome::Done)
 }
 
@@ -93,28 +95,33 @@ async fn dry_run(
 }
 
 /// Asks every droplet to take back what is under way there, and follows those that had something.
-async fn cancel(
-    context: &Context,
-    reach: &Reach,
-    (name, targets): (&Name, &[Target]),
-) -> anyhow::Result<Outcome> {
+async fn cancel(context: &Context, reach: &Reach, meant: Meant<'_>) -> anyhow::Result<Outcome> {
+    let name = meant.app;
     let mut cancelled = Vec::new();
-    for target in targets {
-        let agent = reach.connect(target).await?;
-        let mut client = agent.client();
-        let request = CancelReleaseRequest { app: name.to_string() };
-        let answered = agent.call(client.cancel_release(request)).await?;
-        if answered.release != 0 {
-            context.printer.note(format!("r{} is being taken back on {}", answered.release, target.short));
-            cancelled.push(target.clone());
+    let mut silent = None;
+    for target in meant.targets {
+        match cancel_on(reach, name, target).await {
+            Ok(0) => {}
+            Ok(release) => {
+                context.printer.note(format!("r{release} is being taken back on {}", target.short));
+                cancelled.push(target.clone());
+            }
+            // The others are asked all the same: together, one that can be reached may be enough.
+            Err(error) => {
+                context.printer.note(format!("{} cannot be asked: {error}", target.short));
+                silent.get_or_insert(error);
+            }
         }
     }
     if cancelled.is_empty() {
+        if let Some(error) = silent {
+            return Err(error.into());
+        }
         return Err(Failure::failed(format!("no release of {name} is under way"))
             .hint("`tidegate rollback` goes back to the release before")
             .into());
     }
-    let ended = rollout::endings(context, reach, (name, &cancelled)).await?;
+    let ended = rollout::endings(context, reach, Meant { targets: &cancelled, ..meant }).await?;
     let kept = ended.iter().find(|ended| ended.state != "undone");
     rollout::print(&context.printer, &ended);
     match kept {
@@ -126,4 +133,12 @@ async fn cancel(
         .hint("`tidegate rollback` goes back to the release before")
         .into()),
     }
+}
+
+/// Asks one droplet; the number of the release that it takes back, or 0.
+async fn cancel_on(reach: &Reach, app: &Name, target: &Target) -> Result<u64, AgentError> {
+    let agent = reach.connect(target).await?;
+    let mut client = agent.client();
+    let request = CancelReleaseRequest { app: app.to_string() };
+    Ok(agent.call(client.cancel_release(request)).await?.release)
 }

@@ -20,6 +20,7 @@ mod registry;
 mod release_tags;
 mod releases;
 mod remove;
+mod resolve;
 mod rollback;
 mod rollout;
 mod run;
@@ -47,6 +48,8 @@ pub enum Command {
     Deploy(deploy::Args),
     /// Go back to an earlier release of an app
     Rollback(rollback::Args),
+    /// End a release that is in doubt because the droplet that decides is gone for good
+    Resolve(resolve::Args),
     /// Show which releases an app had, and how each went
     Releases(releases::Args),
     /// Show what runs on the droplets
@@ -84,6 +87,7 @@ impl Command {
             Self::Plan(args) => plan::run(&context, &args).await,
             Self::Deploy(args) => deploy::run(&context, &args).await,
             Self::Rollback(args) => rollback::run(&context, &args).await,
+            Self::Resolve(args) => resolve::run(&context, &args).await,
             Self::Releases(args) => releases::run(&context, &args).await,
             Self::Status(args) => status::run(&context, &args).await,
             Self::Logs(args) => logs::run(&context, &args).await,

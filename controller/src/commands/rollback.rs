@@ -10,7 +10,7 @@ use super::{
     planned,
     reach::{Reach, Which},
     releases,
-    rollout::{self, Wanted},
+    rollout::{self, Meant, Wanted},
 };
 use crate::{agents::Target, failure::Outcome, names::Name};
 
@@ -49,8 +49,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let request = RollbackRequest {
         app: name.to_string(),
         release: args.release.map_or(0, |release| release.0),
-        idempotency_key: String::new(),
         interrupt: args.agreed.interrupt().into(),
+        ..RollbackRequest::default()
     };
     if args.dry_run {
         return dry_run(context, &reach, &targets, &request).await;
@@ -59,7 +59,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let to =
         args.release.map_or_else(|| "the release before".to_owned(), |release| format!("r{}", release.0));
     context.printer.note(format!("{name} back to {to} -> {}", shorts.join(", ")));
-    let ended = rollout::roll(context, &reach, (&name, &targets), &Wanted::Rollback(&request)).await?;
+    let meant = Meant { app: &name, rollout: app.rollout, targets: &targets };
+    let ended = rollout::carry(context, &reach, meant, &Wanted::Rollback(&request)).await?;
     for (target, ended) in targets.iter().zip(&ended) {
         if let Some(told) = told(&reach, (&name, target), ended.release).await? {
             context.printer.note(told);

@@ -17,7 +17,10 @@ use crate::{
     clock::human,
     failure::{Failure, Outcome},
     output::Table,
-    release::{follow::state_name, times::timestamp},
+    release::{
+        follow::{FailureView, state_name},
+        times::timestamp,
+    },
 };
 
 /// Arguments of `status`.
@@ -59,6 +62,8 @@ struct AppView {
     app: String,
     release: Option<ReleaseView>,
     running_release: Option<ReleaseView>,
+    /// Why the running release cannot end by itself.
+    in_doubt: Option<FailureView>,
     maintenance: bool,
     hosts: Vec<HostNameView>,
     containers: Vec<ContainerView>,
@@ -174,6 +179,7 @@ fn app_view(status: AppStatus) -> AppView {
         app: status.app,
         release: status.release.map(release_view),
         running_release: status.running_release.map(release_view),
+        in_doubt: status.in_doubt.map(FailureView::from),
         maintenance: status.maintenance,
         hosts: status.hosts.into_iter().map(host_name_view).collect(),
         containers: containers.collect(),
@@ -275,7 +281,13 @@ fn app_text(app: &AppView) -> String {
     let rows = table.to_string().lines().fold(String::new(), |text, line| text + "  " + line + "\n");
     let maintenance = if app.maintenance { "; under maintenance" } else { "" };
     let hosts: String = app.hosts.iter().map(host_name_text).collect();
-    format!("{}  {release}{running}{maintenance}\n{hosts}{rows}", app.app)
+    let doubt = app.in_doubt.as_ref().map(doubt_text).unwrap_or_default();
+    format!("{}  {release}{running}{maintenance}\n{doubt}{hosts}{rows}", app.app)
+}
+
+/// Two lines about a release whose end cannot be known.
+fn doubt_text(doubt: &FailureView) -> String {
+    format!("  warning: {}: {}\n    hint: {}\n", doubt.what, doubt.cause, doubt.hint)
 }
 
 fn release_text(release: &ReleaseView) -> String {

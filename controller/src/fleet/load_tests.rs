@@ -124,6 +124,32 @@ fn a_droplet_whose_agent_cannot_be_reached_is_refused() {
     insta::assert_snapshot!(wrong(&GOOD.replace("22,7443", "22")));
 }
 
+fn rollout(lines: &str) -> super::super::Rollout {
+    let text = GOOD.replace("droplets = \"web\"", &format!("droplets = \"web\"\n{lines}"));
+    let fleet = parse_for(&text, "production").unwrap();
+    fleet.apps.get(&"shop".parse().unwrap()).unwrap().rollout
+}
+
+#[test]
+fn an_app_says_how_its_droplets_come_to_a_release() {
+    use super::super::Rollout::{Rolling, Together};
+
+    let rolling = |number| Rolling { max_unavailable: std::num::NonZeroU32::new(number).unwrap() };
+    assert_eq!(rollout(""), rolling(1));
+    assert_eq!(rollout("rollout = \"rolling\""), rolling(1));
+    assert_eq!(rollout("max_unavailable = 3"), rolling(3));
+    assert_eq!(rollout("rollout = \"together\""), Together);
+}
+
+#[test]
+fn a_rollout_that_makes_no_sense_is_refused() {
+    let refused =
+        |lines: &str| wrong(&GOOD.replace("droplets = \"web\"", &format!("droplets = \"web\"\n{lines}")));
+    insta::assert_snapshot!(refused("rollout = \"all\""));
+    insta::assert_snapshot!(refused("max_unavailable = 0"));
+    insta::assert_snapshot!(refused("rollout = \"together\"\nmax_unavailable = 2"));
+}
+
 proptest::proptest! {
     #[test]
     fn no_file_makes_the_parser_panic(text in "(\\PC|\n|\\[|\\]|=|\"){0,80}") {

@@ -11,5 +11,5 @@ mod sections;
 
 pub use addresses::{Source, SourceError};
 pub use load::{FILE_NAME, load};
-pub use model::{AgentSource, App, Firewall, Fleet, Inbound, Located, Ports, Protocol, Role, Ssh};
+pub use model::{AgentSource, App, Firewall, Fleet, Inbound, Located, Ports, Protocol, Role, Rollout, Ssh};
 pub use problem::{FleetError, Place};

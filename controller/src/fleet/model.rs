@@ -1,6 +1,6 @@
 //! The fleet file for one environment, checked as far as the file alone can be.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use serde::Serialize;
 use url::Url;
@@ -126,6 +126,26 @@ pub struct App {
     pub env_files: Vec<Located<String>>,
     /// Compose profiles.
     pub profiles: Vec<String>,
+    /// How its droplets come to a release.
+    pub rollout: Rollout,
+}
+
+/// How the droplets of an app come to a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rollout {
+    /// So many at a time; the first that fails ends it.
+    Rolling {
+        /// How many droplets at a time, at least one.
+        max_unavailable: NonZeroU32,
+    },
+    /// All of them with it, or none.
+    Together,
+}
+
+impl Default for Rollout {
+    fn default() -> Self {
+        Self::Rolling { max_unavailable: NonZeroU32::MIN }
+    }
 }
 
 /// `[agent]`: where droplets download the agent, pinned by its digest.

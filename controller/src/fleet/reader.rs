@@ -73,6 +73,11 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
         }
     }
 
+    /// Where the value of a key stands; the table's own place when it is not there.
+    pub fn place_of(&self, key: &str) -> Range<usize> {
+        self.get(key).map_or_else(|| self.span(), Spanned::span)
+    }
+
     fn get(&self, key: &str) -> Option<&'r Spanned<DeValue<'i>>> {
         self.entries.get(key)
     }

@@ -1,12 +1,12 @@
 //! What each section of the file may hold. The keys here are the reference; README and `init` follow them.
 
-use std::{collections::BTreeMap, ops::Range, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, ops::Range, str::FromStr, time::Duration};
 
 use url::Url;
 
 use super::{
     addresses::{Network, Source},
-    model::{AgentSource, App, Firewall, Inbound, Located, Ports, Protocol, Role, Ssh},
+    model::{AgentSource, App, Firewall, Inbound, Located, Ports, Protocol, Role, Rollout, Ssh},
     reader::Table,
 };
 use crate::{names::Name, suggest::nearest};
@@ -78,8 +78,8 @@ fn source(
 
 pub(super) fn app(table: &Table<'_, '_, '_>) -> App {
     table.only(
-        &["compose", "droplets", "env_file", "profiles"],
-        &["outputs", "rollout", "domain", "alert", "policy"],
+        &["compose", "droplets", "env_file", "profiles", "rollout", "max_unavailable"],
+        &["outputs", "domain", "alert", "policy"],
     );
     let located = |key: &str| {
         let strings = table.strings(key).into_iter();
@@ -91,7 +91,50 @@ pub(super) fn app(table: &Table<'_, '_, '_>) -> App {
     }
     let droplets: Vec<Name> = table.parsed_list("droplets").into_iter().map(|(name, _)| name).collect();
     let profiles = table.strings("profiles").into_iter().map(|(text, _)| text).collect();
-    App { compose, droplets, env_files: located("env_file"), profiles }
+    App { compose, droplets, env_files: located("env_file"), profiles, rollout: rollout(table) }
+}
+
+/// More than a role may have.
+const MOST_AT_ONCE: u32 = 500;
+
+fn rollout(table: &Table<'_, '_, '_>) -> Rollout {
+    let at_once = table.count("max_unavailable", MOST_AT_ONCE);
+    let at = || table.place_of("max_unavailable");
+    let kind = table.parsed::<RolloutKind>("rollout").unwrap_or(RolloutKind::Rolling);
+    match (kind, at_once.map(NonZeroU32::new)) {
+        (RolloutKind::Rolling, None) => Rollout::default(),
+        (RolloutKind::Rolling, Some(Some(max_unavailable))) => Rollout::Rolling { max_unavailable },
+        (RolloutKind::Rolling, Some(None)) => {
+            let hint = "1 releases one droplet after the other".to_owned();
+            table.notes().add(at(), "`max_unavailable` must be at least 1", Some(hint));
+            Rollout::default()
+        }
+        (RolloutKind::Together, None) => Rollout::Together,
+        (RolloutKind::Together, Some(_)) => {
+            let message =
+                "`max_unavailable` goes with rollout = \"rolling\": together, all droplets switch at once";
+            table.notes().add(at(), message, Some("take it out of the file".to_owned()));
+            Rollout::Together
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum RolloutKind {
+    Rolling,
+    Together,
+}
+
+impl FromStr for RolloutKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "rolling" => Ok(Self::Rolling),
+            "together" => Ok(Self::Together),
+            _ => Err(format!("`{text}` is not a rollout: rolling or together")),
+        }
+    }
 }
 
 pub(super) fn agent(table: &Table<'_, '_, '_>) -> (Option<AgentSource>, Option<Duration>) {

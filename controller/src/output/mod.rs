@@ -38,12 +38,20 @@ pub enum Stream {
 pub struct Printer {
     format: Format,
     terminal: bool,
+    /// Stands before every line that is no result.
+    prefix: String,
 }
 
 impl Printer {
     /// A printer for this process's streams.
     pub fn new(format: Format) -> Self {
-        Self { format, terminal: io::stderr().is_terminal() }
+        Self { format, terminal: io::stderr().is_terminal(), prefix: String::new() }
+    }
+
+    /// The same for one of several that are under way at once: their lines begin with its name, and nothing spins.
+    #[must_use]
+    pub fn of(&self, name: &str) -> Self {
+        Self { terminal: false, prefix: format!("{name}  "), ..self.clone() }
     }
 
     /// How results are wanted.
@@ -58,7 +66,7 @@ impl Printer {
 
     /// A line that is not part of the result.
     pub fn note(&self, text: impl AsRef<str>) {
-        self.bytes(Stream::Err, format!("{}\n", text.as_ref()).as_bytes());
+        self.bytes(Stream::Err, format!("{}{}\n", self.prefix, text.as_ref()).as_bytes());
     }
 
     /// A value for programs, and a text for people.
@@ -94,7 +102,7 @@ impl Printer {
     /// Begins a step that takes time.
     pub fn step(&self, text: impl Into<String>) -> Step {
         let place = if self.terminal { progress::Place::Terminal } else { progress::Place::Elsewhere };
-        Step::begin(text.into(), place)
+        Step::begin(text.into(), place, self.prefix.clone())
     }
 
     /// A step that is done, for those that were too quick to show, or were shown by somebody else.

@@ -22,6 +22,7 @@ pub struct Step {
     bar: ProgressBar,
     started: Instant,
     terminal: bool,
+    prefix: String,
 }
 
 /// `  ✓ vpc, firewall                      2 s`
@@ -30,7 +31,7 @@ pub(super) fn line(mark: &str, text: &str, time: &str) -> String {
 }
 
 impl Step {
-    pub(super) fn begin(text: String, place: Place) -> Self {
+    pub(super) fn begin(text: String, place: Place, prefix: String) -> Self {
         let terminal = place == Place::Terminal;
         let bar = if terminal { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         if terminal {
@@ -40,7 +41,7 @@ impl Step {
             bar.set_message(text.clone());
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        Self { text, bar, started: Instant::now(), terminal }
+        Self { text, bar, started: Instant::now(), terminal, prefix }
     }
 
     /// What it is at now.
@@ -52,7 +53,8 @@ impl Step {
 
     /// A line above it.
     pub fn say(&self, text: &str) {
-        if self.terminal { self.bar.suspend(|| to_stderr(text)) } else { to_stderr(text) }
+        let text = format!("{}{text}", self.prefix);
+        if self.terminal { self.bar.suspend(|| to_stderr(&text)) } else { to_stderr(&text) }
     }
 
     /// It ended well.
@@ -80,7 +82,7 @@ impl Step {
     fn end(self, mark: &str, detail: &str, took: Duration) {
         self.bar.finish_and_clear();
         let text = if detail.is_empty() { self.text } else { format!("{}  {detail}", self.text) };
-        to_stderr(&line(mark, &text, &human(took)));
+        to_stderr(&format!("{}{}", self.prefix, line(mark, &text, &human(took))));
     }
 }
 

@@ -88,7 +88,11 @@ fn rules(spec: &FirewallSpec) -> String {
 fn sources(rule: &InboundRule) -> String {
     let addresses = &rule.sources.addresses;
     let anywhere = ["0.0.0.0/0", "::/0"].iter().all(|all| addresses.iter().any(|own| own == all));
-    if anywhere { "anywhere".to_owned() } else { addresses.join(",") }
+    if anywhere {
+        return "anywhere".to_owned();
+    }
+    let tags = rule.sources.tags.iter().map(|tag| format!("droplets with {tag}"));
+    addresses.iter().cloned().chain(tags).collect::<Vec<_>>().join(",")
 }
 
 fn ports(rule: &InboundRule) -> String {

@@ -7,12 +7,13 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::{
+    agents::AGENT_PORT,
     cloud::{
         droplets::Droplet,
         firewalls::{Addresses, Firewall, FirewallSpec, InboundRule, OutboundRule},
         ssh_keys::same_key,
     },
-    fleet::{self, Fleet, Inbound, Role},
+    fleet::{self, Fleet, Inbound, Role, Rollout},
     names::{Name, role_tag},
     state::Inventory,
 };
@@ -110,11 +111,31 @@ pub(super) fn firewall_spec(fleet: &Fleet, name: &Name, wanted: &fleet::Firewall
     });
     FirewallSpec {
         name: fleet.scope.firewall(name),
-        inbound_rules: wanted.inbound.iter().flat_map(inbound_rules).collect(),
+        inbound_rules: wanted
+            .inbound
+            .iter()
+            .flat_map(inbound_rules)
+            .chain(agents_rule(fleet, name))
+            .collect(),
         outbound_rules: outbound.into(),
         tags: vec![fleet.scope.firewall_tag(name)],
         droplet_ids: Vec::new(),
     }
+}
+
+/// The agents of an app that is released together ask each other how it goes: from the fleet's own droplets their port is
+/// open, whatever else the file says about it.
+fn agents_rule(fleet: &Fleet, name: &Name) -> Option<InboundRule> {
+    let protects = |app: &fleet::App| {
+        let roles = fleet.roles_of(app);
+        let of = |role: &Name| fleet.roles.get(role).is_some_and(|role| role.firewalls.contains(name));
+        app.rollout == Rollout::Together && roles.iter().any(of)
+    };
+    fleet.apps.values().any(protects).then(|| InboundRule {
+        protocol: "tcp".to_owned(),
+        ports: AGENT_PORT.to_string(),
+        sources: Addresses { addresses: Vec::new(), tags: vec![fleet.scope.tag()] },
+    })
 }
 
 fn inbound_rules(rule: &Inbound) -> Vec<InboundRule> {

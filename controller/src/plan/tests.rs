@@ -128,6 +128,26 @@ fn rules_that_differ_are_changed_and_surplus_is_deleted() {
     insta::assert_snapshot!(plan(&shop(1), &Inventory::default(), &now));
 }
 
+/// `shop(count)` with an app.
+fn with_app(count: u32, rollout: &str) -> Fleet {
+    let mut fleet = shop(count);
+    let app = self::fleet(&format!(
+        "fleet = \"shop\"\nregion = \"fra1\"\n[app.shop]\ncompose = \"compose.yaml\"\nrollout = \"{rollout}\"\n\
+         [droplet.web]\nsize = \"s\"\nimage = \"i\"\nfirewall = [\"a\"]\n\
+         [firewall.a]\ninbound = [{{ ports = \"7443\", from = [\"anywhere\"] }}]\n"
+    ));
+    fleet.apps = app.apps;
+    fleet
+}
+
+#[test]
+fn agents_of_an_app_that_is_released_together_reach_each_other() {
+    let mut now = settled();
+    now.account.droplet_limit = 25;
+    assert!(plan(&with_app(1, "rolling"), &Inventory::default(), &now).is_empty());
+    insta::assert_snapshot!(plan(&with_app(2, "together"), &Inventory::default(), &now));
+}
+
 #[test]
 fn a_droplet_that_never_enrolled_is_replaced_only_after_its_token_ran_out() {
     let mut now = settled();

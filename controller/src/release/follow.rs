@@ -1,12 +1,12 @@
 //! Follows a release on one agent: numbered events in, lines for people out. A stream that breaks is taken up again where
 //! it broke; the release itself runs on in the agent meanwhile.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use tidegate_proto::v1::{
-    DeployRequest, Failure as Told, Interruption, ReleaseEvent, ReleaseFinished, ReleaseState,
-    RollbackRequest, WatchReleaseRequest, release_event::Event,
+    DeployRequest, Failure as Told, Interruption, ReleaseEvent, ReleaseFinished, ReleaseInDoubt,
+    ReleaseState, RollbackRequest, WatchReleaseRequest, release_event::Event,
 };
 use tonic::{Code, Status, Streaming};
 
@@ -28,7 +28,7 @@ pub struct Ended {
     pub droplet: String,
     /// Its number there.
     pub release: u64,
-    /// `released`, `undone`, `stuck`.
+    /// `released`, `undone`, `stuck`; `in doubt` when it serves and cannot know yet whether it stays.
     pub state: &'static str,
     /// How long it took, in seconds.
     pub took_seconds: f64,
@@ -109,6 +109,9 @@ impl From<Told> for FailureView {
     }
 }
 
+/// The state of a release that serves and cannot know yet whether it stays.
+pub const IN_DOUBT: &str = "in doubt";
+
 /// What to follow.
 #[derive(Debug)]
 pub enum Begin {
@@ -120,7 +123,7 @@ pub enum Begin {
     Attach,
 }
 
-/// Follows to the end.
+/// Follows to the end. Who began a release does not wait for the end of a doubt; who attaches does.
 ///
 /// # Errors
 /// When the agent refuses, or stays away longer than the release may wait for a listener.
@@ -130,16 +133,43 @@ pub async fn follow(
     app: &str,
     begin: Begin,
     printer: &Printer,
-) -> Result<Ended, AgentError> {
-    let mut agent = caller.connect(&target.short, target.droplet, target.address).await?;
-    let mut view = View::new(target.short.clone(), printer.clone());
+) -> Result<Ended, FollowError> {
+    let doubt = if matches!(begin, Begin::Attach) { OnDoubt::Follow } else { OnDoubt::End };
+    let mut view = View::new(target.short.clone(), printer.clone(), doubt);
     let way = Way { caller, target, app, begin };
+    let followed = to_end(&way, &mut view).await;
+    followed.map_err(|error| match view.release {
+        0 => FollowError::NotBegun(error),
+        _ => FollowError::Away(error),
+    })
+}
+
+/// Why a release could not be followed to its end.
+#[derive(Debug)]
+pub enum FollowError {
+    /// It is not known to have begun.
+    NotBegun(AgentError),
+    /// It began, and its agent cannot be reached any more.
+    Away(AgentError),
+}
+
+impl From<FollowError> for AgentError {
+    fn from(error: FollowError) -> Self {
+        match error {
+            FollowError::NotBegun(error) | FollowError::Away(error) => error,
+        }
+    }
+}
+
+async fn to_end(way: &Way<'_>, view: &mut View) -> Result<Ended, AgentError> {
+    let Way { caller, target, .. } = way;
+    let mut agent = caller.connect(&target.short, target.droplet, target.address).await?;
     let mut attempts = 0;
-    let mut stream = match way.stream(&agent, &view).await {
+    let mut stream = match way.stream(&agent, view).await {
         Ok(stream) => stream,
         // It may have begun all the same.
         Err(status) if is_loss(&status) => {
-            let found = way.again(&view, &mut attempts).await?;
+            let found = way.again(view, &mut attempts).await?;
             agent = found.0;
             found.1
         }
@@ -154,9 +184,9 @@ pub async fn follow(
                 }
             }
             // Both mean that the way to the agent broke, not the release.
-            Ok(None) => (agent, stream) = way.again(&view, &mut attempts).await?,
+            Ok(None) => (agent, stream) = way.again(view, &mut attempts).await?,
             Err(status) if is_loss(&status) => {
-                (agent, stream) = way.again(&view, &mut attempts).await?;
+                (agent, stream) = way.again(view, &mut attempts).await?;
             }
             Err(status) => return Err(agent.error(&status)),
         }
@@ -223,11 +253,22 @@ struct View {
     release: u64,
     last: u64,
     step: Option<(String, Step)>,
+    doubt: OnDoubt,
+    begun: Option<SystemTime>,
+}
+
+/// What a release in doubt means to who follows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OnDoubt {
+    /// The end: it may last.
+    End,
+    /// It is followed until it is over.
+    Follow,
 }
 
 impl View {
-    fn new(droplet: String, printer: Printer) -> Self {
-        Self { droplet, printer, release: 0, last: 0, step: None }
+    fn new(droplet: String, printer: Printer, doubt: OnDoubt) -> Self {
+        Self { droplet, printer, release: 0, last: 0, step: None, doubt, begun: None }
     }
 
     fn waiting(&self) {
@@ -239,6 +280,8 @@ impl View {
     /// Shows an event; the ending when it was the last.
     fn show(&mut self, event: ReleaseEvent) -> Option<Ended> {
         self.last = event.number;
+        let at = event.at.and_then(|at| SystemTime::try_from(at).ok());
+        self.begun = self.begun.or(at);
         match event.event? {
             Event::Started(started) => self.release = started.release,
             Event::StepStarted(started) => {
@@ -268,9 +311,29 @@ impl View {
                 Some((_, step)) => step.say(&format!("      {}", output.line)),
                 None => self.printer.note(format!("      {}", output.line)),
             },
+            Event::InDoubt(doubt) => return self.in_doubt(doubt, at),
             Event::Finished(finished) => return Some(self.ended(finished)),
         }
         None
+    }
+
+    fn in_doubt(&self, told: ReleaseInDoubt, at: Option<SystemTime>) -> Option<Ended> {
+        let failure = told.failure.map(FailureView::from);
+        if self.doubt == OnDoubt::Follow {
+            if let Some(failure) = &failure {
+                self.printer.note(format!("{}: {}\n  hint: {}", failure.what, failure.cause, failure.hint));
+            }
+            return None;
+        }
+        let took = at.zip(self.begun).and_then(|(at, begun)| at.duration_since(begun).ok());
+        Some(Ended {
+            droplet: self.droplet.clone(),
+            release: told.release,
+            state: IN_DOUBT,
+            took_seconds: took.unwrap_or_default().as_secs_f64(),
+            interrupted: Vec::new(),
+            failure,
+        })
     }
 
     fn take(&mut self, name: &str) -> Option<Step> {

@@ -171,6 +171,11 @@ impl Placement {
         DeployRequest { elsewhere_services: elsewhere, migration_here: migration.into(), ..request.clone() }
     }
 
+    /// Whether one droplet migrates for all of them.
+    pub fn migrates_first(&self) -> bool {
+        matches!(self.migration, Migration::On(_))
+    }
+
     /// The droplets in the order in which the release goes to them: the one that migrates comes first, because the others'
     /// new code needs the new schema.
     pub fn order(&self, mut targets: Vec<Target>) -> Vec<Target> {

@@ -46,6 +46,9 @@ pub struct DropletRecord {
     /// Where its agent answers: the public address, as the API last told it.
     #[serde(default)]
     pub address: Option<Ipv4Addr>,
+    /// Where the other droplets reach it: its address in the VPC, as the API last told it.
+    #[serde(default)]
+    pub private_address: Option<Ipv4Addr>,
     /// Present once a certificate was signed: the token is used, and only the same key may ask again.
     #[serde(default)]
     pub enrolment_id: Option<String>,
@@ -74,6 +77,7 @@ impl DropletRecord {
             token_expires_at,
             id: None,
             address: None,
+            private_address: None,
             enrolment_id: None,
             agent_key: String::new(),
             enrolled: false,

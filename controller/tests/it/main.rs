@@ -14,6 +14,7 @@ mod ambiguous;
 // Its snapshots hold paths as unix writes them.
 #[cfg(unix)]
 mod compose;
+mod docker;
 mod down;
 mod help;
 mod init;

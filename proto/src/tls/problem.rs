@@ -20,8 +20,8 @@ pub enum WrongPeer {
         /// Whom we serve.
         wanted: TrustDomain,
     },
-    /// An agent's certificate used to call.
-    #[error("{found} is an agent; only users may call")]
+    /// An agent's certificate used to call a server that is not enrolled.
+    #[error("{found} is an agent; only users may call an agent that is not enrolled")]
     Agent {
         /// Who it is.
         found: Identity,

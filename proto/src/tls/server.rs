@@ -140,6 +140,7 @@ impl CredentialsSwitch {
             chains: ChainVerifier::new(&roots).map_err(TlsError::Roots)?,
             revoked,
             domain: self.domain.clone(),
+            mode,
         });
         let server_spki = certificates.first().map(spki_digest).transpose().map_err(TlsError::Certificate)?;
         let config = server_builder(self.clock.clone())?

@@ -12,6 +12,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use super::{
     client::{AgentTrust, Expiry},
     config::provider,
+    info::Mode,
     problem::{WrongPeer, alerted, told},
 };
 use crate::{
@@ -25,6 +26,8 @@ pub(super) struct CallerVerifier {
     pub(super) chains: ChainVerifier,
     pub(super) revoked: Option<RevocationList>,
     pub(super) domain: TrustDomain,
+    /// Other agents get in where one is enrolled; what they may call then stands in the table of roles.
+    pub(super) mode: Mode,
 }
 
 impl CallerVerifier {
@@ -39,9 +42,9 @@ impl CallerVerifier {
         if found.domain() != &self.domain {
             return Err(told(WrongPeer::Domain { found, wanted: self.domain.clone() }));
         }
-        match found {
-            Identity::User { .. } => Ok(peer),
-            Identity::Agent { .. } => Err(told(WrongPeer::Agent { found })),
+        match (found, self.mode) {
+            (Identity::User { .. }, _) | (Identity::Agent { .. }, Mode::Enrolled) => Ok(peer),
+            (found @ Identity::Agent { .. }, Mode::Enrolment) => Err(told(WrongPeer::Agent { found })),
         }
     }
 }

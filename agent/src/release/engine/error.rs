@@ -40,6 +40,12 @@ pub enum EngineError {
         /// The release.
         release: ReleaseNumber,
     },
+    /// Nothing to resolve.
+    #[error("no release of {app} is in doubt on this droplet: `tidegate status` shows what is under way")]
+    NotInDoubt {
+        /// The app.
+        app: AppName,
+    },
     /// No such app.
     #[error("there is no app {0} on this droplet; `tidegate status` lists those that are")]
     NoApp(AppName),

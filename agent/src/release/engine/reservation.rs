@@ -7,7 +7,10 @@ use tidegate_saga::Cancel;
 use tokio::sync::watch;
 
 use super::Inner;
-use crate::apps::{AppName, ReleaseNumber};
+use crate::{
+    apps::{AppName, ReleaseNumber},
+    release::together::Standing,
+};
 
 /// What is under way for an app.
 #[derive(Clone, Debug)]
@@ -19,6 +22,7 @@ pub(in crate::release) struct Live {
     pub(in crate::release) since: Timestamp,
     pub(in crate::release) changed: watch::Sender<u64>,
     pub(in crate::release) cancel: Cancel,
+    pub(in crate::release) standing: Standing,
 }
 
 /// An app that nobody else may change as long as this lives.

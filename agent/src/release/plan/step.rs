@@ -29,12 +29,18 @@ pub enum Step {
     Job(JobName),
     /// The migration.
     Migrate,
+    /// Another droplet of the release has migrated for this one too.
+    AwaitMigration,
     /// The ingress and the services' names lead to the new containers.
     Switch,
     /// The old containers behind the ingress end their requests and stop.
     Drain,
     /// Nothing bad happens for a while.
     Watch,
+    /// All droplets of the release are ready.
+    Agree,
+    /// It serves on all of them: from here on there is no way back.
+    Finish,
     /// The release counts.
     Commit,
     /// What it replaced goes.
@@ -53,9 +59,12 @@ impl fmt::Display for Step {
             Self::Replace(service) => write!(f, "replace {service}"),
             Self::Job(job) => write!(f, "job {job}"),
             Self::Migrate => f.write_str("migrate"),
+            Self::AwaitMigration => f.write_str("await migration"),
             Self::Switch => f.write_str("switch"),
             Self::Drain => f.write_str("drain"),
             Self::Watch => f.write_str("watch"),
+            Self::Agree => f.write_str("agree"),
+            Self::Finish => f.write_str("finish"),
             Self::Commit => f.write_str("commit"),
             Self::Prune => f.write_str("prune"),
         }

@@ -120,8 +120,11 @@ impl Requests {
                 | Step::Networks
                 | Step::Job(_)
                 | Step::Migrate
+                | Step::AwaitMigration
                 | Step::Switch
                 | Step::Watch
+                | Step::Agree
+                | Step::Finish
                 | Step::Commit => {}
             }
         }

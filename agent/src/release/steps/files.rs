@@ -202,6 +202,7 @@ mod tests {
             returns_to: None,
             part: Part::default(),
             interrupt: Interrupt::default(),
+            together: None,
         }
     }
 

@@ -6,3 +6,4 @@ mod ingress;
 mod logs;
 mod release;
 mod service;
+mod together;

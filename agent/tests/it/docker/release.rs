@@ -17,6 +17,7 @@ mod refusal;
 mod retention;
 mod rollback;
 mod rolling;
+mod together;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},

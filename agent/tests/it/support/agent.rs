@@ -37,9 +37,14 @@ pub struct Agent {
 impl Droplet {
     /// A droplet as cloud-init leaves it, with a token that holds for an hour.
     pub async fn new(fleet: &Fleet) -> Self {
+        Self::numbered(fleet, DROPLET).await
+    }
+
+    /// The same with an id of its own.
+    pub async fn numbered(fleet: &Fleet, id: u64) -> Self {
         let directory = TempDir::new().unwrap();
         let droplet = Self {
-            metadata: Metadata::start(DROPLET).await,
+            metadata: Metadata::start(id).await,
             clock: Arc::new(ManualClock::new(NOW)),
             fleet: fleet.domain.fleet.to_string(),
             docker: "/nonexistent/docker.sock".to_owned(),
@@ -47,7 +52,7 @@ impl Droplet {
         };
         fs_err::create_dir(droplet.path("etc")).unwrap();
         fs_err::write(droplet.path("etc/ca.pem"), fleet.ca_pem()).unwrap();
-        fs_err::write(droplet.path("serial"), DROPLET.to_string()).unwrap();
+        fs_err::write(droplet.path("serial"), id.to_string()).unwrap();
         droplet.write_token(&fleet.token_file(in_an_hour()));
         droplet
     }

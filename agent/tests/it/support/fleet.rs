@@ -124,7 +124,19 @@ impl Fleet {
     }
 
     pub async fn connect(&self, address: SocketAddr, client: &ClientCredentials) -> Connection {
-        let dialer = Dialer::agent(client, self.trust(), at_now()).unwrap();
+        self.connect_to(DROPLET, address, client).await
+    }
+
+    /// The same to the agent of another droplet.
+    pub async fn connect_to(
+        &self,
+        droplet: u64,
+        address: SocketAddr,
+        client: &ClientCredentials,
+    ) -> Connection {
+        let identity = self.domain.agent(DropletId::new(droplet).unwrap());
+        let trust = AgentTrust { identity, ..self.trust() };
+        let dialer = Dialer::agent(client, trust, at_now()).unwrap();
         dialer.connect(address).await.unwrap()
     }
 }

@@ -97,7 +97,10 @@ async fn one(
         _ => answering(context, caller, droplet, (id, address)).await?,
     };
     // Commands dial the address from here, without a look at the API.
-    registry.change(&droplet.name, |record| record.address = Some(address))?;
+    registry.change(&droplet.name, |record| {
+        record.address = Some(address);
+        record.private_address = droplet.private_address();
+    })?;
     let info = with_docker(context, &agent, &step).await?;
     step.done(&format!("{address}  enrolled, agent {}", info.agent_version));
     Ok(Up {

@@ -70,13 +70,18 @@ async fn another_environments_user_is_refused() {
 }
 
 #[tokio::test]
-async fn an_agent_is_no_user() {
+async fn an_agent_gets_in_as_itself_where_an_agent_is_enrolled_and_nowhere_else() {
     let fleet = Authorities::new("production");
     let served = Served::enrolled(&fleet).await;
-    for droplet in [7, 8] {
-        let who = client(&fleet, &agent(droplet));
-        assert_eq!(refused(&served, &fleet, &who).await, Some(Refusal::NotAccepted));
-    }
+    let who = client(&fleet, &agent(8));
+    let dialer = Dialer::agent(&who, trust(&fleet), clock(NOW)).unwrap();
+    let answer = ask(&dialer.connect(served.address).await.unwrap()).await.unwrap();
+    assert_eq!(answer.agent_version, "spiffe://shop.production/agent/8 Enrolled");
+    served.switch.publish(unenrolled(fleet.roots())).unwrap();
+    let dialer = Dialer::unenrolled(&who, clock(NOW)).unwrap();
+    let connection = dialer.connect(served.address).await.unwrap();
+    assert!(ask(&connection).await.is_err(), "the call went through");
+    assert_eq!(connection.refusal(), Some(Refusal::NotAccepted));
 }
 
 #[tokio::test]

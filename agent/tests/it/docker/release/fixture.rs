@@ -27,7 +27,7 @@ use tidegate_agent::{
     probe::Dial,
     release::{
         self, DeployInput, Engine, EngineError, EngineSettings, EventKind, GitRevision, Interrupt, Part,
-        ReleaseEvent, ReleaseState, SourceFile,
+        ReleaseEvent, ReleaseState, SourceFile, together::Alone,
     },
     store::{Database, DatabaseSettings},
 };
@@ -223,7 +223,7 @@ pub fn engine(state: &Path, socket: &Path, namespace: &Path) -> Engine {
     engine_with(socket, settings(state, namespace))
 }
 
-fn settings(state: &Path, namespace: &Path) -> EngineSettings {
+pub fn settings(state: &Path, namespace: &Path) -> EngineSettings {
     EngineSettings {
         state: state.to_owned(),
         policy: state.join("policy.toml"),
@@ -231,10 +231,11 @@ fn settings(state: &Path, namespace: &Path) -> EngineSettings {
         edge: Edge::default(),
         docker_compose: Vec::new(),
         dial: Arc::new(InsideDial(namespace.to_owned())),
+        peers: Arc::new(Alone),
     }
 }
 
-fn engine_with(socket: &Path, settings: EngineSettings) -> Engine {
+pub fn engine_with(socket: &Path, settings: EngineSettings) -> Engine {
     let file = settings.state.join("agent.db");
     let database = Database::open(&file, &release::migrations(), DatabaseSettings::default()).unwrap();
     Engine::new(
@@ -264,6 +265,7 @@ pub fn input(app: &App) -> DeployInput {
         returns_to: None,
         part: Part::default(),
         interrupt: Interrupt::default(),
+        together: None,
     }
 }
 

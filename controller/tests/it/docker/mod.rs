@@ -1,0 +1,3 @@
+//! With real agents, each over a real Docker daemon.
+
+mod together;

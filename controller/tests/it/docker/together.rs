@@ -1,0 +1,236 @@
+//! `deploy` to three droplets together: real agents on addresses of this machine, which reach each other there too.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use insta::assert_snapshot;
+use prost::Message as _;
+use secrecy::ExposeSecret as _;
+use tidegate::{
+    authority::Authority,
+    names::{IntentId, Scope},
+    state::{DropletRecord, Inventory, StateDir},
+};
+use tidegate_proto::{
+    certificates::{CertificateRequest, PrivateKey, RootBundle, certificates_from_pem},
+    names::DropletId,
+};
+use tidegate_tests::{
+    docker::{Docker, Image},
+    programs::{self, Program},
+};
+
+use crate::world::{Said, World};
+
+/// When the agents enrolled; their certificates hold for two years.
+fn now() -> jiff::Timestamp {
+    tidegate::clock::Clock::system().now()
+}
+
+/// A droplet's agent as another process.
+struct Site {
+    _docker: Docker,
+    directory: tempfile::TempDir,
+    process: Child,
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// The fleet `shop` with three droplets.
+struct Three {
+    world: World,
+    sites: Vec<Site>,
+}
+
+fn scope() -> Scope {
+    Scope { fleet: "shop".parse().unwrap(), environment: "production".parse().unwrap() }
+}
+
+impl Three {
+    async fn start(app: &str) -> Self {
+        let world = World::new().await;
+        fs_err::write(world.project().join("compose.yaml"), compose("v1")).unwrap();
+        let file = world.project().join("tidegate.toml");
+        let text = fs_err::read_to_string(&file).unwrap();
+        let text = text.split("[app.").next().unwrap().replace("firewall = [", "count = 3\nfirewall = [");
+        fs_err::write(file, format!("{text}[app.shop]\ncompose = \"compose.yaml\"\n{app}\n")).unwrap();
+        let state = StateDir::new(&world.state(), &scope());
+        let mut inventory = Inventory::default();
+        let mut sites = Vec::new();
+        let network = u8::try_from(std::process::id() % 200).unwrap() + 20;
+        for number in 1..=3_u8 {
+            let address = std::net::Ipv4Addr::new(127, 3, network, number);
+            sites.push(site(&state, (u64::from(number), address)).await);
+            let mut record = DropletRecord::wanted(IntentId::from_random([number; 12]), now());
+            record.id = Some(number.into());
+            record.address = Some(address);
+            record.private_address = Some(address);
+            record.enrolled = true;
+            inventory.droplets.insert(format!("shop-production-web-{number}"), record);
+        }
+        inventory.save(&state).unwrap();
+        Self { world, sites }
+    }
+
+    fn deploy(&self, version: &str) -> Said {
+        fs_err::write(self.world.project().join("compose.yaml"), compose(version)).unwrap();
+        self.world.run(&["deploy"])
+    }
+
+    fn state_of(&self, number: usize) -> PathBuf {
+        self.sites[number - 1].directory.path().to_owned()
+    }
+}
+
+fn compose(version: &str) -> String {
+    format!(
+        "x-tidegate: {{ watch: 1s }}\nservices:\n  web:\n    image: probe:1\n    init: true\n    command: [sh, -c, \"exec sleep 1000\"]\n    \
+         environment: {{ VERSION: {version} }}\n    x-tidegate: {{ gate: {{ stable: 500ms, timeout: 30s }} }}\n"
+    )
+}
+
+/// An enrolled agent that listens.
+async fn site(state: &StateDir, (id, address): (u64, std::net::Ipv4Addr)) -> Site {
+    let docker = Docker::start().await.unwrap();
+    docker.load(Image::Probe).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    for folder in ["etc", "state/pki", "run"] {
+        fs_err::create_dir_all(path(folder)).unwrap();
+    }
+    enrol(state, id, (&path("state/pki"), &path("etc/ca.pem")));
+    fs_err::write(path("serial"), id.to_string()).unwrap();
+    let config = format!(
+        "fleet = 'shop'\nenvironment = 'production'\nlisten = '{address}:7443'\n[docker]\nsocket = {:?}\n\
+         logins = {:?}\n[droplet]\ndmi_serial = {:?}\nmetadata = '127.0.0.1:1'\n",
+        docker.socket(),
+        path("docker.json"),
+        path("serial")
+    );
+    fs_err::write(path("etc/agent.toml"), config).unwrap();
+    let log = fs_err::File::create(path("log")).unwrap();
+    let process = Command::new(programs::path(Program::Agent).unwrap())
+        .arg("serve")
+        .arg("--config")
+        .arg(path("etc/agent.toml"))
+        .arg("--state-dir")
+        .arg(path("state"))
+        .arg("--runtime-dir")
+        .arg(path("run"))
+        .stdout(Stdio::null())
+        .stderr(log.into_parts().0)
+        .spawn()
+        .unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    while std::net::TcpStream::connect((address, 7443)).is_err() {
+        assert!(Instant::now() < until, "{}", fs_err::read_to_string(path("log")).unwrap());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Site { _docker: docker, directory, process }
+}
+
+/// What the enrolment leaves on a droplet.
+fn enrol(state: &StateDir, id: u64, (pki, ca): (&Path, &Path)) {
+    let authority = Authority::load(state, &scope()).unwrap();
+    let key = PrivateKey::generate().unwrap();
+    let request = CertificateRequest::new(&key).unwrap();
+    let chain = authority.sign_agent(&request, DropletId::new(id).unwrap(), now()).unwrap();
+    let root = fs_err::read_to_string(state.fleet_dir().join("root.pem")).unwrap();
+    let roots = RootBundle::new(1, certificates_from_pem(&root).unwrap()).unwrap();
+    let identity = format!("{}{}", key.to_pem().expose_secret(), chain.to_pem());
+    fs_err::write(pki.join("identity.pem"), identity).unwrap();
+    fs_err::write(pki.join("roots.pb"), roots.to_proto().encode_to_vec()).unwrap();
+    let record = serde_json::json!({
+        "version": 1, "droplet_id": id, "serial": id, "enrolment_id": "test", "enrolled_at": now().to_string(),
+        "token": "00"
+    });
+    fs_err::write(pki.join("enrolment.json"), record.to_string()).unwrap();
+    fs_err::write(ca, root).unwrap();
+}
+
+/// Without times, in an order that does not depend on who was first.
+fn lines(text: &str) -> String {
+    let mut lines: Vec<String> = text.lines().map(without_time).collect();
+    // The first line tells what is meant, the last ones what came of it.
+    if let Some(rest) = lines.get_mut(1..) {
+        rest.sort();
+    }
+    lines.join("\n")
+}
+
+fn without_time(line: &str) -> String {
+    let line = line.trim_end();
+    let cut = line.rfind("  ").filter(|_| line.contains('✓') || line.contains('✗'));
+    let line = cut.and_then(|cut| line.get(..cut)).unwrap_or(line).trim_end();
+    match line.split_once(" in ") {
+        Some((before, after)) if before.starts_with("Released") => {
+            let rest = after.split_once(". ").map_or("", |(_, rest)| rest);
+            // How long the worker was away is the agents' tests' concern.
+            format!("{before} in TIME. {}", rest.split_once(" web ").map_or(rest, |(words, _)| words))
+        }
+        _ => line.to_owned(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_droplets_are_released_or_none_and_nobody_needs_the_terminal() {
+    let three = Arc::new(Three::start("rollout = \"together\"").await);
+    let said = three.deploy("v1");
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_snapshot!("released_together", lines(&said.err));
+
+    // One refuses: the others are called off, and nothing is changed.
+    fs_err::write(three.state_of(3).join("etc/policy.toml"), "nonsense").unwrap();
+    let said = three.deploy("v2");
+    assert_eq!(said.code, 1, "{}", said.err);
+    assert!(said.err.contains("web-3 does not begin"), "{}", said.err);
+    assert!(said.err.contains("the droplet's policy cannot be read"), "{}", said.err);
+    fs_err::remove_file(three.state_of(3).join("etc/policy.toml")).unwrap();
+    let status = three.world.run(&["status", "--json"]);
+    assert_eq!(status.out.matches("\"state\":\"released\"").count(), 3, "{}", status.out);
+    assert_eq!(status.out.matches("\"release\":1,").count(), 3, "{}", status.out);
+
+    // The controller is killed: the agents go on without it.
+    fs_err::write(three.world.project().join("compose.yaml"), compose("v3")).unwrap();
+    let mut child =
+        three.world.command(&["deploy"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let begun = stderr.lines().map(Result::unwrap).filter(|line| line.contains("prepare")).take(3).count();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(begun, 3, "all releases have begun");
+    let said = three.world.run(&["deploy", "--attach", "--json"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(said.out.matches("\"state\":\"released\"").count(), 3, "{}", said.out);
+
+    let said = three.world.run(&["rollback"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.err.contains("web-1    ✓ finish"), "{}", said.err);
+    let said = three.world.run(&["resolve", "shop", "--droplet", "web-2", "--keep"]);
+    assert_eq!(said.code, 1, "{}", said.err);
+    assert_snapshot!("not_in_doubt", said.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_many_droplets_at_a_time_and_the_rest_stays_when_one_fails() {
+    let three = Three::start("max_unavailable = 2").await;
+    let said = three.deploy("v1");
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_snapshot!("released_two_at_a_time", lines(&said.err));
+    fs_err::write(three.state_of(1).join("etc/policy.toml"), "nonsense").unwrap();
+    let said = three.deploy("v2");
+    assert_eq!(said.code, 2, "{}", said.err);
+    let status = three.world.run(&["status", "--json"]);
+    // The second was under way with the first, the third was not touched.
+    assert_eq!(status.out.matches("\"release\":2,").count(), 1, "{}", status.out);
+}
