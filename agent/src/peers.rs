@@ -1,8 +1,8 @@
 //! The other agents over the network: mutual TLS with this agent's own certificate, and each address believed only as the
 //! one agent that was meant.
 //!
-//! Owns the connections: at most one per agent, given up when a call fails or when nobody needed it for a minute. Must not
-//! know what an answer means.
+//! Owns the connections: one that answered is kept for the next call, and given up when nobody needed it for a minute. Must
+//! not know what an answer means.
 
 use std::{
     collections::HashMap,
@@ -61,20 +61,19 @@ impl AgentPeers {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// One that is kept, or a new one. It is kept again only when it has answered: one that hangs is not tried twice, also
+    /// where the caller gives the call up.
     async fn connection(&self, peer: &Participant) -> Result<Connection, PeerError> {
-        let now = Instant::now();
-        let key = (peer.droplet, peer.address);
-        {
+        let kept = {
+            let now = Instant::now();
             let mut open = self.open();
             open.retain(|_, one| now.duration_since(one.used) < IDLE);
-            if let Some(one) = open.get_mut(&key) {
-                one.used = now;
-                return Ok(one.connection.clone());
-            }
+            open.remove(&(peer.droplet, peer.address))
+        };
+        match kept {
+            Some(kept) => Ok(kept.connection),
+            None => self.dial(peer).await,
         }
-        let connection = self.dial(peer).await?;
-        self.open().insert(key, Open { connection: connection.clone(), used: now });
-        Ok(connection)
     }
 
     async fn dial(&self, peer: &Participant) -> Result<Connection, PeerError> {
@@ -100,10 +99,12 @@ impl AgentPeers {
         let mut client = AgentClient::new(connection.channel()).max_decoding_message_size(ANSWER_BYTES);
         let request = ReleaseOutcomeRequest { app: app.to_string(), rollout: rollout.to_string() };
         match client.release_outcome(request).await {
-            Ok(answer) => Ok(outcome(&answer.into_inner())),
+            Ok(answer) => {
+                let open = Open { connection, used: Instant::now() };
+                self.open().insert((peer.droplet, peer.address), open);
+                Ok(outcome(&answer.into_inner()))
+            }
             Err(status) => {
-                // A connection does not mend itself.
-                self.open().remove(&(peer.droplet, peer.address));
                 let told = connection.refusal().map_or_else(|| status.into(), Into::into);
                 Err(PeerError::Refused(told))
             }

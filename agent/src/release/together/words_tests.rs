@@ -28,7 +28,7 @@ fn a_late_vote_names_who_was_waited_for_and_why() {
     let (two, three) = (participant(2), participant(3));
     let (two, three) = (answer(&two, Some(Vote::Preparing)), answer(&three, None));
     assert_eq!(waiting(&[&two, &three]), "waiting for web-2 (is preparing), web-3 (cannot be reached)");
-    let failure = late(Ballot::Agree, Duration::from_secs(600), &[&two, &three]);
+    let failure = late(Ballot::Agree, Duration::from_mins(10), &[&two, &three]);
     insta::assert_debug_snapshot!("late", failure);
 }
 
