@@ -86,7 +86,7 @@ fn a_role_that_is_not_the_apps_is_refused_with_the_nearest() {
   near:
     image: web
     x-tidegate:
-      place: wbe
+      place: webs
   far: { image: web, x-tidegate: { place: cluster } }
 ";
     insta::assert_snapshot!(decided(text, &TWO[..1], &["web-1"]).unwrap_err());

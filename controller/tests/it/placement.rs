@@ -24,10 +24,10 @@ async fn plan_refuses_a_poller_without_a_place_and_says_what_to_write() {
     insta::assert_snapshot!(said.err);
     compose("place: one");
     assert_eq!(world.run(&["plan"]).code, 0);
-    compose("place: wbe");
+    compose("place: webs");
     let said = world.run(&["plan"]);
     assert_eq!(said.code, 2, "{}", said.err);
-    assert!(said.err.contains("compose.yaml:4:19: service poller has its place on `wbe`"), "{}", said.err);
+    assert!(said.err.contains("compose.yaml:4:19: service poller has its place on `webs`"), "{}", said.err);
     assert!(said.err.contains("`place: web`, if that is meant"), "{}", said.err);
     assert!(world.account().await.is_empty());
 }
