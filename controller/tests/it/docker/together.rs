@@ -109,11 +109,11 @@ async fn site(state: &StateDir, (id, address): (u64, std::net::Ipv4Addr)) -> Sit
     enrol(state, id, (&path("state/pki"), &path("etc/ca.pem")));
     fs_err::write(path("serial"), id.to_string()).unwrap();
     let config = format!(
-        "fleet = 'shop'\nenvironment = 'production'\nlisten = '{address}:7443'\n[docker]\nsocket = {:?}\n\
-         logins = {:?}\n[droplet]\ndmi_serial = {:?}\nmetadata = '127.0.0.1:1'\n",
-        docker.socket(),
-        path("docker.json"),
-        path("serial")
+        "fleet = 'shop'\nenvironment = 'production'\nlisten = '{address}:7443'\n[docker]\nsocket = '{}'\n\
+         logins = '{}'\n[droplet]\ndmi_serial = '{}'\nmetadata = '127.0.0.1:1'\n",
+        docker.socket().display(),
+        path("docker.json").display(),
+        path("serial").display()
     );
     fs_err::write(path("etc/agent.toml"), config).unwrap();
     let log = fs_err::File::create(path("log")).unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sites::{Sites, has_voted};
 use tidegate_agent::release::{
     EventKind, ReleaseEvent, ReleaseState,
-    together::{Resolution, Vote},
+    together::{Decision, Outcome, Resolution, Vote},
 };
 
 use super::fixture::App;
@@ -108,6 +108,8 @@ async fn links_that_are_cut_lead_to_one_release_or_to_doubt_that_ends_with_them(
     sites.until_activated(&rollout).await;
     sites.cut(&all);
     sites.until_in_doubt(&[2, 3]).await;
+    let has_undone = |droplet, outcome: Outcome| droplet != 1 || outcome.decision == Decision::Undo;
+    sites.until(&rollout, "given up by the first", has_undone).await;
     sites.heal(&all);
     sites.ended(ReleaseState::Undone, "v3").await;
 }
