@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use bollard::{
     models::{
         ContainerCreateBody, ContainerInspectResponse, ContainerStateStatusEnum, ContainerUpdateBody,
-        HealthStatusEnum, RestartPolicy,
+        EndpointSettings, HealthStatusEnum, RestartPolicy,
     },
     query_parameters::{
         CreateContainerOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder,
@@ -65,6 +65,8 @@ pub struct Container {
     pub addresses: HashMap<String, String>,
     /// Its health check.
     pub health_check: Option<HealthCheck>,
+    /// How it stands on its networks, as Docker tells it; only a look at the container itself tells it.
+    pub endpoints: HashMap<String, EndpointSettings>,
     /// Output of the last health probe.
     pub last_probe: String,
     /// Host ports that it asks for, as `address:port/protocol`.
@@ -181,6 +183,7 @@ impl Container {
             error: state.error.unwrap_or_default(),
             memory_limit: host.memory.and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
             network_mode: host.network_mode.unwrap_or_default(),
+            endpoints: networks.clone(),
             addresses: networks.into_iter().map(|(name, endpoint)| (name, address_of(endpoint))).collect(),
             health_check: config
                 .healthcheck

@@ -7,7 +7,7 @@ mod step;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use bollard::models::NetworkCreateRequest;
+use bollard::models::{EndpointSettings, NetworkCreateRequest};
 pub use command::{JobName, PlannedCommand, PlannedJobs, When};
 pub use probe::{PlannedProbe, ProbeTarget};
 use serde::{Deserialize, Serialize};
@@ -95,7 +95,16 @@ pub struct PlannedResource {
     pub note: String,
     /// For a network that is made anew: what brings the one before back.
     #[serde(default)]
-    pub former: Option<Box<NetworkCreateRequest>>,
+    pub former: Option<Box<FormerNetwork>>,
+}
+
+/// A network as it was, and who was on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FormerNetwork {
+    /// What makes it again.
+    pub definition: NetworkCreateRequest,
+    /// How the app's containers stood on it, by their ids.
+    pub endpoints: BTreeMap<String, EndpointSettings>,
 }
 
 /// A network or a volume.

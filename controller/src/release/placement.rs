@@ -132,7 +132,7 @@ pub fn decide(
         };
         if own.place.is_none() && members.len() > 1 {
             let others: Vec<&Service> = loaded.project.services.values().collect();
-            let why = alone((service, &own), &others);
+            let why = alone((service, &own), (&others, &loaded.project.working_directory));
             refused
                 .extend(why.map(|why| unplaced(name, why, (members, located(&format!("services.{name}"))))));
         }
@@ -277,13 +277,18 @@ fn torn_apart(torn: &place::Apart, droplet: &str, located: &impl Fn(&str) -> Str
 /// Why there may have to be one of a service, if so: it keeps data, the file says that two must not run side by side
 /// (`strategy: recreate`), or nothing reaches it. What nothing reaches (no ingress, no port, no service that waits for it)
 /// fetches its work itself: a poller, a scheduler, a bot. `strategy: rolling` and several replicas say that many may.
-fn alone((service, own): (&Service, &ServiceExtension), all: &[&Service]) -> Option<String> {
+fn alone(
+    (service, own): (&Service, &ServiceExtension),
+    (all, directory): (&[&Service], &str),
+) -> Option<String> {
     let writes = service.volumes.iter().find(|volume| {
         let keeps = volume.kind == "bind" || (volume.kind == "volume" && !volume.source.is_empty());
         keeps && !volume.read_only
     });
     if let Some(volume) = writes {
         let source = if volume.source.is_empty() { &volume.target } else { &volume.source };
+        let within = source.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/'));
+        let source = within.map_or_else(|| source.clone(), |within| format!("./{within}"));
         return Some(format!("it writes to {source}, of which every droplet would have its own"));
     }
     let is_global = service.deploy.as_ref().is_some_and(|deploy| deploy.mode == "global");

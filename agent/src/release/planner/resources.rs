@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use bollard::models::NetworkCreateRequest;
+use bollard::models::EndpointSettings;
 use tidegate_compose::{hash, labels};
 
 use super::Wanted;
 use crate::apps::AppName;
+use crate::docker::NetworkFacts;
 use crate::release::{
     Failure, Interrupt,
-    plan::{ImageAction, PlannedImage, PlannedResource, ResourceAction, ResourceKind},
+    plan::{FormerNetwork, ImageAction, PlannedImage, PlannedResource, ResourceAction, ResourceKind},
     world::World,
 };
 
@@ -46,7 +47,7 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedResource>, 
             key: facts.labels.get(labels::NETWORK).cloned(),
             project: facts.labels.get(labels::PROJECT).cloned(),
             hash: facts.labels.get(labels::CONFIG_HASH).cloned(),
-            definition: Some(facts.definition.clone()),
+            former: Some(former(world, facts)),
         });
         let users = project.services.values().filter(|service| service.networks.contains_key(key));
         let asked = Asked {
@@ -68,7 +69,7 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedResource>, 
             key: Some(key.clone()),
             project: facts.labels.get(labels::PROJECT).cloned(),
             hash: facts.labels.get(labels::CONFIG_HASH).cloned(),
-            definition: None,
+            former: None,
         });
         let asked = Asked {
             users: Vec::new(),
@@ -86,11 +87,32 @@ pub(super) fn plan(wanted: Wanted<'_>, world: &World) -> (Vec<PlannedResource>, 
     (planned, refused)
 }
 
+/// A network as it is, and how the app's containers stand on it.
+fn former(world: &World, facts: &NetworkFacts) -> FormerNetwork {
+    let on_it = world.containers.iter().filter_map(|container| {
+        let endpoint = container.endpoints.get(&facts.name)?;
+        // Docker adds the short id by itself.
+        let is_id = |alias: &String| container.id.starts_with(alias.as_str());
+        let aliases = endpoint.aliases.iter().flatten().filter(|alias| !is_id(alias));
+        let settings = EndpointSettings {
+            ipam_config: endpoint.ipam_config.clone(),
+            links: endpoint.links.clone(),
+            aliases: Some(aliases.cloned().collect()),
+            driver_opts: endpoint.driver_opts.clone(),
+            gw_priority: endpoint.gw_priority,
+            mac_address: endpoint.mac_address.clone().filter(|address| !address.is_empty()),
+            ..EndpointSettings::default()
+        };
+        Some((container.id.clone(), settings))
+    });
+    FormerNetwork { definition: facts.definition.clone(), endpoints: on_it.collect() }
+}
+
 struct Found {
     key: Option<String>,
     project: Option<String>,
     hash: Option<String>,
-    definition: Option<NetworkCreateRequest>,
+    former: Option<FormerNetwork>,
 }
 
 struct Asked<'a> {
@@ -152,8 +174,8 @@ fn one(
         // One without a hash was made by an older tool: it is used as it is.
         Some(found) if found.hash.as_ref().is_some_and(|hash| *hash != asked.hash) => {
             match changed(asked, found) {
-                Ok((action, text, definition)) => {
-                    (note, former) = (text, definition);
+                Ok((action, text, before)) => {
+                    (note, former) = (text, before);
                     action
                 }
                 Err(failure) => {
@@ -178,13 +200,13 @@ fn one(
 fn changed(
     asked: &Asked<'_>,
     found: Found,
-) -> Result<(ResourceAction, String, Option<Box<NetworkCreateRequest>>), Failure> {
+) -> Result<(ResourceAction, String, Option<Box<FormerNetwork>>), Failure> {
     let is_own = found.project.as_deref() == Some(asked.app.as_str());
     match (asked.kind, asked.interrupt) {
         (ResourceKind::Volume, _) => Ok((ResourceAction::Keep, VOLUME_CHANGED.to_owned(), None)),
         (ResourceKind::Network, Interrupt::Allowed) if is_own => {
             let note = format!("its definition changed; {} stop together for it", asked.users.join(", "));
-            Ok((ResourceAction::Recreate, note, found.definition.map(Box::new)))
+            Ok((ResourceAction::Recreate, note, found.former.map(Box::new)))
         }
         (ResourceKind::Network, _) => {
             let hint = if is_own { agree(asked) } else { not_alone() };

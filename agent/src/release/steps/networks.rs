@@ -1,6 +1,8 @@
-//! Networks that are made anew. What is on them stops first; the stopped containers stay, so that they find a network of
-//! the same name again when they are started. Taken back by bringing the networks before back and starting what stopped:
-//! the undo of later steps leaves that to this one.
+//! Networks that are made anew. What is on them stops first. Taken back by bringing the networks before back, with the
+//! stopped containers on them as they were, and starting what stopped: the undo of later steps leaves that to this one.
+//!
+//! A stopped container remembers its network by id, so it has to join the one that was brought back. How it stood on the
+//! network before is in the plan, because a crash between leaving and joining would lose it.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +14,7 @@ use crate::{
     release::{
         Failure,
         context::{Context, docker_failure},
-        plan::{OldContainer, PlannedResource, PlannedService, Strategy},
+        plan::{FormerNetwork, OldContainer, PlannedResource, PlannedService, Strategy},
     },
 };
 
@@ -94,9 +96,11 @@ pub(super) async fn undo(context: &Context, step: &str) -> Result<(), Failure> {
             context.docker.remove_network(&network.name).await.map_err(failed)?;
         }
         let there = context.docker.network(&network.name).await.map_err(failed)?;
-        if let (None, Some(former)) = (there, &network.former) {
-            context.docker.create_network((**former).clone()).await.map_err(failed)?;
+        let Some(former) = &network.former else { continue };
+        if there.is_none() {
+            context.docker.create_network(former.definition.clone()).await.map_err(failed)?;
         }
+        rejoin(context, &network.name, former).await?;
     }
     let changed = context.plan.services.iter().filter(|service| service.strategy == Strategy::Recreate);
     for service in changed {
@@ -105,4 +109,23 @@ pub(super) async fn undo(context: &Context, step: &str) -> Result<(), Failure> {
         }
     }
     drain::start_removed(context, step).await
+}
+
+/// The old containers join the network that was brought back, as they stood on the one before.
+async fn rejoin(context: &Context, network: &str, former: &FormerNetwork) -> Result<(), Failure> {
+    let failed = |error| docker_failure(format!("the network {network}"), &error);
+    let now = context.docker.network(network).await.map_err(failed)?.map(|facts| facts.id);
+    for old in olds(context) {
+        let Some(settings) = former.endpoints.get(&old.id) else { continue };
+        let Some(container) = context.docker.container(&old.id).await.map_err(failed)? else { continue };
+        let joined = container.endpoints.get(network);
+        if joined.is_some_and(|endpoint| endpoint.network_id == now) {
+            continue;
+        }
+        if joined.is_some() {
+            context.docker.detach(network, &old.id).await.map_err(failed)?;
+        }
+        context.docker.attach(network, &old.id, settings.clone()).await.map_err(failed)?;
+    }
+    Ok(())
 }
