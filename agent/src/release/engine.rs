@@ -19,8 +19,8 @@ use tidegate_saga::Cancel;
 use tokio::sync::watch;
 
 use super::{
-    AppStatus, Back, DeployInput, Failure, OneOff, OneOffSpec, ReleaseEvent, ReleasePlan, ReleaseRow,
-    ReleaseState, Volumes, certificates,
+    AppStatus, DeployInput, Failure, OneOff, OneOffSpec, ReleaseEvent, ReleasePlan, ReleaseRow, ReleaseState,
+    Volumes, certificates,
     compatibility::{self, Installed},
     journal::ReleaseId,
     load::{self, LoadedProject},

@@ -116,6 +116,7 @@ services:
             model_digest: String::new(),
             git: GitRevision::default(),
             idempotency_key: String::new(),
+            together: None,
             returns_to: None,
             part: crate::release::input::Part { elsewhere, migration },
             interrupt: crate::release::Interrupt::Refused,

@@ -134,6 +134,7 @@ services: {{ web: {{ image: web, x-tidegate: {{ ingress: {{ port: 80 }}{service}
         short: (*short).to_owned(),
         droplet: DropletId::new(1).unwrap(),
         address: std::net::Ipv4Addr::LOCALHOST,
+        private_address: None,
     };
     let ordered = web.order(all.iter().map(target).collect());
     assert_eq!(ordered.iter().map(|t| t.short.as_str()).collect::<Vec<_>>(), ["web-1", "db-1", "web-2"]);

@@ -98,6 +98,8 @@ mod tests {
             model_digest: String::new(),
             git: GitRevision::default(),
             idempotency_key: String::new(),
+            part: crate::release::Part::default(),
+            interrupt: crate::release::Interrupt::default(),
             returns_to: None,
             together: rollout.map(together),
         }

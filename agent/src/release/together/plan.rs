@@ -44,12 +44,9 @@ fn runs_code(step: &Step) -> bool {
 
 fn is_noticed(step: &Step) -> bool {
     match step {
-        Step::Pull
-        | Step::Prepare
-        | Step::Create
-        | Step::Gate(_)
-        | Step::Migrate
-        | Step::AwaitMigration => false,
+        Step::Pull | Step::Prepare | Step::Create | Step::Gate(_) | Step::Migrate | Step::AwaitMigration => {
+            false
+        }
         Step::Job(job) => job.when == When::After,
         Step::Networks
         | Step::Roll(_)
@@ -101,8 +98,14 @@ mod tests {
 
     #[test]
     fn new_code_waits_for_the_schema_that_another_droplet_makes() {
-        let steps =
-            vec![Step::Pull, Step::Prepare, Step::Create, Step::Gate(ServiceName::new("web")), Step::Switch, Step::Commit];
+        let steps = vec![
+            Step::Pull,
+            Step::Prepare,
+            Step::Create,
+            Step::Gate(ServiceName::new("web")),
+            Step::Switch,
+            Step::Commit,
+        ];
         let all = with_agreement(steps, Some(Step::AwaitMigration));
         let names: Vec<String> = all.iter().map(ToString::to_string).collect();
         assert_eq!(
@@ -110,7 +113,8 @@ mod tests {
             "pull, prepare, create, await migration, gate web, agree, switch, finish, commit"
         );
         // Its networks are made anew first: nothing of it runs then, the old code with it.
-        let all = with_agreement(vec![Step::Networks, Step::Create, Step::Commit], Some(Step::AwaitMigration));
+        let all =
+            with_agreement(vec![Step::Networks, Step::Create, Step::Commit], Some(Step::AwaitMigration));
         let names: Vec<String> = all.iter().map(ToString::to_string).collect();
         assert_eq!(names.join(", "), "agree, networks, create, await migration, finish, commit");
     }

@@ -35,7 +35,7 @@ fn a_late_vote_names_who_was_waited_for_and_why() {
 #[test]
 fn a_late_migration_names_who_migrates_and_why_it_was_waited_for() {
     let one = participant(1);
-    insta::assert_debug_snapshot!("not_migrated", not_migrated(Duration::from_secs(900), &answer(&one, None)));
+    insta::assert_debug_snapshot!("not_migrated", not_migrated(Duration::from_mins(15), &answer(&one, None)));
 }
 
 #[test]
