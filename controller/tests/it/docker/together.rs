@@ -93,7 +93,7 @@ impl Three {
 fn compose(version: &str) -> String {
     format!(
         "x-tidegate: {{ watch: 1s }}\nservices:\n  web:\n    image: probe:1\n    init: true\n    command: [sh, -c, \"exec sleep 1000\"]\n    \
-         environment: {{ VERSION: {version} }}\n    x-tidegate: {{ gate: {{ stable: 500ms, timeout: 30s }} }}\n"
+         environment: {{ VERSION: {version} }}\n    x-tidegate: {{ place: all, gate: {{ stable: 500ms, timeout: 30s }} }}\n"
     )
 }
 
