@@ -97,6 +97,12 @@ fn compose(version: &str) -> String {
     )
 }
 
+/// Where the state of an agent is on a droplet. Project directories are below it, so controller and agent have to agree on it.
+const STATE_DIR: &str = "/var/lib/tidegate";
+/// Puts the folder of the first argument there, for the program of the others alone.
+const AS_ON_A_DROPLET: &str = "mount -t tmpfs tmpfs /var/lib && mkdir /var/lib/tidegate && \
+    mount --bind \"$1\" /var/lib/tidegate && shift && exec \"$@\"";
+
 /// An enrolled agent that listens.
 async fn site(state: &StateDir, (id, address): (u64, std::net::Ipv4Addr)) -> Site {
     let docker = Docker::start().await.unwrap();
@@ -117,13 +123,14 @@ async fn site(state: &StateDir, (id, address): (u64, std::net::Ipv4Addr)) -> Sit
     );
     fs_err::write(path("etc/agent.toml"), config).unwrap();
     let log = fs_err::File::create(path("log")).unwrap();
-    let process = Command::new(programs::path(Program::Agent).unwrap())
+    let process = Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "sh", "-c", AS_ON_A_DROPLET, "sh"])
+        .arg(path("state"))
+        .arg(programs::path(Program::Agent).unwrap())
         .arg("serve")
         .arg("--config")
         .arg(path("etc/agent.toml"))
-        .arg("--state-dir")
-        .arg(path("state"))
-        .arg("--runtime-dir")
+        .args(["--state-dir", STATE_DIR, "--runtime-dir"])
         .arg(path("run"))
         .stdout(Stdio::null())
         .stderr(log.into_parts().0)
