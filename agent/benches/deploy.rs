@@ -21,8 +21,8 @@ use tidegate_agent::{
     ingress::Edge,
     probe::DirectDial,
     release::{
-        self, ChangeKind, DeployInput, Engine, EngineSettings, EventKind, GitRevision, Interrupt, Part,
-        ReleaseState, SourceFile, together::Alone,
+        self, ChangeKind, DeployInput, Engine, EngineSettings, EventKind, ReleaseState, SourceFile,
+        together::Alone,
     },
     store::{Database, DatabaseSettings},
 };
@@ -159,19 +159,9 @@ impl Beside {
     fn input() -> Result<DeployInput> {
         let file = SourceFile { path: "compose.yaml".into(), content: project().into_bytes(), mode: 0o644 };
         Ok(DeployInput {
-            app: AppName::new("bench")?,
             files: vec![file],
             compose_files: vec!["compose.yaml".into()],
-            env_files: vec![],
-            profiles: vec![],
-            variables: std::collections::BTreeMap::new(),
-            model_digest: String::new(),
-            git: GitRevision::default(),
-            idempotency_key: String::new(),
-            returns_to: None,
-            part: Part::default(),
-            interrupt: Interrupt::default(),
-            together: None,
+            ..DeployInput::of(AppName::new("bench")?)
         })
     }
 

@@ -104,7 +104,6 @@ fn input(request: DeployRequest) -> Result<DeployInput, Status> {
     };
     let part = Part { elsewhere: request.elsewhere_services.iter().cloned().collect(), migration };
     Ok(DeployInput {
-        app,
         files: request.files.into_iter().map(file).collect(),
         compose_files: request.compose_files,
         env_files: request.env_files,
@@ -117,10 +116,9 @@ fn input(request: DeployRequest) -> Result<DeployInput, Status> {
             subject: request.git_subject,
         },
         idempotency_key: request.idempotency_key,
-        returns_to: None,
         part,
         interrupt,
-        together: None,
+        ..DeployInput::of(app)
     })
 }
 

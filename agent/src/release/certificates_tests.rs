@@ -4,10 +4,7 @@ use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tidegate_compose::{LoadOptions, MemoryFiles, load, x_tidegate};
 
 use super::*;
-use crate::{
-    apps::AppName,
-    release::{GitRevision, Interrupt, Part},
-};
+use crate::apps::AppName;
 
 fn certificate(hosts: &[&str], (from, until): (i32, i32)) -> (String, String) {
     let mut params =
@@ -35,19 +32,8 @@ fn project(files: &[(&str, &str)]) -> (Extension, DeployInput) {
         mode: 0o644,
     };
     let input = DeployInput {
-        app: AppName::new("shop").unwrap(),
         files: files.iter().map(file).collect(),
-        compose_files: vec![],
-        env_files: vec![],
-        profiles: vec![],
-        variables: std::collections::BTreeMap::new(),
-        model_digest: String::new(),
-        git: GitRevision::default(),
-        idempotency_key: String::new(),
-        returns_to: None,
-        part: Part::default(),
-        interrupt: Interrupt::default(),
-        together: None,
+        ..DeployInput::of(AppName::new("shop").unwrap())
     };
     (extension, input)
 }

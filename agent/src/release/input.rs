@@ -154,6 +154,25 @@ pub enum InputError {
 }
 
 impl DeployInput {
+    /// A release of an app of which nothing is known yet: no files, no variables, this droplet's alone.
+    pub fn of(app: AppName) -> Self {
+        Self {
+            app,
+            files: Vec::new(),
+            compose_files: Vec::new(),
+            env_files: Vec::new(),
+            profiles: Vec::new(),
+            variables: BTreeMap::new(),
+            model_digest: String::new(),
+            git: GitRevision::default(),
+            idempotency_key: String::new(),
+            returns_to: None,
+            part: Part::default(),
+            interrupt: Interrupt::default(),
+            together: None,
+        }
+    }
+
     /// Whether the new code has to wait until another droplet has migrated: for the database that they share.
     pub fn awaits_migration(&self) -> bool {
         let decides_elsewhere = self.together.as_ref().is_some_and(|together| together.decider().is_some());
@@ -232,19 +251,10 @@ mod tests {
 
     fn input() -> DeployInput {
         DeployInput {
-            app: AppName::new("shop").unwrap(),
             files: vec![SourceFile { path: "compose.yaml".into(), content: vec![0, 255], mode: 0o644 }],
             compose_files: vec!["compose.yaml".into()],
-            env_files: vec![],
-            profiles: vec![],
             variables: BTreeMap::from([("PASSWORD".into(), "hunter22".into())]),
-            model_digest: String::new(),
-            git: GitRevision::default(),
-            idempotency_key: String::new(),
-            returns_to: None,
-            part: Part::default(),
-            interrupt: Interrupt::default(),
-            together: None,
+            ..DeployInput::of(AppName::new("shop").unwrap())
         }
     }
 

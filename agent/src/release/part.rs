@@ -77,7 +77,7 @@ mod tests {
     use tidegate_compose::{LoadOptions, MemoryFiles, load, x_tidegate};
 
     use super::*;
-    use crate::{apps::AppName, release::GitRevision};
+    use crate::apps::AppName;
 
     const SHOP: &str = "
 x-tidegate:
@@ -107,19 +107,8 @@ services:
     fn input(elsewhere: &[&str], migration: MigrationHere) -> DeployInput {
         let elsewhere = elsewhere.iter().map(|name| (*name).to_owned()).collect();
         DeployInput {
-            app: AppName::new("shop").unwrap(),
-            files: vec![],
-            compose_files: vec![],
-            env_files: vec![],
-            profiles: vec![],
-            variables: std::collections::BTreeMap::default(),
-            model_digest: String::new(),
-            git: GitRevision::default(),
-            idempotency_key: String::new(),
-            together: None,
-            returns_to: None,
             part: crate::release::input::Part { elsewhere, migration },
-            interrupt: crate::release::Interrupt::Refused,
+            ..DeployInput::of(AppName::new("shop").unwrap())
         }
     }
 

@@ -7,7 +7,11 @@ use tokio::time::Instant;
 
 use crate::{
     docker::{Container, ContainerHealth, HealthCheck},
-    release::{context::Context, plan::PlannedProbe, plan::ProbeTarget, probing},
+    release::{
+        context::Context,
+        plan::{PlannedProbe, ProbeTarget},
+        probing,
+    },
 };
 
 /// Docker itself asks often enough where it asks so often.

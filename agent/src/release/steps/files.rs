@@ -178,10 +178,7 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        apps::AppName,
-        release::{GitRevision, Interrupt, Part},
-    };
+    use crate::apps::AppName;
 
     fn input(files: &[(&str, &str)]) -> DeployInput {
         let file = |(path, content): &(&str, &str)| SourceFile {
@@ -190,19 +187,8 @@ mod tests {
             mode: 0o644,
         };
         DeployInput {
-            app: AppName::new("shop").unwrap(),
             files: files.iter().map(file).collect(),
-            compose_files: vec![],
-            env_files: vec![],
-            profiles: vec![],
-            variables: std::collections::BTreeMap::new(),
-            model_digest: String::new(),
-            git: GitRevision::default(),
-            idempotency_key: String::new(),
-            returns_to: None,
-            part: Part::default(),
-            interrupt: Interrupt::default(),
-            together: None,
+            ..DeployInput::of(AppName::new("shop").unwrap())
         }
     }
 

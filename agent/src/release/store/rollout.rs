@@ -73,7 +73,7 @@ mod tests {
     use super::*;
     use crate::{
         release::{
-            DeployInput, EventKind, GitRevision,
+            DeployInput, EventKind,
             together::{Participant, Together},
         },
         store::{Database, DatabaseSettings},
@@ -88,21 +88,7 @@ mod tests {
         let address = "10.10.0.7:7443".parse().unwrap();
         let participants = vec![Participant { droplet: own, address, name: "web-1".to_owned() }];
         let together = |rollout| Together::new(rollout, participants, Duration::from_mins(1), own).unwrap();
-        DeployInput {
-            app: AppName::new("shop").unwrap(),
-            files: vec![],
-            compose_files: vec![],
-            env_files: vec![],
-            profiles: vec![],
-            variables: BTreeMap::new(),
-            model_digest: String::new(),
-            git: GitRevision::default(),
-            idempotency_key: String::new(),
-            part: crate::release::Part::default(),
-            interrupt: crate::release::Interrupt::default(),
-            returns_to: None,
-            together: rollout.map(together),
-        }
+        DeployInput { together: rollout.map(together), ..DeployInput::of(AppName::new("shop").unwrap()) }
     }
 
     #[tokio::test]

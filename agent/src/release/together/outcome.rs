@@ -91,6 +91,10 @@ enum Progress {
 }
 
 fn progress(state: &State, step: &Step) -> Progress {
+    // A step that ended well once has been told of: it stays done, even if it is looked at or done again after a restart.
+    if NodeName::new(step.to_string()).is_ok_and(|name| state.output(&name).is_some()) {
+        return Progress::Done;
+    }
     match node(state, step) {
         Some(NodeState::Succeeded | NodeState::Unconfirmed) => Progress::Done,
         Some(NodeState::Running | NodeState::Interrupted) => Progress::Begun,

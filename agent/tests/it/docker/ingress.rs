@@ -76,10 +76,8 @@ fn curl(docker: &Docker, arguments: &[&str]) -> (i32, String) {
 
 /// Deploys, and sees that it is released.
 async fn released(fixture: &Fixture, app: &App) {
-    use tidegate_agent::release::{EventKind, ReleaseState};
     let events = fixture.release(app).await;
-    let ended = &events.last().unwrap().kind;
-    assert!(matches!(ended, EventKind::Finished { state: ReleaseState::Released, .. }), "{ended:?}");
+    assert_eq!(fixture::ended(&events), tidegate_agent::release::ReleaseState::Released, "{events:?}");
 }
 
 /// Asks again and again until it is so.

@@ -37,8 +37,7 @@ fn rolled_back(fixture: &Fixture) -> (Duration, BTreeMap<u16, usize>) {
             handle.block_on(fixture.engine.rollback(&app, (None, String::new()), "test")).unwrap();
             let events = handle.block_on(fixture::events(&fixture.engine, &app));
             let took = begun.elapsed();
-            let ended = &events.last().unwrap().kind;
-            assert!(matches!(ended, EventKind::Finished { state: ReleaseState::Released, .. }), "{ended:?}");
+            assert_eq!(fixture::ended(&events), ReleaseState::Released, "{events:?}");
             stop.store(true, Ordering::SeqCst);
             let mut counts = BTreeMap::new();
             for (status, _) in load.join().unwrap() {

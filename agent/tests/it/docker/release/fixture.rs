@@ -26,8 +26,8 @@ use tidegate_agent::{
     ingress::Edge,
     probe::Dial,
     release::{
-        self, DeployInput, Engine, EngineError, EngineSettings, EventKind, GitRevision, Interrupt, Part,
-        ReleaseEvent, ReleaseState, SourceFile, together::Alone,
+        self, DeployInput, Engine, EngineError, EngineSettings, EventKind, ReleaseEvent, ReleaseState,
+        SourceFile, together::Alone,
     },
     store::{Database, DatabaseSettings},
 };
@@ -253,19 +253,10 @@ pub fn input(app: &App) -> DeployInput {
         mode: 0o644,
     };
     DeployInput {
-        app: name(&app.name),
         files: app.files.iter().map(file).collect(),
         compose_files: app.compose_files.clone(),
-        env_files: vec![],
-        profiles: vec![],
         variables: app.variables.clone(),
-        model_digest: String::new(),
-        git: GitRevision::default(),
-        idempotency_key: String::new(),
-        returns_to: None,
-        part: Part::default(),
-        interrupt: Interrupt::default(),
-        together: None,
+        ..DeployInput::of(name(&app.name))
     }
 }
 

@@ -7,9 +7,9 @@ use bollard::query_parameters::{ImportImageOptions, RemoveImageOptionsBuilder};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use tidegate_agent::release::{EventKind, Failure, ReleaseEvent, ReleaseState};
+use tidegate_agent::release::{EventKind, ReleaseEvent, ReleaseState};
 
-use super::fixture::{self, App, Fixture, get, input, name};
+use super::fixture::{self, App, Fixture, ended, get, input, name, undone};
 
 fn shop(version: &str) -> App {
     App::new("shop", include_str!("gate/shop.yaml"))
@@ -17,15 +17,8 @@ fn shop(version: &str) -> App {
         .variable("VERSION", version)
 }
 
-fn undone(events: &[ReleaseEvent]) -> Failure {
-    match &events.last().unwrap().kind {
-        EventKind::Finished { state: ReleaseState::Undone, failure: Some(failure), .. } => failure.clone(),
-        other => panic!("{other:?}"),
-    }
-}
-
 fn is_released(events: &[ReleaseEvent]) -> bool {
-    matches!(&events.last().unwrap().kind, EventKind::Finished { state: ReleaseState::Released, .. })
+    ended(events) == ReleaseState::Released
 }
 
 fn serving(fixture: &Fixture) -> (u16, String) {

@@ -14,7 +14,7 @@ use generator::{Tally, To};
 use tidegate_agent::release::{EventKind, ReleaseState};
 use tidegate_tests::docker::Docker;
 
-use super::fixture::{App, Fixture};
+use super::fixture::{App, Fixture, ended};
 
 const COMPOSE: &str = include_str!("load/app.yaml");
 
@@ -73,11 +73,7 @@ async fn forth_and_back(times: usize) -> u32 {
 }
 
 async fn released(fixture: &Fixture, version: &str) -> ReleaseState {
-    let events = fixture.release(&app(version)).await;
-    match &events.last().unwrap().kind {
-        EventKind::Finished { state, .. } => *state,
-        other => panic!("{other:?}"),
-    }
+    ended(&fixture.release(&app(version)).await)
 }
 
 /// The same load while docker compose changes the same app; only told, for it promises nothing.

@@ -11,16 +11,9 @@ use tidegate_agent::{
 };
 
 use super::{
-    fixture::{Fixture, events, get, input, name, requests_until},
+    fixture::{Fixture, ended, events, get, input, name, requests_until},
     shop,
 };
-
-fn ended(events: &[ReleaseEvent]) -> ReleaseState {
-    match &events.last().unwrap().kind {
-        EventKind::Finished { state, .. } => *state,
-        other => panic!("{other:?}"),
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rollback_serves_the_release_before_and_loses_no_request() {

@@ -6,9 +6,9 @@ use std::{
     time::Duration,
 };
 
-use tidegate_agent::release::{EventKind, ReleaseEvent, ReleaseState};
+use tidegate_agent::release::ReleaseState;
 
-use super::fixture::{App, Fixture, requests_until};
+use super::fixture::{App, Fixture, ended, requests_until};
 
 const COMPOSE: &str = r#"
 x-tidegate: { drain: 2s }
@@ -32,13 +32,6 @@ services:
 
 fn app(version: &str) -> App {
     App::new("crew", COMPOSE).variable("VERSION", version)
-}
-
-fn ended(events: &[ReleaseEvent]) -> ReleaseState {
-    match &events.last().unwrap().kind {
-        EventKind::Finished { state, .. } => *state,
-        other => panic!("{other:?}"),
-    }
 }
 
 /// Releases it under load; how it ended, and what was answered.
