@@ -161,7 +161,9 @@ async fn a_release_that_turns_bad_after_the_switch_is_taken_back() {
         assert_eq!(serving(&fixture), (200, "v2\n".to_owned()));
 
         let started = Instant::now();
-        assert_eq!(fixture.exec("shop-web-2", &["sh", "-c", turn]).await.0, 0);
+        let status = fixture.exec("shop-web-2", &["sh", "-c", turn]).await.0;
+        // What ends its own container may be killed with it.
+        assert!(status == 0 || (status == 137 && turn.starts_with("kill")), "{turn}: {status}");
         let visits = if turn.contains("order") { 30 } else { 0 };
         for _ in 0..visits {
             get(&fixture.docker, "shop.example.com", "/cgi-bin/order");
