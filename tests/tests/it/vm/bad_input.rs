@@ -1,7 +1,7 @@
 //! Bad input: a clear error, the right exit code, nothing changed.
 
 use super::{
-    resume::{droplets, list},
+    account::{droplets, list},
     shop::Shop,
 };
 
@@ -32,7 +32,7 @@ pub fn before_anything_is_made(shop: &mut Shop) {
     world.tidegate(&["plan"]).refused(2, &["tidegate.toml:"]);
     world.write("tidegate.toml", &file);
     for kind in ["droplets", "account/keys", "firewalls"] {
-        assert_eq!(list(shop, kind).len(), 0, "{kind} were made by refused commands");
+        assert_eq!(list(&shop.world, kind).len(), 0, "{kind} were made by refused commands");
     }
 }
 
@@ -98,5 +98,5 @@ pub fn of_releases(shop: &Shop) {
         containers,
         "a failed release left something"
     );
-    assert_eq!(droplets(shop).len(), 1);
+    assert_eq!(droplets(&shop.world).len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{commands::change, resume::list, shop::Shop, world::eventually};
+use super::{account::list, commands::change, shop::Shop, world::eventually};
 
 /// kill -9 while the release runs: it ends by itself in the old or the new state and says which.
 pub fn agent_killed_in_mid_deploy(shop: &mut Shop) {
@@ -63,12 +63,12 @@ pub fn down_leaves_nothing(shop: Shop) {
     let said = shop.world.tidegate(&["down", "--yes"]).ok("down");
     shop.world.say(&format!("down in {:.0?}\n{}", said.took, said.text()));
     for kind in ["droplets", "firewalls", "account/keys"] {
-        let left: Vec<String> = list(&shop, kind).iter().map(|one| one["name"].to_string()).collect();
+        let left: Vec<String> = list(&shop.world, kind).iter().map(|one| one["name"].to_string()).collect();
         assert!(left.is_empty(), "{kind} are left: {left:?}");
     }
-    let vpcs = list(&shop, "vpcs");
+    let vpcs = list(&shop.world, "vpcs");
     assert!(vpcs.iter().all(|vpc| vpc["name"] != "shop-production"), "{vpcs:?}");
-    let tags = list(&shop, "tags");
+    let tags = list(&shop.world, "tags");
     assert!(tags.iter().all(|tag| !tag["name"].as_str().unwrap().starts_with("tidegate:")), "{tags:?}");
     let again = shop.world.tidegate(&["down", "--yes"]).ok("down of nothing");
     assert!(again.text().contains("all is gone already"), "{}", again.text());

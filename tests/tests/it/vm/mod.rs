@@ -1,13 +1,16 @@
-//! On virtual machines: from nothing to a running app on a droplet, and back. One test, because a machine takes a minute
-//! to boot; its parts stand in modules, in the order in which they run.
+//! On virtual machines. `the_whole_way`: from nothing to a running app on a droplet, and back, in one test, because a machine
+//! takes a minute to boot; its parts stand in modules, in the order in which they run. Beside it what has machines of its own.
 
+mod account;
 mod bad_input;
 mod commands;
 mod endings;
+mod power;
 mod projects;
 mod resume;
 mod secrets;
 mod shop;
+mod together;
 mod world;
 
 use shop::Shop;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::shop::Shop;
+use super::{account::droplets, shop::Shop};
 
 /// Killed a few seconds in, when the droplet is being made, once for so long that the droplet can never enrol, and once more
 /// while that is mended; the next `up` finishes with no second droplet.
@@ -14,19 +14,19 @@ pub fn up_killed_and_run_again(shop: &mut Shop) {
     shop.world.tidegate(&["plan", "--exit-code"]).refused(3, &["to create"]);
     let dry = shop.world.tidegate(&["up", "--dry-run"]).ok("up --dry-run");
     assert!(dry.text().contains("/v2/droplets"), "{}", dry.text());
-    assert_eq!(droplets(shop).len(), 0, "a dry run made something");
+    assert_eq!(droplets(&shop.world).len(), 0, "a dry run made something");
 
     let late = killed_until_its_token_ran_out(shop);
     killed_at(shop, Duration::from_secs(4));
 
     let said = shop.world.tidegate(&["up", "--yes"]).ok("up after a kill");
     shop.world.say(&format!("up in {:.0?}\n{}", said.took, said.text()));
-    let made = droplets(shop);
+    let made = droplets(&shop.world);
     assert_eq!(made.len(), 1, "{made:?}");
     assert_ne!(made[0]["id"], late, "a droplet whose token had run out was not replaced");
-    shop.address = public_address(shop);
+    shop.find_address();
     let again = shop.world.tidegate(&["up", "--yes"]).ok("up with nothing to do");
-    assert_eq!(droplets(shop).len(), 1, "{}", again.text());
+    assert_eq!(droplets(&shop.world).len(), 1, "{}", again.text());
     shop.world.tidegate(&["plan", "--exit-code"]).ok("plan after up");
 }
 
@@ -38,7 +38,7 @@ fn killed_until_its_token_ran_out(shop: &Shop) -> Value {
     assert_ne!(section, fleet, "no [agent] in the fleet file");
     shop.world.write("tidegate.toml", &section);
     killed_at(shop, Duration::from_secs(4));
-    let made = droplets(shop);
+    let made = droplets(&shop.world);
     assert_eq!(made.len(), 1, "{made:?}");
     std::thread::sleep(LIFE);
     shop.world.write("tidegate.toml", &fleet);
@@ -52,40 +52,4 @@ fn killed_at(shop: &Shop, after: Duration) {
     killed.kill().unwrap();
     killed.wait().unwrap();
     shop.world.say(&format!("`up` killed after {after:.0?}"));
-}
-
-/// The public address of the first droplet.
-pub fn public_address(shop: &Shop) -> String {
-    let droplets = droplets(shop);
-    let networks = droplets[0]["networks"]["v4"].as_array().unwrap();
-    let public = networks.iter().find(|network| network["type"] == "public").unwrap();
-    public["ip_address"].as_str().unwrap().to_owned()
-}
-
-/// All droplets of the account, as the API lists them.
-pub fn droplets(shop: &Shop) -> Vec<Value> {
-    list(shop, "droplets")
-}
-
-/// A collection of the account.
-pub fn list(shop: &Shop, kind: &str) -> Vec<Value> {
-    let answer = api(shop, &format!("/v2/{kind}?per_page=200"));
-    let key = if kind == "account/keys" { "ssh_keys" } else { kind };
-    answer[key].as_array().unwrap_or_else(|| panic!("{kind}: {answer}")).clone()
-}
-
-fn api(shop: &Shop, path: &str) -> Value {
-    let url = format!("{}{path}", shop.world.sandbox["api_url"].as_str().unwrap());
-    let out = std::process::Command::new("curl")
-        .args([
-            "-sS",
-            "--max-time",
-            "20",
-            "-H",
-            &format!("Authorization: Bearer {}", shop.world.token()),
-            &url,
-        ])
-        .output()
-        .unwrap();
-    serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&out.stderr)))
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::world::{World, eventually, http};
+use super::{
+    account,
+    world::{World, eventually, http},
+};
 
 /// A database password that must never be seen outside the app's own environment.
 pub const PASSWORD: &str = "pgpw8c1f0b7d2e55aa90";
@@ -26,42 +29,21 @@ impl Shop {
                 "REGISTRY={registry}\nTAG=dev\nSHOP_HOST={HOST}\nSHOP_TLS=off\nPOSTGRES_PASSWORD={PASSWORD}\n"
             ),
         );
-        let url = world.sandbox["agent_url"].as_str().unwrap().to_owned();
-        let sha256 = world.sandbox["agent_sha256"].as_str().unwrap().to_owned();
-        let said = world.tidegate(&[
-            "init",
-            "--fleet",
-            "shop",
-            "--region",
-            "fra1",
-            "--size",
-            "s-2vcpu-2gb",
-            "--image",
-            "debian-13-x64",
-            "--admin-address",
-            "anywhere",
-            "--agent-url",
-            &url,
-            "--agent-sha256",
-            &sha256,
-            "--app",
-            "shop",
-            "--compose",
-            "compose.yaml",
-            "--compose",
-            "compose.production.yaml",
-            "--env-file",
-            ".env.production",
-        ]);
-        said.ok("init");
+        let files = ["--compose", "compose.yaml", "--compose", "compose.production.yaml"];
+        world.init("shop", &[&files[..], &["--env-file", ".env.production"]].concat());
         Self { world, address: String::new() }
     }
 
     /// What a failed run left.
     pub fn found(world: World) -> Self {
         let mut shop = Self { world, address: String::new() };
-        shop.address = super::resume::public_address(&shop);
+        shop.find_address();
         shop
+    }
+
+    /// Asks the account for the address of the one droplet.
+    pub fn find_address(&mut self) {
+        self.address = account::addresses(&self.world).into_values().next().unwrap();
     }
 
     /// The first release, served through the ingress.

@@ -181,6 +181,24 @@ impl World {
         fs_err::read_to_string(self.project.join(path)).unwrap()
     }
 
+    /// `init` of a fleet of one droplet with an app of the same name.
+    pub fn init(&self, fleet: &str, more: &[&str]) {
+        let agent = |key: &str| self.sandbox[key].as_str().unwrap().to_owned();
+        let (url, sha256) = (agent("agent_url"), agent("agent_sha256"));
+        let mut arguments = vec!["init", "--fleet", fleet, "--app", fleet, "--region", "fra1"];
+        arguments.extend([
+            "--size",
+            "s-2vcpu-2gb",
+            "--image",
+            "debian-13-x64",
+            "--admin-address",
+            "anywhere",
+        ]);
+        arguments.extend(["--agent-url", &url, "--agent-sha256", &sha256]);
+        arguments.extend(more);
+        self.tidegate(&arguments).ok("init");
+    }
+
     /// Copies the example product into the project.
     pub fn take_example(&self) {
         copy(&repository().join("deployment/example"), &self.project);

@@ -1,0 +1,132 @@
+//! A droplet that loses its power in mid release: afterwards exactly one release is there, whole, and the next one works.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::{
+    account,
+    world::{World, eventually, http},
+};
+
+/// How long a droplet may take from the loss of its power until the app serves again.
+const BACK: Duration = Duration::from_mins(5);
+const BOOT: &str = "cat /proc/sys/kernel/random/boot_id";
+const CONTAINERS: &str =
+    "docker ps --all --format '{{.Label \"com.docker.compose.service\"}} {{.State}}' | sort";
+const KEPT: &str = "docker network ls --format 'network {{.Name}}' | sort; docker volume ls --format 'volume {{.Name}}' | sort";
+
+/// One loss, ten in a long run. Their moments are spread over the time that a release takes; TIDEGATE_POWER_SEED moves them.
+#[test]
+fn a_release_survives_the_loss_of_power() {
+    let losses = if std::env::var_os("TIDEGATE_LONG").is_some() { 10 } else { 1 };
+    let tide = Tide::start();
+    tide.write(1);
+    tide.world.tidegate(&["deploy"]).ok("the first deploy");
+    tide.write(2);
+    let lasts = tide.world.tidegate(&["deploy"]).ok("the second deploy").took;
+    let kept = tide.on_host(KEPT);
+    let share = seed();
+    tide.world.say(&format!("TIDEGATE_POWER_SEED={share}; a release lasts {lasts:.0?}"));
+    let mut served = 2;
+    for loss in 0..losses {
+        let moment = lasts.mul_f64((f64::from(loss) + f64::from(share) / 1000.0) / f64::from(losses));
+        served = tide.loses_power(served, 3 + loss, moment);
+        assert_eq!(tide.on_host(KEPT), kept, "networks and volumes");
+    }
+    let last = served + 1;
+    tide.write(last);
+    tide.world.tidegate(&["deploy"]).ok("the deploy after the loss of power");
+    tide.serves_whole(last, last);
+    tide.world.tidegate(&["down", "--yes"]).ok("down");
+    tide.world.stop();
+}
+
+/// Thousandths of the time between two losses.
+fn seed() -> u32 {
+    let given = std::env::var("TIDEGATE_POWER_SEED").ok().and_then(|text| text.parse().ok());
+    given.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_millis())
+}
+
+/// The fleet `tide`: one droplet and a small app.
+struct Tide {
+    world: World,
+    address: String,
+    id: serde_json::Value,
+}
+
+impl Tide {
+    fn start() -> Self {
+        let world = World::start("power");
+        world.write("compose.yaml", include_str!("power.yaml"));
+        world.write(".env.production", "");
+        world.init("tide", &["--env-file", ".env.production"]);
+        world.tidegate(&["up", "--yes"]).ok("up");
+        let address = account::addresses(&world).into_values().next().unwrap();
+        let id = account::droplets(&world)[0]["id"].clone();
+        Self { world, address, id }
+    }
+
+    fn write(&self, version: u32) {
+        let registry = self.world.sandbox["registry_from_droplet"].as_str().unwrap();
+        self.world.write(".env.production", &format!("REGISTRY={registry}\nVERSION={version}\n"));
+    }
+
+    fn on_host(&self, script: &str) -> String {
+        self.world.tidegate(&["exec", "--host", "--", "sh", "-c", script]).ok(script).stdout
+    }
+
+    /// The power goes at this moment of the release of `version`, and comes back; the version that serves then.
+    fn loses_power(&self, before: u32, version: u32, moment: Duration) -> u32 {
+        self.write(version);
+        let boot = self.on_host(BOOT);
+        let mut deploy = self.world.spawn(&["deploy"]);
+        std::thread::sleep(moment);
+        account::act(&self.world, &self.id, "power_cycle");
+        let begun = Instant::now();
+        // Whoever waits on a workstation would wait on: the connection is silent from now on.
+        deploy.kill().ok();
+        deploy.wait().unwrap();
+        eventually("another boot", BACK, || {
+            let said = self.world.tidegate(&["exec", "--host", "--", "sh", "-c", BOOT]);
+            if said.code == 0 && said.stdout != boot { Ok(()) } else { Err(said.text()) }
+        });
+        let release = eventually("the release ended", BACK.saturating_sub(begun.elapsed()), || {
+            let status = self.world.tidegate(&["status", "--json"]);
+            if status.code != 0 {
+                return Err(status.text());
+            }
+            let app = status.json()[0]["apps"][0].clone();
+            match app["release"]["release"].as_u64() {
+                Some(release) if app["running_release"].is_null() => Ok(release),
+                _ => Err(app.to_string()),
+            }
+        });
+        let served = eventually("the app answers", BACK.saturating_sub(begun.elapsed()), || {
+            match http(&self.address, "GET", "any.test", "/", "")? {
+                (200, page) => page.trim().parse::<u32>().map_err(|error| error.to_string()),
+                other => Err(format!("{other:?}")),
+            }
+        });
+        self.world.say(&format!(
+            "power lost {moment:.1?} into the release of {version}: {served} (r{release}) serves after {:.0?}",
+            begun.elapsed()
+        ));
+        assert!([before, version].contains(&served), "{served} serves, after {before} and before {version}");
+        self.serves_whole(served, version);
+        served
+    }
+
+    /// All of the app is of this version; the database has its revision, and none above `most`.
+    fn serves_whole(&self, version: u32, most: u32) {
+        let page = http(&self.address, "GET", "any.test", "/", "");
+        assert_eq!(page, Ok((200, format!("{version}\n"))));
+        assert_eq!(self.on_host(CONTAINERS), " running\ndb running\npoller running\nweb running\n");
+        let poller =
+            self.world.tidegate(&["exec", "poller", "--", "sh", "-c", "echo $VERSION"]).ok("the poller");
+        assert_eq!(poller.stdout.trim(), version.to_string(), "the poller's version");
+        let query =
+            ["exec", "db", "--", "psql", "-U", "postgres", "-At", "-c", "SELECT number FROM revision"];
+        let rows = self.world.tidegate(&query).ok("the database").stdout;
+        let revisions: Vec<u32> = rows.lines().map(|row| row.parse().unwrap()).collect();
+        assert!(revisions.contains(&version) && revisions.iter().all(|one| *one <= most), "{revisions:?}");
+    }
+}
