@@ -79,8 +79,9 @@ pub fn arguments(spec: &MachineSpec, boot: &BootFiles, host: &Host) -> Vec<Strin
             add("cpu", "host".to_owned());
         }
         Accel::Tcg => {
-            // The default translation cache is a gigabyte, and gains nothing here.
-            add("accel", "tcg,thread=multi,tb-size=256".to_owned());
+            // Docker's programs fill 256 MiB of translated code in half a minute, and whenever the cache is full all is
+            // translated again. The default, a gigabyte for each droplet, is much memory for the rest of it.
+            add("accel", "tcg,thread=multi,tb-size=512".to_owned());
             // AVX is slower than what programs do without it, when every instruction is emulated.
             add("cpu", "max,la57=off,svm=off,avx=off,avx2=off".to_owned());
         }

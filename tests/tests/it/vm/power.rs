@@ -66,8 +66,7 @@ impl Tide {
     }
 
     fn write(&self, version: u32) {
-        let registry = self.world.sandbox["registry_from_droplet"].as_str().unwrap();
-        self.world.write(".env.production", &format!("REGISTRY={registry}\nVERSION={version}\n"));
+        self.world.write(".env.production", &format!("VERSION={version}\n"));
     }
 
     fn on_host(&self, script: &str) -> String {

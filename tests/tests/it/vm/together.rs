@@ -10,7 +10,7 @@ use super::{
 const COMPOSE: &str = r#"x-tidegate: { watch: 5s, drain: 1s }
 services:
   web:
-    image: ${REGISTRY}/probe:1
+    image: probe:1
     init: true
     command: [sh, -c, "mkdir -p /tmp/www && echo ${VERSION} >/tmp/www/index.html && exec httpd -f -p 8000 -h /tmp/www"]
     healthcheck: { test: "test ! -e /flags/sick-${VERSION}", interval: 5s, timeout: 30s, retries: 1 }
@@ -78,8 +78,7 @@ impl Trio {
     }
 
     fn write(&self, version: &str) {
-        let registry = self.world.sandbox["registry_from_droplet"].as_str().unwrap();
-        self.world.write(".env.production", &format!("REGISTRY={registry}\nVERSION={version}\n"));
+        self.world.write(".env.production", &format!("VERSION={version}\n"));
     }
 
     fn deploy(&self, version: &str) -> super::world::Said {
