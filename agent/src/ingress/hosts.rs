@@ -6,7 +6,9 @@
 //! always one write of equal length, and no reader sees half a name. It is rewritten in place, because it is bind-mounted:
 //! a rename would leave the old file mounted.
 
-use std::{fs::Permissions, io, net::Ipv4Addr, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{
+    collections::BTreeSet, fs::Permissions, io, net::Ipv4Addr, os::unix::fs::PermissionsExt as _, path::Path,
+};
 
 use fs_err::{
     OpenOptions,
@@ -17,13 +19,15 @@ use fs_err::{
 /// asked of Docker's DNS, where another app's container could bear it.
 pub const NOWHERE: Ipv4Addr = Ipv4Addr::BROADCAST;
 
+/// The name that always stands there.
+const LOCAL: &str = "localhost";
 const WIDTH: usize = 128;
 const PAGE: usize = 4096;
 
 /// The file for these names, at least as long as it was.
 pub fn render(entries: &[(Ipv4Addr, String)], former_length: usize) -> Vec<u8> {
     let mut text = Vec::new();
-    line(&mut text, "127.0.0.1 localhost");
+    line(&mut text, &format!("{} {LOCAL}", Ipv4Addr::LOCALHOST));
     for (address, name) in entries {
         line(&mut text, &format!("{address} {name}"));
     }
@@ -42,11 +46,24 @@ fn line(text: &mut Vec<u8>, content: &str) {
     text.push(b'\n');
 }
 
+/// What a write changed for whoever has read the file before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    Nothing,
+    /// Addresses, or names that are gone.
+    Addresses,
+    /// There are names, and there were none before.
+    FirstNames,
+    /// A name that was not there, beside others that were.
+    NewNames,
+}
+
 /// Brings the file at `path` to these names, in place; leaves it alone when it has them.
 ///
 /// # Errors
 /// When it cannot be read or written.
-pub fn write(path: &Path, entries: &[(Ipv4Addr, String)]) -> io::Result<()> {
+pub fn write(path: &Path, entries: &[(Ipv4Addr, String)]) -> io::Result<Change> {
     let mut options = OpenOptions::new();
     let file = options.read(true).write(true).create(true).truncate(false).mode(0o644).open(path)?;
     // The ingress may run as another user, and the agent's umask takes this bit away.
@@ -54,10 +71,18 @@ pub fn write(path: &Path, entries: &[(Ipv4Addr, String)]) -> io::Result<()> {
     let former = fs_err::read(path)?;
     let text = render(entries, former.len());
     if text == former {
-        return Ok(());
+        return Ok(Change::Nothing);
     }
     file.write_all_at(&text, 0)?;
-    file.sync_all()
+    file.sync_all()?;
+    let former = String::from_utf8_lossy(&former);
+    let known: BTreeSet<&str> = former.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+    let is_known = |(_, name): &(Ipv4Addr, String)| known.contains(name.as_str());
+    Ok(match entries.iter().all(is_known) {
+        true => Change::Addresses,
+        false if known.iter().all(|name| *name == LOCAL) => Change::FirstNames,
+        false => Change::NewNames,
+    })
 }
 
 #[cfg(test)]
@@ -76,6 +101,20 @@ mod tests {
         assert!(lines.iter().all(|line| line.ends_with(b"\n")));
         assert!(lines[1].starts_with(b"198.18.0.10 shop--web "));
         assert!(lines[3].iter().all(|byte| *byte == b' ' || *byte == b'\n'));
+    }
+
+    #[test]
+    fn a_name_that_readers_cannot_know_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hosts");
+        let write = |entries: &[(Ipv4Addr, String)]| super::write(&path, entries).unwrap();
+        assert_eq!(write(&[]), Change::Addresses);
+        assert_eq!(write(&[]), Change::Nothing);
+        assert_eq!(write(&[entry(10, "shop--web")]), Change::FirstNames);
+        assert_eq!(write(&[entry(11, "shop--web"), entry(12, "shop--web")]), Change::Addresses);
+        assert_eq!(write(&[entry(11, "shop--web"), entry(20, "blog--web")]), Change::NewNames);
+        assert_eq!(write(&[entry(20, "blog--web")]), Change::Addresses);
+        assert_eq!(write(&[entry(20, "blog--web")]), Change::Nothing);
     }
 
     #[test]

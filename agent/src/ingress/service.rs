@@ -103,8 +103,7 @@ impl Ingress {
         let _guard = self.inner.lock.lock().await;
         self.refuse_taken(app, routes).await?;
         store::set(&self.inner.database, app, routes).await.map_err(IngressError::Database)?;
-        self.write_hosts().await?;
-        if self.write_config().await? == Config::Empty && self.container().await?.is_none() {
+        if self.write_files().await? == Config::Empty && self.container().await?.is_none() {
             return Ok(());
         }
         self.load().await?;
@@ -236,11 +235,19 @@ impl Ingress {
 
     async fn ensure_locked(&self) -> Result<(), IngressError> {
         self.make_folders()?;
-        self.write_hosts().await?;
-        self.write_config().await?;
+        self.write_files().await?;
         self.ensure_container().await?;
         self.attach().await?;
         self.await_config().await
+    }
+
+    /// Names first: a route that leads to them is written when Caddy knows them.
+    async fn write_files(&self) -> Result<Config, IngressError> {
+        let change = self.write_hosts().await?;
+        if self.config_differs().await? {
+            tokio::time::sleep(self.until_known(change)?).await;
+        }
+        self.write_config().await
     }
 
     async fn load(&self) -> Result<(), IngressError> {

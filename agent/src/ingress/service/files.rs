@@ -1,12 +1,12 @@
 //! The ingress's files: folders, hosts file, Caddy's configuration, the users' own certificates.
 
-use std::{collections::BTreeSet, net::Ipv4Addr, path::PathBuf};
+use std::{collections::BTreeSet, net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 
 use super::Ingress;
 use crate::{
-    ingress::{IngressError, OwnCertificate, RouteTls, config, hosts, routes},
+    ingress::{IngressError, OwnCertificate, RouteTls, SWITCH_SEEN_AFTER, config, hosts, routes},
     store::atomic_replace,
 };
 
@@ -31,7 +31,7 @@ impl Ingress {
         Ok(())
     }
 
-    pub(super) async fn write_hosts(&self) -> Result<(), IngressError> {
+    pub(super) async fn write_hosts(&self) -> Result<hosts::Change, IngressError> {
         let mut entries: Vec<(Ipv4Addr, String)> = Vec::new();
         for (app, served) in self.routes().await? {
             for (service, addresses) in &served.targets {
@@ -47,18 +47,45 @@ impl Ingress {
         hosts::write(&self.path("etc/hosts"), &entries).map_err(IngressError::File)
     }
 
+    /// How long until Caddy knows the names in the hosts file that `change` has just written, before a route may lead to
+    /// them. A name that it did not find when it last looked it asks of Docker's DNS, where another app's container could bear it.
+    pub(super) fn until_known(&self, change: hosts::Change) -> Result<Duration, IngressError> {
+        Ok(match change {
+            // Caddy looks for nothing before there is something to serve; and these names it has found before.
+            hosts::Change::FirstNames | hosts::Change::Addresses => Duration::ZERO,
+            hosts::Change::NewNames => SWITCH_SEEN_AFTER,
+            // Written by an agent, maybe, that was killed while it waited.
+            hosts::Change::Nothing => {
+                let metadata = fs_err::metadata(self.path("etc/hosts")).map_err(IngressError::File)?;
+                let age = metadata.modified().map_err(IngressError::File)?.elapsed().unwrap_or_default();
+                SWITCH_SEEN_AFTER.saturating_sub(age)
+            }
+        })
+    }
+
+    /// Whether the configuration that there should be is another than the one that was written last.
+    pub(super) async fn config_differs(&self) -> Result<bool, IngressError> {
+        let (text, _) = self.config().await?;
+        Ok(fs_err::read(self.path("etc/caddy.json")).ok() != Some(text))
+    }
+
     pub(super) async fn write_config(&self) -> Result<Config, IngressError> {
+        let (text, config) = self.config().await?;
+        let path = self.path("etc/caddy.json");
+        if fs_err::read(&path).ok().as_ref() != Some(&text) {
+            atomic_replace(&path, &text, 0o600).map_err(IngressError::Replace)?;
+        }
+        Ok(config)
+    }
+
+    async fn config(&self) -> Result<(Vec<u8>, Config), IngressError> {
         self.make_folders()?;
         let sites = self.sites().await?;
         self.copy_acme_root()?;
         let kept = self.kept()?;
         let config = config::render(&sites, &self.inner.settings.edge, &kept);
         let text = serde_json::to_vec_pretty(&config).unwrap_or_default();
-        let path = self.path("etc/caddy.json");
-        if fs_err::read(&path).ok().as_ref() != Some(&text) {
-            atomic_replace(&path, &text, 0o600).map_err(IngressError::Replace)?;
-        }
-        Ok(if sites.all.is_empty() { Config::Empty } else { Config::Routes })
+        Ok((text, if sites.all.is_empty() { Config::Empty } else { Config::Routes }))
     }
 
     /// Where the container sees it.
