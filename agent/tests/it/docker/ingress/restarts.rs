@@ -16,7 +16,7 @@ use super::{ADDRESS, app, fixture::Fixture, give_address, released};
 /// How many ask at once.
 const CLIENTS: usize = 4;
 /// How many requests a second make a load.
-const LEAST: f64 = 50.0;
+const LEAST: f64 = 20.0;
 
 fn request() -> std::io::Result<String> {
     let mut stream = TcpStream::connect((ADDRESS, 80))?;
