@@ -260,6 +260,14 @@ impl Docker {
         self.supervisor.slot.resize(bytes)
     }
 
+    /// Leaves so many bytes free on the daemon's own disk, whoever writes to it meanwhile.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn leave_on_disk(&self, bytes: u64) -> Result<(), DockerError> {
+        self.supervisor.slot.leave(bytes)
+    }
+
     /// Where the daemon keeps its data.
     pub fn data(&self) -> &Path {
         self.supervisor.slot.data()

@@ -40,11 +40,15 @@ pub fn atomic_replace(path: &Path, content: &[u8], mode: u32) -> Result<(), Repl
     temporary_name.push(name);
     temporary_name.push(".new");
     let temporary = directory.join(temporary_name);
-    let failed = |source| ReplaceError::Io { path: path.to_owned(), source };
-    write_new(&temporary, content, mode)
+    let replaced = write_new(&temporary, content, mode)
         .and_then(|()| fs::rename(&temporary, path))
-        .and_then(|()| sync_directory(directory))
-        .map_err(failed)
+        .and_then(|()| sync_directory(directory));
+    replaced.map_err(|source| {
+        // On a full disk it would only take more of it; the directory may be a user's. What it failed for says more than
+        // that it could not be removed.
+        drop(fs::remove_file(&temporary));
+        ReplaceError::Io { path: path.to_owned(), source }
+    })
 }
 
 fn write_new(temporary: &Path, content: &[u8], mode: u32) -> io::Result<()> {
@@ -81,6 +85,17 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("in-the-way");
+        fs::create_dir(&path).unwrap();
+        atomic_replace(&path, b"new", 0o600).unwrap_err();
+        let entries: Vec<_> =
+            fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(entries, [path]);
     }
 
     #[test]

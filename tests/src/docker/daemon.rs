@@ -18,6 +18,8 @@ const SLOTS: u32 = 8;
 const SUPERVISE: &str = include_str!("supervise.sh");
 /// How many of the last characters of dockerd's log an error shows.
 const LOG_TAIL: usize = 3000;
+/// How often a disk's size is tried while others write to it.
+const RESIZES: u32 = 100;
 
 /// The places of one daemon.
 #[derive(Clone, Debug)]
@@ -73,6 +75,20 @@ impl Slot {
             return Ok(());
         }
         Err(failed(String::from_utf8_lossy(&output.stderr).trim_end().to_owned()))
+    }
+
+    /// Leaves so many bytes free on its own disk. Whoever writes between the look and the change makes the new size too
+    /// small, which is refused: then it is looked again.
+    pub(super) fn leave(&self, bytes: u64) -> Result<(), DockerError> {
+        let mut tries = 0;
+        loop {
+            let disk = rustix::fs::statvfs(&self.data).map_err(|error| DockerError::Io(error.into()))?;
+            let used = disk.f_blocks.saturating_sub(disk.f_bavail).saturating_mul(disk.f_frsize);
+            match self.resize(used.saturating_add(bytes)) {
+                Err(_) if tries < RESIZES => tries += 1,
+                other => return other,
+            }
+        }
     }
 
     /// dockerd's data root.

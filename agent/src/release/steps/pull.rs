@@ -1,5 +1,5 @@
-//! Images: pulled by digest, named as the file names them. Taken back by giving the name to the image that had it. Where the
-//! disk is short, images of old releases go first.
+//! Images: pulled by digest, named as the file names them. Taken back by giving the name to the image that had it, and
+//! removing what was pulled. Where the disk is short, images of old releases go first.
 
 use std::time::Duration;
 
@@ -182,6 +182,11 @@ pub(super) async fn undo(context: &Context) -> Result<(), Failure> {
         match &image.former {
             Some(former) => context.docker.tag(former, &reference).await.map_err(failed)?,
             None => context.docker.untag(&image.reference).await.map_err(failed)?,
+        }
+        // What this release has pulled bears its digest still where the tag went back to another image, or never came: no
+        // release would ever remove it.
+        if let (None, Some(digest)) = (&image.id, &image.digest) {
+            context.docker.untag(&reference.with_digest(digest)).await.map_err(failed)?;
         }
     }
     Ok(())

@@ -17,13 +17,6 @@ async fn fixture() -> Fixture {
     Fixture::start_with(options, Edge::default()).await
 }
 
-/// Leaves that much free on the daemon's disk.
-fn leave(fixture: &Fixture, free: u64) {
-    let disk = rustix::fs::statvfs(fixture.docker.data()).unwrap();
-    let used = (disk.f_blocks - disk.f_bavail) * disk.f_frsize;
-    fixture.docker.resize_disk(used + free).unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn images_of_old_releases_go_before_a_pull_when_the_disk_is_short() {
     let fixture = fixture().await;
@@ -34,7 +27,7 @@ async fn images_of_old_releases_go_before_a_pull_when_the_disk_is_short() {
     }
     let next = pushed(&fixture, &registry, ("5", 5)).await;
     // One of the old images is enough.
-    leave(&fixture, RESERVE - 4 * MB);
+    fixture.docker.leave_on_disk(RESERVE - 4 * MB).unwrap();
     let plan = fixture.engine.plan(&super::fixture::input(&app(&next, "releases: 9"))).await.unwrap();
     let told =
         |note: &String| note.starts_with("the droplet's disk is short: images of old releases, up to 4");
@@ -46,7 +39,7 @@ async fn images_of_old_releases_go_before_a_pull_when_the_disk_is_short() {
     assert!(shown.contains("1 image; removed of old releases: 127.0.0.1:5000/made:1"), "{shown}");
     // What serves and the release to go back to stay, and then there is nothing left to remove.
     let more = pushed(&fixture, &registry, ("6", 1)).await;
-    leave(&fixture, RESERVE - 60 * MB);
+    fixture.docker.leave_on_disk(RESERVE - 60 * MB).unwrap();
     let failure = fixture.refused(&app(&more, "releases: 9")).await.remove(0);
     assert_eq!(failure.what, "the droplet's disk is full");
     assert!(
@@ -64,7 +57,7 @@ async fn a_pull_that_would_fill_the_disk_is_ended_and_leaves_nothing() {
     assert_eq!(ended(&fixture.release(&app(&first, "releases: 5")).await), ReleaseState::Released);
     let before = fixture.inventory().await;
     let large = pushed(&fixture, &registry, ("2", 150)).await;
-    leave(&fixture, RESERVE + 40 * MB);
+    fixture.docker.leave_on_disk(RESERVE + 40 * MB).unwrap();
     let failure = undone(&fixture.release(&app(&large, "releases: 5")).await);
     assert_eq!(failure.what, format!("the image {large} does not fit on the droplet's disk"));
     assert!(
@@ -95,14 +88,14 @@ async fn a_full_disk_is_named_and_the_release_is_undone() {
     fixture.release(&app("1")).await;
     let before = fixture.inventory().await;
     // Its image is here, so nothing has to be pulled and no reserve is asked for.
-    leave(&fixture, 0);
+    fixture.docker.leave_on_disk(0).unwrap();
     let failure = undone(&fixture.release(&app("2")).await);
     println!("{failure:#?}");
     assert!(failure.what.ends_with(": the disk of Docker is full"), "{failure:?}");
     assert!(failure.cause.contains("no space left on device"), "{failure:?}");
     assert!(failure.hint.contains("docker system df"), "{failure:?}");
     assert_eq!(fixture.inventory().await, before);
-    leave(&fixture, 1000 * MB);
+    fixture.docker.leave_on_disk(1000 * MB).unwrap();
     assert_eq!(fixture.exec("full-web-1", &["true"]).await.0, 0);
     assert_eq!(ended(&fixture.release(&app("2")).await), ReleaseState::Released);
 }

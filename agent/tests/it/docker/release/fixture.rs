@@ -31,7 +31,7 @@ use tidegate_agent::{
     },
     store::{Database, DatabaseSettings},
 };
-use tidegate_tests::docker::{Docker, Image, LiveRestore, Options, run_inside};
+use tidegate_tests::docker::{Disk, Docker, Image, LiveRestore, Options, run_inside};
 
 pub fn name(app: &str) -> AppName {
     AppName::new(app).unwrap()
@@ -84,18 +84,26 @@ impl Fixture {
         Self::start_with(Options::default(), Edge::default()).await
     }
 
-    /// On a daemon as a droplet has it: containers run on while it does not.
-    pub async fn as_on_a_droplet() -> Self {
-        let options = Options { live_restore: LiveRestore::On, ..Options::default() };
-        Self::start_with(options, Edge::default()).await
+    /// On a daemon as a droplet has it: containers run on while it does not, and its disk, of so many bytes, is the
+    /// agent's too.
+    pub async fn as_on_a_droplet(bytes: u64, flags: &[&str]) -> Self {
+        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let options = Options { live_restore: LiveRestore::On, disk: Disk::Own { bytes }, flags };
+        let docker = Docker::start_with(options).await.unwrap();
+        // A short name: a socket's path may have 107 bytes.
+        let directory = tempfile::Builder::new().prefix("a").rand_bytes(0).tempdir_in(docker.data()).unwrap();
+        Self::over(docker, directory, Edge::default()).await
     }
 
     /// With a daemon of these options and an ingress that stands so towards the world.
     pub async fn start_with(options: Options, edge: Edge) -> Self {
         let docker = Docker::start_with(options).await.unwrap();
+        Self::over(docker, tempfile::tempdir().unwrap(), edge).await
+    }
+
+    async fn over(docker: Docker, directory: tempfile::TempDir, edge: Edge) -> Self {
         docker.load(Image::Probe).await.unwrap();
         docker.load(Image::Caddy).await.unwrap();
-        let directory = tempfile::tempdir().unwrap();
         let settings = EngineSettings { edge, ..settings(directory.path(), &docker.namespace()) };
         let engine = engine_with(&docker.socket(), settings);
         Self { docker, engine, directory }

@@ -4,7 +4,10 @@ use base64::Engine as _;
 use tidegate_agent::release::{EventKind, ReleaseState};
 use tidegate_tests::docker::Image;
 
-use super::fixture::{App, Fixture};
+use super::{
+    fixture::{App, Fixture},
+    retention::made,
+};
 
 fn app(image: &str, command: &str) -> App {
     let compose = format!(
@@ -104,4 +107,28 @@ async fn a_registry_that_wants_a_login_is_told_and_used() {
     assert_eq!(failure.what, format!("the image {digest} does not exist"));
     assert_eq!(state(&fixture.release(&app).await), ReleaseState::Released);
     assert_eq!(client.inspect_image(&pushed).await.unwrap().id.unwrap(), id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_undone_release_has_pulled_is_gone() {
+    let fixture = Fixture::start().await;
+    let registry = fixture.docker.registry().await.unwrap();
+    let (name, first) = made(&fixture, &registry, ("1", 1)).await;
+    assert_eq!(state(&fixture.release(&app(&name, "[sleep, '1000']")).await), ReleaseState::Released);
+    // The tag moves, in the registry alone.
+    let (_, second) = made(&fixture, &registry, ("1", 1)).await;
+    let (repository, tag) = name.rsplit_once(':').unwrap();
+    let options =
+        bollard::query_parameters::TagImageOptionsBuilder::default().repo(repository).tag(tag).build();
+    let client = fixture.docker.client();
+    client.tag_image(&first, Some(options)).await.unwrap();
+    let events = fixture.release(&app(&name, "[no-such-command]")).await;
+    assert_eq!(state(&events), ReleaseState::Undone);
+    let pulled = |event: &tidegate_agent::release::ReleaseEvent| matches!(&event.kind, EventKind::StepFinished { step, summary, .. } if step == "pull" && summary == "1 image");
+    assert!(events.iter().any(pulled), "{events:?}");
+    assert_eq!(client.inspect_image(&name).await.unwrap().id.unwrap(), first);
+    assert!(client.inspect_image(&second).await.is_err(), "{second} is here still");
+    // The same image again, and well.
+    assert_eq!(state(&fixture.release(&app(&name, "[sleep, '1000']")).await), ReleaseState::Released);
+    assert_eq!(client.inspect_image(&name).await.unwrap().id.unwrap(), second);
 }

@@ -12,7 +12,12 @@ use tidegate_tests::docker::Registry;
 use super::fixture::{App, Fixture, ended};
 
 /// Makes an image that has so many random megabytes of its own, pushes it, and removes it here; its name in the registry.
-pub async fn pushed(fixture: &Fixture, registry: &Registry, (tag, megabytes): (&str, u32)) -> String {
+pub async fn pushed(fixture: &Fixture, registry: &Registry, image: (&str, u32)) -> String {
+    made(fixture, registry, image).await.0
+}
+
+/// The same with the image's id.
+pub async fn made(fixture: &Fixture, registry: &Registry, (tag, megabytes): (&str, u32)) -> (String, String) {
     let client = fixture.docker.client();
     let blob = format!("dd if=/dev/urandom of=/blob bs=1M count={megabytes}");
     let body = bollard::models::ContainerCreateBody {
@@ -31,7 +36,7 @@ pub async fn pushed(fixture: &Fixture, registry: &Registry, (tag, megabytes): (&
     let name = registry.push(&fixture.docker, &format!("made:{tag}")).await.unwrap();
     let all = RemoveImageOptionsBuilder::default().force(true).build();
     client.remove_image(&id, Some(all), None).await.unwrap();
-    name
+    (name, id)
 }
 
 /// An app of one service with that image.

@@ -1,6 +1,7 @@
 //! Releases on three droplets together, each with a daemon of its own: all of them end with the release or none, whoever
 //! fails, is killed or cannot be reached.
 
+mod edges;
 mod sites;
 
 use std::time::Duration;

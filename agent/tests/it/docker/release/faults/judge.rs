@@ -1,8 +1,10 @@
 //! What has to hold after every fault, seen from outside: the ingress, the containers, the database, the files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use bollard::query_parameters::ListContainersOptionsBuilder;
+use bollard::query_parameters::{
+    ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptions,
+};
 use tidegate_agent::release::{ReleaseRow, ReleaseState};
 
 use super::{
@@ -17,7 +19,14 @@ pub struct World {
     pub kept: Vec<String>,
     /// Revisions that the database may have: of every release that was begun.
     pub revisions: BTreeSet<u32>,
+    /// The id of each of web's images.
+    pub images: BTreeMap<u32, String>,
+    /// Those of releases that served: only they may be here.
+    pub served: BTreeSet<u32>,
 }
+
+/// What the poller says: its version, its file, and whether it finds the database by its name.
+const POLLER: &str = "echo $VERSION; cat /note.txt; pg_isready -q -h db -U postgres && echo ready";
 
 /// Networks and volumes.
 pub async fn kept(fixture: &Fixture) -> Vec<String> {
@@ -49,10 +58,16 @@ pub async fn faults_of(
     );
     let note = fs_err::read_to_string(fixture.state().join("apps").join(APP).join("note.txt"));
     expect("the project's file", note.unwrap_or_else(|error| error.to_string()), version.clone());
+    expect("the project's files", files(fixture).join(", "), content.files().join(", "));
     expect("services with containers", containers(fixture).await.join(", "), services(content));
     expect("networks and volumes", kept(fixture).await.join(", "), world.kept.join(", "));
-    let poller = fixture.try_exec("poller", &["sh", "-c", "echo $VERSION; cat /note.txt"]).await;
-    expect("the poller", poller.map_or_else(|error| error.to_string(), |(_, said)| said), version.repeat(2));
+    let poller = fixture.try_exec("poller", &["sh", "-c", POLLER]).await;
+    let poller = poller.map_or_else(|error| error.to_string(), |(_, said)| said);
+    expect("the poller", poller, version.repeat(2) + "ready\n");
+    expect("the project's network", subnets(fixture).await.join(", "), content.subnet());
+    let image = world.images.get(&content.image).cloned().unwrap_or_default();
+    expect("the image of web", web_images(fixture).await.join(", "), image);
+    faults.extend(stray_images(fixture, world).await);
     for revision in revisions(fixture, content).await {
         match revision {
             Ok(number) if world.revisions.contains(&number) => {}
@@ -61,6 +76,43 @@ pub async fn faults_of(
         }
     }
     faults
+}
+
+/// Names of all files of the project, hidden ones too.
+fn files(fixture: &Fixture) -> Vec<String> {
+    let entries = fs_err::read_dir(fixture.state().join("apps").join(APP)).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The addresses of every network that bears the name of the project's.
+async fn subnets(fixture: &Fixture) -> Vec<String> {
+    let networks = fixture.docker.client().list_networks(None::<ListNetworksOptions>).await.unwrap();
+    let own = networks.into_iter().filter(|network| network.name == Some(format!("{APP}_default")));
+    let ranges = own.flat_map(|network| network.ipam.and_then(|ipam| ipam.config).unwrap_or_default());
+    ranges.filter_map(|range| range.subnet).collect()
+}
+
+/// Which images the containers of web have.
+async fn web_images(fixture: &Fixture) -> Vec<String> {
+    let found = fixture.engine.containers(&fixture::name(APP), Some("web")).await.unwrap();
+    found.into_iter().map(|container| container.image_id).collect()
+}
+
+/// Images from the registry that no release served with.
+async fn stray_images(fixture: &Fixture, world: &World) -> Vec<String> {
+    let options = ListImagesOptionsBuilder::default().all(true).build();
+    let known: BTreeSet<&str> =
+        world.served.iter().filter_map(|number| world.images.get(number)).map(String::as_str).collect();
+    let images = fixture.docker.client().list_images(Some(options)).await.unwrap();
+    let is_stray = |image: &bollard::models::ImageSummary| {
+        let mut names = image.repo_tags.iter().chain(&image.repo_digests);
+        names.any(|name| name.contains("/made")) && !known.contains(image.id.as_str())
+    };
+    let stray = images.into_iter().filter(is_stray);
+    stray.map(|image| format!("a stray image {:?} {:?}", image.repo_tags, image.repo_digests)).collect()
 }
 
 /// "service: state policy", for every container of the app.

@@ -1,4 +1,4 @@
-//! The agent that is killed: this very test binary as another process, which begins a release or goes on with one.
+//! The agent that things happen to: this very test binary as another process, which begins a release or goes on with one.
 
 use std::{
     path::Path,
@@ -7,7 +7,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tidegate_agent::apps::ReleaseNumber;
+use tidegate_agent::{
+    apps::ReleaseNumber,
+    release::{BackTo, Interrupt},
+};
 
 use super::{
     super::fixture::{self, Fixture},
@@ -32,7 +35,7 @@ pub enum Order {
     Resume,
 }
 
-/// When it is killed.
+/// When it happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     /// When the journal of the release has so many records.
@@ -51,11 +54,13 @@ async fn victim() {
     let app = fixture::name(APP);
     match serde_json::from_str(order.to_str().unwrap()).unwrap() {
         Order::Deploy(content, course) => {
-            engine.deploy(fixture::input(&content.app(course)), "victim").await.unwrap();
+            engine.deploy(content.input(course), "victim").await.unwrap();
         }
         Order::Rollback(to) => {
+            // The network may be another one since.
             let to = Some(ReleaseNumber::new(to));
-            engine.rollback(&app, (to, String::new()), "victim").await.unwrap();
+            let to = BackTo { release: to, interrupt: Interrupt::Allowed, ..BackTo::default() };
+            engine.rollback(&app, to, "victim").await.unwrap();
         }
         Order::Resume => {
             engine.resume_all().await.unwrap();
@@ -64,66 +69,73 @@ async fn victim() {
     fixture::events(&engine, &app).await;
 }
 
-/// Lets a victim work until then and kills it; how long its journal was. None when it ended by itself before.
-pub fn kill(fixture: &Fixture, order: Order, (release, when): (u64, When)) -> Option<i64> {
-    let mut victim = spawn(fixture, order);
-    let records = await_moment(&mut victim, fixture, (release, when));
-    victim.kill().unwrap();
-    victim.wait().unwrap();
-    records
+/// A running victim.
+pub struct Victim {
+    process: Child,
+    order: Order,
 }
 
-/// Lets a victim work until then, kills its Docker, starts that again, and lets the victim come to an end.
-pub async fn kill_docker(fixture: &mut Fixture, order: Order, (release, when): (u64, When)) -> Option<i64> {
-    let mut victim = spawn(fixture, order);
-    let records = await_moment(&mut victim, fixture, (release, when));
-    if records.is_some() {
-        fixture.docker.kill_daemon().unwrap();
-        fixture.docker.start_daemon().await.unwrap();
+impl Victim {
+    pub fn spawn(fixture: &Fixture, order: Order) -> Self {
+        let process = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "docker::release::faults::victim::victim"])
+            .env(ORDER, serde_json::to_string(&order).unwrap())
+            .env(STATE, fixture.state())
+            .env(SOCKET, fixture.docker.socket())
+            .env(NAMESPACE, fixture.docker.namespace())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { process, order }
     }
-    let started = Instant::now();
-    while victim.try_wait().unwrap().is_none() {
-        assert!(started.elapsed() < PATIENCE, "{order:?} hangs after Docker was started again");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    records
-}
 
-/// Waits until then; how long the journal is. None when the victim has ended.
-fn await_moment(victim: &mut Child, fixture: &Fixture, (release, when): (u64, When)) -> Option<i64> {
-    let started = Instant::now();
-    loop {
-        let records = journal_length(&fixture.state(), release);
-        if victim.try_wait().unwrap().is_some() {
-            return None;
+    /// Waits until then; how long the journal is. None when the victim has ended.
+    pub fn until(&mut self, fixture: &Fixture, (release, when): (u64, When)) -> Option<i64> {
+        let started = Instant::now();
+        loop {
+            let records = journal_length(&fixture.state(), release);
+            if self.has_ended() {
+                return None;
+            }
+            let due = match when {
+                When::Records(wanted) => records >= wanted,
+                When::After(delay) => started.elapsed() >= delay,
+            };
+            if due {
+                return Some(records);
+            }
+            assert!(started.elapsed() < PATIENCE, "r{release} hangs");
+            std::thread::sleep(Duration::from_millis(2));
         }
-        let due = match when {
-            When::Records(wanted) => records >= wanted,
-            When::After(delay) => started.elapsed() >= delay,
-        };
-        if due {
-            return Some(records);
-        }
-        assert!(started.elapsed() < PATIENCE, "r{release} hangs");
-        std::thread::sleep(Duration::from_millis(2));
     }
-}
 
-fn spawn(fixture: &Fixture, order: Order) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "docker::release::faults::victim::victim"])
-        .env(ORDER, serde_json::to_string(&order).unwrap())
-        .env(STATE, fixture.state())
-        .env(SOCKET, fixture.docker.socket())
-        .env(NAMESPACE, fixture.docker.namespace())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+    /// Kills it (-9).
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_some()
+    }
+
+    /// Lets it come to its end.
+    pub fn end(mut self) {
+        let started = Instant::now();
+        while !self.has_ended() {
+            if started.elapsed() > PATIENCE {
+                let order = self.order;
+                self.kill();
+                panic!("{order:?} hangs");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
 }
 
 /// How many records the journal of a release has.
-pub fn journal_length(state: &Path, release: u64) -> i64 {
+fn journal_length(state: &Path, release: u64) -> i64 {
     let database = rusqlite::Connection::open(state.join("agent.db")).unwrap();
     database.busy_timeout(Duration::from_secs(5)).unwrap();
     let count = "SELECT count(*) FROM journal WHERE saga = ?1";

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -121,6 +122,11 @@ impl Site {
         runtime.spawn(async move { engine.deploy(input, "test").await }).await.unwrap().unwrap();
     }
 
+    /// The agent's state directory.
+    pub fn state(&self) -> &Path {
+        self.directory.path()
+    }
+
     pub async fn outcome(&self, rollout: &RolloutId) -> Outcome {
         self.engine().outcome(&name("shop"), rollout).await.unwrap().0
     }
@@ -169,10 +175,16 @@ impl Sites {
 
     /// Begins a release on all of them; `of` says what each is given.
     pub async fn release(&mut self, lease: Duration, of: impl Fn(u64) -> App) -> RolloutId {
+        self.release_inputs(lease, |droplet| fixture::input(&of(droplet))).await
+    }
+
+    /// The same with what only the caller says. They begin in the order in which they stand; the one with the lowest number
+    /// decides.
+    pub async fn release_inputs(&mut self, lease: Duration, of: impl Fn(u64) -> DeployInput) -> RolloutId {
         self.rollouts += 1;
         let rollout = RolloutId::new(format!("{:032x}", self.rollouts)).unwrap();
         let droplet = |number| DropletId::new(number).unwrap();
-        let participants: Vec<Participant> = self
+        let mut participants: Vec<Participant> = self
             .all
             .iter()
             .map(|site| Participant {
@@ -181,11 +193,11 @@ impl Sites {
                 name: format!("web-{}", site.droplet),
             })
             .collect();
+        participants.sort_by_key(|one| one.droplet);
         for site in &self.all {
             let own = droplet(site.droplet);
             let together = Together::new(rollout.clone(), participants.clone(), lease, own).unwrap();
-            let input = fixture::input(&of(site.droplet));
-            site.deploy(DeployInput { together: Some(together), ..input }).await;
+            site.deploy(DeployInput { together: Some(together), ..of(site.droplet) }).await;
         }
         rollout
     }
