@@ -71,7 +71,7 @@ fn run_job((number, jobs): (u64, u64), count: u64, seed: u64) -> Result<Tally, S
     let random = StdRng::seed_from_u64(seed.wrapping_mul(1000).wrapping_add(number));
     let schedule = Schedule::new((number, jobs), count, random);
     runtime.block_on(async {
-        let mut job = Job::start(number, schedule).await;
+        let mut job = Job::start(number, schedule).await?;
         let mut tally = Tally::new();
         for attempt in 0..own {
             // One that hangs, or whose world cannot even be looked at, is wrong too.
