@@ -5,7 +5,7 @@ mod setup;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use files::Config;
+use files::{CONFIG, Config};
 pub(crate) use setup::fixed_endpoint;
 use tokio::sync::Mutex;
 
@@ -241,18 +241,9 @@ impl Ingress {
         self.await_config().await
     }
 
-    /// Names first: a route that leads to them is written when Caddy knows them.
-    async fn write_files(&self) -> Result<Config, IngressError> {
-        let change = self.write_hosts().await?;
-        if self.config_differs().await? {
-            tokio::time::sleep(self.until_known(change)?).await;
-        }
-        self.write_config().await
-    }
-
     async fn load(&self) -> Result<(), IngressError> {
         let folder = &self.inner.settings.folder;
-        let config = fs_err::read(folder.join("etc/caddy.json")).map_err(IngressError::File)?;
+        let config = fs_err::read(folder.join(CONFIG)).map_err(IngressError::File)?;
         admin::load(&folder.join("run/admin.sock"), config).await.map_err(IngressError::Admin)
     }
 

@@ -10,6 +10,10 @@ use crate::{
     store::atomic_replace,
 };
 
+/// What Caddy is told, in the ingress's folder.
+pub(super) const CONFIG: &str = "etc/caddy.json";
+const HOSTS: &str = "etc/hosts";
+
 /// Whether Caddy has anything to serve.
 #[derive(PartialEq, Eq)]
 pub(super) enum Config {
@@ -31,7 +35,7 @@ impl Ingress {
         Ok(())
     }
 
-    pub(super) async fn write_hosts(&self) -> Result<hosts::Change, IngressError> {
+    async fn write_hosts(&self) -> Result<hosts::Change, IngressError> {
         let mut entries: Vec<(Ipv4Addr, String)> = Vec::new();
         for (app, served) in self.routes().await? {
             for (service, addresses) in &served.targets {
@@ -44,38 +48,48 @@ impl Ingress {
             entries.extend(nowhere.map(|service| (hosts::NOWHERE, routes::alias(&app, service))));
         }
         self.make_folders()?;
-        hosts::write(&self.path("etc/hosts"), &entries).map_err(IngressError::File)
+        hosts::write(&self.path(HOSTS), &entries).map_err(IngressError::File)
     }
 
     /// How long until Caddy knows the names in the hosts file that `change` has just written, before a route may lead to
     /// them. A name that it did not find when it last looked it asks of Docker's DNS, where another app's container could bear it.
-    pub(super) fn until_known(&self, change: hosts::Change) -> Result<Duration, IngressError> {
+    fn until_known(&self, change: hosts::Change) -> Result<Duration, IngressError> {
         Ok(match change {
             // Caddy looks for nothing before there is something to serve; and these names it has found before.
             hosts::Change::FirstNames | hosts::Change::Addresses => Duration::ZERO,
             hosts::Change::NewNames => SWITCH_SEEN_AFTER,
             // Written by an agent, maybe, that was killed while it waited.
             hosts::Change::Nothing => {
-                let metadata = fs_err::metadata(self.path("etc/hosts")).map_err(IngressError::File)?;
+                let metadata = fs_err::metadata(self.path(HOSTS)).map_err(IngressError::File)?;
                 let age = metadata.modified().map_err(IngressError::File)?.elapsed().unwrap_or_default();
                 SWITCH_SEEN_AFTER.saturating_sub(age)
             }
         })
     }
 
-    /// Whether the configuration that there should be is another than the one that was written last.
-    pub(super) async fn config_differs(&self) -> Result<bool, IngressError> {
-        let (text, _) = self.config().await?;
-        Ok(fs_err::read(self.path("etc/caddy.json")).ok() != Some(text))
-    }
-
-    pub(super) async fn write_config(&self) -> Result<Config, IngressError> {
+    /// Brings both files to what is served. Names first: a route that leads to them is written when Caddy knows them.
+    pub(super) async fn write_files(&self) -> Result<Config, IngressError> {
+        let change = self.write_hosts().await?;
         let (text, config) = self.config().await?;
-        let path = self.path("etc/caddy.json");
-        if fs_err::read(&path).ok().as_ref() != Some(&text) {
-            atomic_replace(&path, &text, 0o600).map_err(IngressError::Replace)?;
+        if self.config_differs(&text) {
+            tokio::time::sleep(self.until_known(change)?).await;
+            self.replace_config(&text)?;
         }
         Ok(config)
+    }
+
+    /// Brings Caddy's configuration alone to it, where the names are as they were.
+    pub(super) async fn write_config(&self) -> Result<(), IngressError> {
+        let (text, _) = self.config().await?;
+        if self.config_differs(&text) { self.replace_config(&text) } else { Ok(()) }
+    }
+
+    fn config_differs(&self, text: &[u8]) -> bool {
+        fs_err::read(self.path(CONFIG)).ok().as_deref() != Some(text)
+    }
+
+    fn replace_config(&self, text: &[u8]) -> Result<(), IngressError> {
+        atomic_replace(&self.path(CONFIG), text, 0o600).map_err(IngressError::Replace)
     }
 
     async fn config(&self) -> Result<(Vec<u8>, Config), IngressError> {

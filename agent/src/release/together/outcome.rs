@@ -91,11 +91,12 @@ enum Progress {
 }
 
 fn progress(state: &State, step: &Step) -> Progress {
+    let Some(name) = name(step) else { return Progress::Before };
     // A step that ended well once has been told of: it stays done, even if it is looked at or done again after a restart.
-    if NodeName::new(step.to_string()).is_ok_and(|name| state.output(&name).is_some()) {
+    if state.output(&name).is_some() {
         return Progress::Done;
     }
-    match node(state, step) {
+    match state.node(&name) {
         Some(NodeState::Succeeded | NodeState::Unconfirmed) => Progress::Done,
         Some(NodeState::Running | NodeState::Interrupted) => Progress::Begun,
         // A failed one, and its undo, have turned the saga back: that is seen before.
@@ -111,14 +112,14 @@ fn progress(state: &State, step: &Step) -> Progress {
 }
 
 fn has_migrated(state: &State) -> bool {
-    match node(state, &Step::Migrate) {
+    match name(&Step::Migrate).and_then(|name| state.node(&name)) {
         Some(found) => matches!(found, NodeState::Succeeded | NodeState::Unconfirmed),
         None => *state.phase() != Phase::Empty,
     }
 }
 
-fn node<'s>(state: &'s State, step: &Step) -> Option<&'s NodeState> {
-    state.node(&NodeName::new(step.to_string()).ok()?)
+fn name(step: &Step) -> Option<NodeName> {
+    NodeName::new(step.to_string()).ok()
 }
 
 #[cfg(test)]

@@ -44,14 +44,11 @@ pub fn agent_killed_in_mid_deploy(shop: &mut Shop) {
 
 pub fn after_a_reboot_all_is_there(shop: &Shop) {
     let kept = shop.order("kept over a reboot")["item"].as_str().unwrap().to_owned();
-    let boot = shop.on_host(&["cat", "/proc/sys/kernel/random/boot_id"]);
+    let boot = shop.world.boot();
     let begun = Instant::now();
     // The connection may be cut before the answer.
     shop.world.tidegate(&["exec", "--host", "--", "systemctl", "reboot"]);
-    eventually("another boot", Duration::from_secs(300), || {
-        let said = shop.world.tidegate(&["exec", "--host", "--", "cat", "/proc/sys/kernel/random/boot_id"]);
-        if said.code == 0 && said.stdout != boot { Ok(()) } else { Err(said.text()) }
-    });
+    shop.world.boots_after(&boot, Duration::from_secs(300));
     let agent = begun.elapsed();
     shop.answers_again(Duration::from_secs(300).saturating_sub(begun.elapsed()));
     shop.world.say(&format!("after a reboot: agent {agent:.0?}, app {:.0?}", begun.elapsed()));

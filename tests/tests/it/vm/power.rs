@@ -9,7 +9,6 @@ use super::{
 
 /// How long a droplet may take from the loss of its power until the app serves again.
 const BACK: Duration = Duration::from_mins(5);
-const BOOT: &str = "cat /proc/sys/kernel/random/boot_id";
 const CONTAINERS: &str =
     "docker ps --all --format '{{.Label \"com.docker.compose.service\"}} {{.State}}' | sort";
 const KEPT: &str = "docker network ls --format 'network {{.Name}}' | sort; docker volume ls --format 'volume {{.Name}}' | sort";
@@ -70,13 +69,13 @@ impl Tide {
     }
 
     fn on_host(&self, script: &str) -> String {
-        self.world.tidegate(&["exec", "--host", "--", "sh", "-c", script]).ok(script).stdout
+        self.world.on_host(&["sh", "-c", script])
     }
 
     /// The power goes at this moment of the release of `version`, and comes back; the version that serves then.
     fn loses_power(&self, before: u32, version: u32, moment: Duration) -> u32 {
         self.write(version);
-        let boot = self.on_host(BOOT);
+        let boot = self.world.boot();
         let mut deploy = self.world.spawn(&["deploy"]);
         std::thread::sleep(moment);
         account::act(&self.world, &self.id, "power_cycle");
@@ -84,10 +83,7 @@ impl Tide {
         // Whoever waits on a workstation would wait on: the connection is silent from now on.
         deploy.kill().ok();
         deploy.wait().unwrap();
-        eventually("another boot", BACK, || {
-            let said = self.world.tidegate(&["exec", "--host", "--", "sh", "-c", BOOT]);
-            if said.code == 0 && said.stdout != boot { Ok(()) } else { Err(said.text()) }
-        });
+        self.world.boots_after(&boot, BACK);
         let release = eventually("the release ended", BACK.saturating_sub(begun.elapsed()), || {
             let status = self.world.tidegate(&["status", "--json"]);
             if status.code != 0 {

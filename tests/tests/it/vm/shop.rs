@@ -83,8 +83,7 @@ impl Shop {
 
     /// On the droplet itself; what the command said.
     pub fn on_host(&self, command: &[&str]) -> String {
-        let arguments: Vec<&str> = ["exec", "--host", "--"].iter().chain(command).copied().collect();
-        self.world.tidegate(&arguments).ok(&format!("{command:?} on the droplet")).stdout
+        self.world.on_host(command)
     }
 
     /// `tidegate status` of the one droplet.

@@ -15,6 +15,9 @@ const LISTEN: &str = "127.0.0.1:8767";
 /// A passphrase that must never be seen anywhere.
 pub const PASSPHRASE: &str = "correct-horse-battery-7421";
 
+/// Tells the id of the kernel's present boot.
+const BOOT: [&str; 2] = ["cat", "/proc/sys/kernel/random/boot_id"];
+
 /// What a run of a program left: its exit code and what it said.
 pub struct Said {
     pub code: i32,
@@ -197,6 +200,28 @@ impl World {
         arguments.extend(["--agent-url", &url, "--agent-sha256", &sha256]);
         arguments.extend(more);
         self.tidegate(&arguments).ok("init");
+    }
+
+    /// On the only droplet itself; what the command said.
+    pub fn on_host(&self, command: &[&str]) -> String {
+        self.try_on_host(command).ok(&format!("{command:?} on the droplet")).stdout
+    }
+
+    fn try_on_host(&self, command: &[&str]) -> Said {
+        self.tidegate(&[&["exec", "--host", "--"], command].concat())
+    }
+
+    /// Names the droplet's present boot.
+    pub fn boot(&self) -> String {
+        self.on_host(&BOOT)
+    }
+
+    /// Waits until the droplet has booted after this boot, and its agent answers.
+    pub fn boots_after(&self, boot: &str, limit: Duration) {
+        eventually("another boot", limit, || {
+            let said = self.try_on_host(&BOOT);
+            if said.code == 0 && said.stdout != boot { Ok(()) } else { Err(said.text()) }
+        });
     }
 
     /// Copies the example product into the project.

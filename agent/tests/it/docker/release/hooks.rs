@@ -1,8 +1,8 @@
 //! Lifecycle hooks: what they get, and what comes of their failures.
 
-use tidegate_agent::release::{EventKind, ReleaseEvent, ReleaseState, Volumes};
+use tidegate_agent::release::{EventKind, ReleaseState, Volumes};
 
-use super::fixture::{App, Fixture, name};
+use super::fixture::{App, Fixture, ended, name};
 
 /// Its `pre_stop` writes into a volume that outlives the container, after what `$BEFORE_STOP` says.
 fn app(version: &str) -> App {
@@ -36,13 +36,6 @@ volumes:
     App::new("hooks", &compose).variable("VERSION", version)
 }
 
-fn state(events: &[ReleaseEvent]) -> ReleaseState {
-    match &events.last().unwrap().kind {
-        EventKind::Finished { state, .. } => *state,
-        other => panic!("{other:?}"),
-    }
-}
-
 async fn read(fixture: &Fixture, file: &str) -> String {
     let web = fixture.engine.containers(&name("hooks"), Some("web")).await.unwrap();
     fixture.exec(&web[0].name, &["cat", file]).await.1
@@ -51,15 +44,15 @@ async fn read(fixture: &Fixture, file: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn hooks_run_after_the_start_and_before_the_stop() {
     let fixture = Fixture::start().await;
-    assert_eq!(state(&fixture.release(&app("v1")).await), ReleaseState::Released);
+    assert_eq!(ended(&fixture.release(&app("v1")).await), ReleaseState::Released);
     assert_eq!(read(&fixture, "/data/started").await, "v1 hello 1 /tmp\n");
 
     // The old container's hook is that of the old release; its failure is told and changes nothing.
     let failing = app("v2").variable("BEFORE_STOP", "echo no more; exit 4");
-    assert_eq!(state(&fixture.release(&failing).await), ReleaseState::Released);
+    assert_eq!(ended(&fixture.release(&failing).await), ReleaseState::Released);
     assert_eq!(read(&fixture, "/data/stopped").await, "v1\n");
     let events = fixture.release(&app("v3")).await;
-    assert_eq!(state(&events), ReleaseState::Released);
+    assert_eq!(ended(&events), ReleaseState::Released);
     assert_eq!(read(&fixture, "/data/stopped").await, "v1\nv2\n");
     let told = |kind: &EventKind| {
         matches!(kind, EventKind::Progress { step, text } if step == "replace web"

@@ -1,11 +1,11 @@
 //! Images from a registry: pulled by digest, named as the file names them, also after an undo.
 
 use base64::Engine as _;
-use tidegate_agent::release::{EventKind, ReleaseState};
+use tidegate_agent::release::{EventKind, ReleaseEvent, ReleaseState};
 use tidegate_tests::docker::Image;
 
 use super::{
-    fixture::{App, Fixture},
+    fixture::{App, Fixture, ended},
     retention::made,
 };
 
@@ -14,13 +14,6 @@ fn app(image: &str, command: &str) -> App {
         "services:\n  web:\n    image: {image}\n    command: {command}\n    init: true\n    x-tidegate: {{ gate: {{ stable: 1s }} }}\n"
     );
     App::new("pull", &compose)
-}
-
-fn state(events: &[tidegate_agent::release::ReleaseEvent]) -> ReleaseState {
-    match &events.last().unwrap().kind {
-        EventKind::Finished { state, .. } => *state,
-        other => panic!("{other:?}"),
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,7 +33,7 @@ async fn a_moved_tag_is_pulled_and_an_undo_moves_it_back() {
     let failures = fixture.refused(&app(&name, "[sleep, '1000']")).await;
     assert_eq!(failures[0].what, format!("the image {name} does not exist"), "{failures:?}");
 
-    assert_eq!(state(&fixture.release(&app(&pushed, "[sleep, '1000']")).await), ReleaseState::Released);
+    assert_eq!(ended(&fixture.release(&app(&pushed, "[sleep, '1000']")).await), ReleaseState::Released);
     assert_eq!(id_of(&pushed).await, probe_id);
 
     // The tag moves to an image without `sleep`: the release fails, and the name is the old image's again.
@@ -55,11 +48,11 @@ async fn a_moved_tag_is_pulled_and_an_undo_moves_it_back() {
     let options =
         bollard::query_parameters::TagImageOptionsBuilder::default().repo(repository).tag(tag).build();
     client.tag_image(&probe_id, Some(options)).await.unwrap();
-    assert_eq!(state(&fixture.release(&app(&pushed, "[no-such-command]")).await), ReleaseState::Undone);
+    assert_eq!(ended(&fixture.release(&app(&pushed, "[no-such-command]")).await), ReleaseState::Undone);
     assert_eq!(id_of(&pushed).await, probe_id);
     assert_eq!(fixture.container_names().await, ["pull-web-1"]);
 
-    assert_eq!(state(&fixture.release(&app(&pushed, "[caddy, respond]")).await), ReleaseState::Released);
+    assert_eq!(ended(&fixture.release(&app(&pushed, "[caddy, respond]")).await), ReleaseState::Released);
     assert_eq!(id_of(&pushed).await, caddy_id);
 }
 
@@ -105,7 +98,7 @@ async fn a_registry_that_wants_a_login_is_told_and_used() {
     fs_err::write(&file, config.to_string()).unwrap();
     let failure = fixture.refused(&self::app(&digest, "[sleep, '1000']")).await.remove(0);
     assert_eq!(failure.what, format!("the image {digest} does not exist"));
-    assert_eq!(state(&fixture.release(&app).await), ReleaseState::Released);
+    assert_eq!(ended(&fixture.release(&app).await), ReleaseState::Released);
     assert_eq!(client.inspect_image(&pushed).await.unwrap().id.unwrap(), id);
 }
 
@@ -114,7 +107,7 @@ async fn what_an_undone_release_has_pulled_is_gone() {
     let fixture = Fixture::start().await;
     let registry = fixture.docker.registry().await.unwrap();
     let (name, first) = made(&fixture, &registry, ("1", 1)).await;
-    assert_eq!(state(&fixture.release(&app(&name, "[sleep, '1000']")).await), ReleaseState::Released);
+    assert_eq!(ended(&fixture.release(&app(&name, "[sleep, '1000']")).await), ReleaseState::Released);
     // The tag moves, in the registry alone.
     let (_, second) = made(&fixture, &registry, ("1", 1)).await;
     let (repository, tag) = name.rsplit_once(':').unwrap();
@@ -123,12 +116,15 @@ async fn what_an_undone_release_has_pulled_is_gone() {
     let client = fixture.docker.client();
     client.tag_image(&first, Some(options)).await.unwrap();
     let events = fixture.release(&app(&name, "[no-such-command]")).await;
-    assert_eq!(state(&events), ReleaseState::Undone);
-    let pulled = |event: &tidegate_agent::release::ReleaseEvent| matches!(&event.kind, EventKind::StepFinished { step, summary, .. } if step == "pull" && summary == "1 image");
+    assert_eq!(ended(&events), ReleaseState::Undone);
+    let pulled = |event: &ReleaseEvent| {
+        matches!(&event.kind, EventKind::StepFinished { step, summary, .. }
+            if step == "pull" && summary == "1 image")
+    };
     assert!(events.iter().any(pulled), "{events:?}");
     assert_eq!(client.inspect_image(&name).await.unwrap().id.unwrap(), first);
     assert!(client.inspect_image(&second).await.is_err(), "{second} is here still");
     // The same image again, and well.
-    assert_eq!(state(&fixture.release(&app(&name, "[sleep, '1000']")).await), ReleaseState::Released);
+    assert_eq!(ended(&fixture.release(&app(&name, "[sleep, '1000']")).await), ReleaseState::Released);
     assert_eq!(client.inspect_image(&name).await.unwrap().id.unwrap(), second);
 }
