@@ -11,9 +11,9 @@ use tidegate_agent::cli;
 fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
     let mut out = io::stdout().lock();
-    let outcome = cli::run(arguments, &mut out).and_then(|()| Ok(out.flush()?));
+    let outcome = cli::run(arguments, &mut out).and_then(|code| Ok(out.flush().map(|()| code)?));
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Where even this cannot be written, the exit code is all there is to say it.
             writeln!(io::stderr(), "error: {error:#}").ok();

@@ -350,6 +350,8 @@ pub(super) fn host_exec(error: &HostExecError) -> Status {
         HostExecError::Variables(_) => disk(Code::Unavailable, "STORAGE", error),
         HostExecError::Systemd(_) => rich(Code::Unavailable, "SYSTEMD", error)
             .hint("on the droplet: `systemctl status dbus`, `journalctl -u tidegate-agent`"),
+        HostExecError::Handover(_) => rich(Code::Aborted, "COMMAND_LOST", error)
+            .hint("look whether the command did its work before you repeat it: the droplet is very busy"),
     }
     .into()
 }

@@ -3,12 +3,14 @@
 //! Owns the arguments. Must not do anything of the agent's work.
 
 mod audit;
+
 mod info;
 mod local;
 mod serve;
+mod standby;
 mod status;
 
-use std::{io::Write, path::PathBuf};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -30,6 +32,9 @@ enum Command {
     Info(info::InfoArguments),
     /// The audit log: who did what, when.
     Audit(audit::AuditArguments),
+    /// Wait to become a command on the droplet; the agent starts this.
+    #[command(hide = true)]
+    Standby,
 }
 
 /// Where the running agent is reached.
@@ -43,15 +48,17 @@ struct Local {
     json: bool,
 }
 
-/// Does what was asked, and writes what there is to say to `out`.
+/// Does what was asked, and writes what there is to say to `out`; the code to end with.
 ///
 /// # Errors
 /// When it could not be done.
-pub fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Result<()> {
+pub fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match arguments.command {
+        Command::Standby => return standby::run(),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Status(arguments) => local::block_on(status::run(&arguments, out)),
         Command::Info(arguments) => local::block_on(info::run(&arguments, out)),
         Command::Audit(arguments) => local::block_on(audit::run(&arguments, out)),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -36,8 +36,12 @@ pub(super) fn run(arguments: &ServeArguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config)?;
     let configuration =
         arguments.config.parent().context("the configuration's path names no file")?.to_owned();
-    let paths =
-        Paths { configuration, state: arguments.state_dir.clone(), runtime: arguments.runtime_dir.clone() };
+    let paths = Paths {
+        configuration,
+        state: arguments.state_dir.clone(),
+        runtime: arguments.runtime_dir.clone(),
+        program: std::env::current_exe().context("the agent's own file is not known")?,
+    };
     // Few threads with small stacks: an idle agent has to be small.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -52,6 +52,8 @@ pub struct Paths {
     pub state: PathBuf,
     /// `/run/tidegate`: the socket.
     pub runtime: PathBuf,
+    /// `/usr/local/bin/tidegate-agent`: this program.
+    pub program: PathBuf,
 }
 
 /// Why the agent does not serve.
@@ -124,7 +126,7 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
         trust: trust.clone(),
         audit,
         clock: clock.clone(),
-        host_exec: HostExec::new(paths.runtime.clone()),
+        host_exec: HostExec::new(paths.runtime.clone(), paths.program.clone()),
         host: HostFacts::new(&paths.state),
         engine: engine(&config, &paths, database, &trust, clock.clone()),
         docker_socket: config.docker.socket.clone(),

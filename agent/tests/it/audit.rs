@@ -73,7 +73,7 @@ fn command(socket: &Path, words: &[&str]) -> Result<String, String> {
     let words = [&["tidegate-agent", first, "--socket", &socket], rest].concat();
     let mut out = Vec::new();
     let ran = cli::run(cli::Arguments::try_parse_from(words).unwrap(), &mut out);
-    ran.map(|()| String::from_utf8(out).unwrap()).map_err(|error| format!("{error:#}"))
+    ran.map(|_| String::from_utf8(out).unwrap()).map_err(|error| format!("{error:#}"))
 }
 
 async fn locally(droplet: &Droplet, words: &'static [&'static str]) -> Result<String, String> {

@@ -12,5 +12,7 @@ mod access;
 mod audit;
 mod docker;
 mod enrolment;
+
 mod renewal;
+mod standby;
 mod support;

@@ -1,10 +1,13 @@
 //! Commands on the droplet itself, each in a transient systemd unit, so outside the agent's own sandboxing.
 //!
 //! Owns the unit from its start to its end. Must not know who asked. The command gets pipes or a terminal that the agent
-//! made; its end is told by systemd's signals, never by asking again and again.
+//! made; its end is told by systemd's signals, never by asking again and again. A plain command is handed to a unit that was
+//! made ready after the last one, where there is one.
 
 mod environment_file;
+pub mod handover;
 mod program;
+mod standby;
 mod stdio;
 mod systemd;
 mod unit;
@@ -12,13 +15,16 @@ mod unit;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{net::unix::pipe::Sender, time::timeout};
-use tracing::debug;
+use tracing::{debug, info};
 
 pub use systemd::SystemdError;
 
 use self::{
     environment_file::EnvironmentFile,
-    stdio::Stdio,
+    handover::HandoverError,
+    program::Start,
+    standby::{Standby, Waiting},
+    stdio::{Stdio, Theirs},
     systemd::{Systemd, UnitWatch},
 };
 use super::{Command, ExitCode, Input, Output, Session, stdin::StdinQueue};
@@ -50,20 +56,26 @@ pub enum HostExecError {
     /// systemd did not do what was asked.
     #[error("systemd did not run the command")]
     Systemd(#[source] SystemdError),
+    /// The unit that was ready took the command, maybe.
+    #[error("the command may have run, or not")]
+    Handover(#[source] HandoverError),
 }
 
 /// Runs commands on the droplet. One for the whole agent: it keeps its connection to systemd.
 #[derive(Debug)]
 pub struct HostExec {
     systemd: Arc<Systemd>,
+    standby: Arc<Standby>,
     runtime_directory: PathBuf,
     passwd: PathBuf,
 }
 
 impl HostExec {
-    /// Connects when the first command comes. `runtime_directory` is the agent's own, on a tmpfs, root-only.
-    pub fn new(runtime_directory: PathBuf) -> Self {
-        Self { systemd: Arc::default(), runtime_directory, passwd: PathBuf::from("/etc/passwd") }
+    /// Connects when the first command comes. `runtime_directory` is the agent's own, on a tmpfs, root-only; `program` its file.
+    pub fn new(runtime_directory: PathBuf, program: PathBuf) -> Self {
+        let systemd = Arc::default();
+        let standby = Arc::new(Standby::new(Arc::clone(&systemd), program));
+        Self { systemd, standby, runtime_directory, passwd: PathBuf::from("/etc/passwd") }
     }
 
     /// Runs `command` until it ends or its caller is gone. `actor` is named in the journal.
@@ -73,22 +85,58 @@ impl HostExec {
     pub async fn run(&self, command: &Command, actor: &str, session: Session) -> Result<(), HostExecError> {
         self.check_user(command)?;
         let (ours, theirs) = Stdio::open(command)?;
-        let name = format!("tidegate-exec-{}.service", uuid::Uuid::new_v4().simple());
-        let variables = environment_file::write(&self.runtime_directory, &name, command.environment())
-            .map_err(HostExecError::Variables)?;
-        let start = program::start(command, &self.passwd, &program::DIRECTORIES);
-        let file = variables.as_ref().map(EnvironmentFile::path);
-        let properties = unit::properties(command, actor, &theirs, file, &start);
-        let watch = self.systemd.start(&name, properties).await.map_err(HostExecError::Systemd)?;
-        // systemd has duplicates of the pipes; while ours are open, the output has no end.
+        let Started { name, watch, variables } = self.start(command, actor, &theirs).await?;
+        // The command has duplicates of the pipes; while ours are open, the output has no end.
         let keep_open = theirs.after_start();
-        debug!(unit = name, "command started");
+        info!(unit = name, actor, "a command runs on the droplet");
         let running = Running { systemd: &self.systemd, name: &name, watch, ours };
         let outcome = running.converse(session, keep_open).await.map_err(HostExecError::Systemd);
-        // Nobody waits for it.
-        let systemd = Arc::clone(&self.systemd);
-        tokio::spawn(async move { systemd.release(&name).await });
+        drop(variables);
+        // Nobody waits for these.
+        let (systemd, standby) = (Arc::clone(&self.systemd), Arc::clone(&self.standby));
+        tokio::spawn(async move {
+            systemd.release(&name).await;
+            standby.prepare();
+        });
         outcome
+    }
+
+    async fn start(&self, command: &Command, actor: &str, theirs: &Theirs) -> Result<Started, HostExecError> {
+        let start = program::start(command, &self.passwd, &program::DIRECTORIES);
+        if let Some(started) = self.hand_over(command, theirs, &start).await? {
+            return Ok(started);
+        }
+        let name = unit_name();
+        let variables = environment_file::write(&self.runtime_directory, &name, command.environment())
+            .map_err(HostExecError::Variables)?;
+        let file = variables.as_ref().map(EnvironmentFile::path);
+        let properties = unit::properties(command, actor, theirs, file, &start);
+        let watch = self.systemd.start(&name, properties).await.map_err(HostExecError::Systemd)?;
+        Ok(Started { name, watch, variables })
+    }
+
+    /// Gives the command to the unit that waits; `None` when there is none, or the command needs one of its own.
+    async fn hand_over(
+        &self,
+        command: &Command,
+        theirs: &Theirs,
+        start: &Start,
+    ) -> Result<Option<Started>, HostExecError> {
+        let (None, Some(descriptors)) = (command.user(), theirs.descriptors()) else { return Ok(None) };
+        let Some(Waiting { name, watch, socket }) = self.standby.take().await else { return Ok(None) };
+        let handover = unit::handover(command, start);
+        match handover.send(socket, &descriptors).await {
+            Ok(()) => Ok(Some(Started { name, watch, variables: None })),
+            Err(error @ HandoverError::NotBegun(_)) => {
+                debug!(unit = name, %error, "the command gets a unit of its own");
+                self.systemd.release(&name).await;
+                Ok(None)
+            }
+            Err(error @ HandoverError::Silent) => {
+                self.systemd.stop(&name).await.map_err(HostExecError::Systemd)?;
+                Err(HostExecError::Handover(error))
+            }
+        }
     }
 
     fn check_user(&self, command: &Command) -> Result<(), HostExecError> {
@@ -104,7 +152,19 @@ impl HostExec {
     }
 }
 
-/// A unit that was started.
+fn unit_name() -> String {
+    format!("tidegate-exec-{}.service", uuid::Uuid::new_v4().simple())
+}
+
+/// A unit with a command in it.
+struct Started {
+    name: String,
+    watch: UnitWatch,
+    /// Until its end: systemd may read them late.
+    variables: Option<EnvironmentFile>,
+}
+
+/// A unit that was started, and the agent's side of its command.
 struct Running<'a> {
     systemd: &'a Systemd,
     name: &'a str,
@@ -190,7 +250,7 @@ mod tests {
         let passwd = directory.path().join("passwd");
         fs_err::write(&passwd, "root:x:0:0:root:/root:/bin/bash\nweb:x:1000:1000::/home/web:/bin/sh\n")
             .unwrap();
-        let exec = HostExec { passwd, ..HostExec::new(directory.path().to_owned()) };
+        let exec = HostExec { passwd, ..HostExec::new(directory.path().to_owned(), PathBuf::new()) };
         let check =
             |user| exec.check_user(&Command::new(vec!["id".into()]).unwrap().with_user(user).unwrap());
         assert!(check("").is_ok() && check("root").is_ok() && check("web").is_ok() && check("1000").is_ok());

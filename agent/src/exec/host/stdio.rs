@@ -53,6 +53,17 @@ pub(super) enum Theirs {
 }
 
 impl Theirs {
+    /// Output, error and input, where they are pipes: what can be given to a process that runs.
+    pub(super) fn descriptors(&self) -> Option<Vec<BorrowedFd<'_>>> {
+        match self {
+            Self::Pipes { stdin, stdout, stderr } => {
+                let outputs = [stdout.as_fd(), stderr.as_fd()];
+                Some(outputs.into_iter().chain(stdin.as_ref().map(AsFd::as_fd)).collect())
+            }
+            Self::Terminal { .. } => None,
+        }
+    }
+
     /// What has to stay open after the start: the terminal, not the pipes.
     pub(super) fn after_start(self) -> Option<OwnedFd> {
         match self {

@@ -94,6 +94,11 @@ impl Systemd {
         }
     }
 
+    /// Whether the connection over which units were started still stands.
+    pub(super) async fn is_connected(&self) -> bool {
+        self.connection.lock().await.as_ref().is_some_and(|connection| !connection.is_closed())
+    }
+
     async fn property(&self, path: &str, interface: &str, name: &str) -> Result<OwnedVariant, SystemdError> {
         let connection = self.connection().await?;
         let body = (interface, name);
@@ -153,6 +158,7 @@ fn unit_path(name: &str) -> String {
 }
 
 /// What systemd tells about one unit.
+#[derive(Debug)]
 pub(super) struct UnitWatch {
     path: String,
     signals: MessageStream,

@@ -2,11 +2,15 @@
 //!
 //! Owns what systemd is told. Must not talk to it.
 
-use std::{os::fd::AsFd, path::Path};
+use std::{
+    os::fd::{AsFd, BorrowedFd},
+    path::{Path, PathBuf},
+};
 
 use zbus::{Fd, Variant};
 
 use super::{
+    handover::Handover,
     program::{DIRECTORIES, Login, Start},
     stdio::Theirs,
 };
@@ -36,19 +40,12 @@ pub(super) fn properties<'a>(
     variables: Option<&Path>,
     start: &Start,
 ) -> Vec<Property<'a>> {
-    let mut properties = vec![
-        // No arguments here: any user can read them, and the journal keeps them.
-        ("Description", Variant::from(format!("Command of {actor}"))),
-        ("Type", Variant::from("simple")),
-        // Keeps the unit until its end was read, however fast that came.
-        ("AddRef", Variant::from(true)),
-        ("CollectMode", Variant::from("inactive-or-failed")),
-        ("KillMode", Variant::from("control-group")),
-        ("SendSIGHUP", Variant::from(true)),
-        ("TimeoutStopUSec", Variant::from(STOP_MICROSECONDS)),
+    // No arguments here: any user can read them, and the journal keeps them.
+    let mut properties = lifetime(format!("Command of {actor}"));
+    properties.extend([
         ("Environment", Variant::from(environment(command, start))),
         ("ExecStartEx", Variant::from(exec_start(command, start))),
-    ];
+    ]);
     match start {
         // A home that is not there is no reason not to run.
         Start::Program { login, .. } => {
@@ -67,12 +64,62 @@ pub(super) fn properties<'a>(
     properties
 }
 
+/// A unit in which `program`, the agent's own, waits at `socket` for a command of root.
+pub(super) fn waiting<'a>(program: &Path, socket: BorrowedFd<'a>) -> Vec<Property<'a>> {
+    let program = program.display().to_string();
+    let exec_start: ExecStart =
+        vec![(program.clone(), vec![program, "standby".to_owned()], vec!["no-env-expand".to_owned()])];
+    let mut properties = lifetime("Ready for a command of an administrator".to_owned());
+    properties.extend([
+        ("User", Variant::from("root")),
+        ("Environment", Variant::from(vec![path()])),
+        ("ExecStartEx", Variant::from(exec_start)),
+        ("StandardInputFileDescriptor", Variant::from(Fd::from(socket))),
+        ("StandardOutput", Variant::from("null")),
+        ("StandardError", Variant::from("journal")),
+    ]);
+    properties
+}
+
+/// The same command for what waits in such a unit.
+pub(super) fn handover(command: &Command, start: &Start) -> Handover {
+    let (path, argv) = match start {
+        Start::Program { path, .. } => (path.clone(), command.argv().to_vec()),
+        Start::Shell => (PathBuf::from(SHELL), by_shell(command)),
+    };
+    let directory = match start {
+        Start::Program { login, .. } => Some(PathBuf::from(&login.home)),
+        Start::Shell => None,
+    };
+    Handover { path, argv, variables: command.environment().clone(), directory }
+}
+
+/// How every such unit lives and ends.
+fn lifetime<'a>(description: String) -> Vec<Property<'a>> {
+    vec![
+        ("Description", Variant::from(description)),
+        ("Type", Variant::from("simple")),
+        // Keeps the unit until its end was read, however fast that came.
+        ("AddRef", Variant::from(true)),
+        ("CollectMode", Variant::from("inactive-or-failed")),
+        ("KillMode", Variant::from("control-group")),
+        ("SendSIGHUP", Variant::from(true)),
+        ("TimeoutStopUSec", Variant::from(STOP_MICROSECONDS)),
+        // As in a shell, `yes | head` ends without a complaint.
+        ("IgnoreSIGPIPE", Variant::from(false)),
+    ]
+}
+
 fn exec_start(command: &Command, start: &Start) -> ExecStart {
     // Else systemd itself would replace `$x`, before anybody sees it.
     let as_they_are = vec!["no-env-expand".to_owned()];
     if let Start::Program { path, .. } = start {
         return vec![(path.display().to_string(), command.argv().to_vec(), as_they_are)];
     }
+    vec![(SHELL.to_owned(), by_shell(command), as_they_are)]
+}
+
+fn by_shell(command: &Command) -> Vec<String> {
     let mut argv = vec![SHELL.to_owned(), "-c".to_owned()];
     match command.working_directory() {
         Some(directory) => {
@@ -81,11 +128,15 @@ fn exec_start(command: &Command, start: &Start) -> ExecStart {
         None => argv.extend([AT_HOME, SHELL_NAME].map(str::to_owned)),
     }
     argv.extend(command.argv().iter().cloned());
-    vec![(SHELL.to_owned(), argv, as_they_are)]
+    argv
+}
+
+fn path() -> String {
+    format!("PATH={}", DIRECTORIES.join(":"))
 }
 
 fn environment(command: &Command, start: &Start) -> Vec<String> {
-    let mut environment = vec![format!("PATH={}", DIRECTORIES.join(":"))];
+    let mut environment = vec![path()];
     // The user database is not asked for root: on a small machine that takes as long as the command.
     if let Start::Program { login: Login { home, shell }, .. } = start {
         environment.extend([

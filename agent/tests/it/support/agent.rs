@@ -88,8 +88,12 @@ impl Droplet {
         config.docker.logins = self.path("etc/docker.json");
         config.droplet =
             DropletConfig { dmi_serial: self.path("serial"), metadata: self.metadata.address.clone() };
-        let paths =
-            Paths { configuration: self.path("etc"), state: self.path("state"), runtime: self.path("run") };
+        let paths = Paths {
+            configuration: self.path("etc"),
+            state: self.path("state"),
+            runtime: self.path("run"),
+            program: env!("CARGO_BIN_EXE_tidegate-agent").into(),
+        };
         let running = serve::start(config, paths, self.clock.clone()).await?;
         let address = running.address;
         let (stop, stopped) = oneshot::channel();

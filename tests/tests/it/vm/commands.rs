@@ -26,6 +26,33 @@ pub fn the_droplet_is_a_machine(shop: &Shop) {
     shop.world.tidegate(&["exec", "--host", "--", "sh", "-c", "kill -TERM $$"]).refused(143, &[]);
     let echoed = shop.world.tidegate_stdin(&["exec", "--host", "--", "tr", "a-z", "A-Z"], b"over and back\n");
     assert_eq!(echoed.ok("stdin on the droplet").stdout, "OVER AND BACK\n");
+    commands_follow_each_other(shop);
+}
+
+/// After a command a unit waits for the next, which is not told from one in a unit of its own.
+fn commands_follow_each_other(shop: &Shop) {
+    const SCRIPT: &str = "env | grep -E '^(HOME|LOGNAME|PATH|SHELL|USER)=' | sort; pwd; id -un; id -Gn; umask; ulimit -n; \
+                          cat /proc/self/cgroup | sed 's/exec-.*/exec/'; grep -E '^Sig(Blk|Ign)' /proc/self/status";
+    // A user has a unit of its own.
+    let first = shop
+        .world
+        .tidegate(&["exec", "--host", "--user", "root", "--", "sh", "-c", SCRIPT])
+        .ok("by a user")
+        .stdout;
+    eventually("a unit waits", Duration::from_secs(30), || {
+        let units = shop.world.tidegate(&[
+            "exec",
+            "--host",
+            "--user",
+            "root",
+            "--",
+            "systemctl",
+            "list-units",
+            "tidegate-exec-*",
+        ]);
+        if units.stdout.contains("Ready for a command") { Ok(()) } else { Err(units.text()) }
+    });
+    assert_eq!(shop.on_host(&["sh", "-c", SCRIPT]), first);
 }
 
 pub fn a_row_is_written_and_read(shop: &Shop) {
