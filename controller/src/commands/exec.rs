@@ -5,6 +5,7 @@ use std::{collections::HashMap, io::IsTerminal as _};
 use tidegate_proto::v1::{ExecStart, TerminalSize};
 
 use super::{
+    carrier::{carrier, no_droplet},
     context::Context,
     reach::{Reach, Which},
 };
@@ -106,13 +107,13 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
         return Err(Failure::input("there is no command to run").hint(hint).into());
     }
     let reach = Reach::open(context)?;
-    let (app, target) = if args.host {
-        (String::new(), host(&reach, args.which.selection())?)
+    let (app, agent) = if args.host {
+        (String::new(), reach.connect(&host(&reach, args.which.selection())?).await?)
     } else {
         let (name, app) = reach.app(args.which.app.as_ref())?;
-        (name.to_string(), first(reach.targets((&name, &app), args.which.selection())?)?)
+        let agent = carrier(&reach, (&name, &app), args.which.selection(), &start.service).await?;
+        (name.to_string(), agent)
     };
-    let agent = reach.connect(&target).await?;
     let code = session::run(&agent, place, ExecStart { app, ..start }, input, &context.printer).await?;
     Ok(Outcome::Command(code))
 }
@@ -125,12 +126,7 @@ fn host(reach: &Reach, selection: Selection<'_>) -> anyhow::Result<Target> {
         let hint = format!("say which with --droplet: {}", names.join(", "));
         return Err(Failure::input("there are several droplets").hint(hint).into());
     }
-    first(targets)
-}
-
-pub(super) fn first(targets: Vec<Target>) -> anyhow::Result<Target> {
-    let target = targets.into_iter().next();
-    target.ok_or_else(|| Failure::input("no droplet is meant").hint("`tidegate info` lists droplets").into())
+    targets.into_iter().next().ok_or_else(|| no_droplet().into())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod agreed;
 mod audit;
+mod carrier;
 mod compose;
 pub mod context;
 mod deploy;

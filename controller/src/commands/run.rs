@@ -3,8 +3,9 @@
 use tidegate_proto::v1::ExecStart;
 
 use super::{
+    carrier::carrier,
     context::Context,
-    exec::{How, first, service_and_command},
+    exec::{How, service_and_command},
     reach::{Reach, Which},
 };
 use crate::{
@@ -35,9 +36,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let (service, command) = service_and_command(&args.words).unwrap_or_default();
     let reach = Reach::open(context)?;
     let (name, app) = reach.app(args.which.app.as_ref())?;
-    let target = first(reach.targets((&name, &app), args.which.selection())?)?;
+    let agent = carrier(&reach, (&name, &app), args.which.selection(), service).await?;
     let start = ExecStart { app: name.to_string(), service: service.to_owned(), command, ..start };
-    let agent = reach.connect(&target).await?;
     let code = session::run(&agent, Where::OneOff, start, input, &context.printer).await?;
     Ok(Outcome::Command(code))
 }

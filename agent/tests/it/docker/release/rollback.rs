@@ -2,7 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tidegate_agent::{
@@ -11,7 +11,7 @@ use tidegate_agent::{
 };
 
 use super::{
-    fixture::{Fixture, ended, events, get, input, name, requests_until},
+    fixture::{App, Fixture, ended, events, get, input, name, requests_until},
     shop,
 };
 
@@ -105,22 +105,53 @@ async fn a_cancelled_release_is_taken_back() {
         "services: { web: { healthcheck: { test: [CMD, sleep, '60'], timeout: 90s } } }",
     );
     fixture.engine.deploy(input(&sick), "test").await.unwrap();
-    let gating = async {
-        loop {
-            let watched = fixture.engine.watch(&name("shop"), None, 0).await.unwrap();
-            let mut watched = Box::pin(watched);
-            while let Some(event) = futures::StreamExt::next(&mut watched).await {
-                if matches!(&event.unwrap().kind, EventKind::StepStarted { step } if step == "gate web") {
-                    return;
-                }
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_mins(1), gating).await.unwrap();
+    begins(&fixture, "gate web").await;
     assert_eq!(fixture.engine.cancel(&name("shop"), "ada asked for it"), Some(ReleaseNumber::new(2)));
     let happened = events(&fixture.engine, &name("shop")).await;
     assert_eq!(ended(&happened), ReleaseState::Undone);
     assert!(format!("{happened:?}").contains("ada asked for it"), "{happened:?}");
     assert_eq!(fixture.container_names().await, before);
+    assert_eq!(get(&fixture.docker, "shop.example.com", "/"), (200, "v1\n".to_owned()));
+}
+
+/// Waits until the release that runs has begun this step.
+async fn begins(fixture: &Fixture, wanted: &str) {
+    let begun = async {
+        loop {
+            let watched = fixture.engine.watch(&name("shop"), None, 0).await.unwrap();
+            let mut watched = Box::pin(watched);
+            while let Some(event) = futures::StreamExt::next(&mut watched).await {
+                if matches!(&event.unwrap().kind, EventKind::StepStarted { step } if step == wanted) {
+                    return;
+                }
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), begun).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_or_a_migration_that_hangs_is_cancelled() {
+    let fixture = Fixture::start().await;
+    fixture.release(&shop("v1")).await;
+    let before = fixture.container_names().await;
+    let own = include_str!("shop.yaml");
+    let job = "x-tidegate:\n  jobs: { before: [{ service: web, command: [sleep, '1000'] }] }\n";
+    let hanging = [
+        ("job before 1", own.replacen("x-tidegate:\n", job, 1)),
+        ("migrate", own.replacen("echo migrated", "sleep 1000; echo migrated", 1)),
+    ];
+    for (number, (step, compose)) in (2..).zip(hanging) {
+        let app = App::new("shop", &compose).variable("VERSION", "v2");
+        fixture.engine.deploy(input(&app), "test").await.unwrap();
+        begins(&fixture, step).await;
+        assert_eq!(fixture.engine.cancel(&name("shop"), "ada"), Some(ReleaseNumber::new(number)), "{step}");
+        let cancelled = Instant::now();
+        let happened = events(&fixture.engine, &name("shop")).await;
+        assert_eq!(ended(&happened), ReleaseState::Undone, "{step}: {happened:?}");
+        // Nobody waits for what does not listen.
+        assert!(cancelled.elapsed() < Duration::from_secs(30), "{step} took {:?}", cancelled.elapsed());
+        assert_eq!(fixture.container_names().await, before, "{step}");
+    }
     assert_eq!(get(&fixture.docker, "shop.example.com", "/"), (200, "v1\n".to_owned()));
 }
