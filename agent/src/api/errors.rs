@@ -180,7 +180,12 @@ pub(super) fn engine(error: &EngineError) -> Status {
     match error {
         EngineError::Refused(failures) => refused(failures),
         EngineError::Busy { .. } => rich(Code::Aborted, "BUSY", error),
-        EngineError::Stuck { .. } => rich(Code::FailedPrecondition, "STUCK", error),
+        EngineError::InDoubt { .. } => rich(Code::Aborted, "IN_DOUBT", error)
+            .hint("it ends by itself when they answer again; else `tidegate resolve` ends it as you say"),
+        EngineError::Stuck { .. } => rich(Code::FailedPrecondition, "STUCK", error).hint(
+            "`tidegate releases` shows what failed; mend that, then \
+             `tidegate exec --host -- systemctl restart tidegate-agent` tries again",
+        ),
         EngineError::NotInDoubt { .. } => rich(Code::FailedPrecondition, "NOT_IN_DOUBT", error),
         EngineError::NoApp(_) => rich(Code::NotFound, "NO_APP", error),
         EngineError::NoService { .. } => rich(Code::NotFound, "NO_SERVICE", error),

@@ -423,7 +423,10 @@ impl Engine {
     ) -> Result<Reservation, EngineError> {
         let mut live = self.inner.live();
         if let Some(other) = live.get(app) {
-            let Live { what, actor, since, .. } = other.clone();
+            let Live { what, actor, since, standing, .. } = other.clone();
+            if let (Some(_), Some(release)) = (standing.doubt(), other.release) {
+                return Err(EngineError::InDoubt { app: app.clone(), release });
+            }
             return Err(EngineError::Busy { app: app.clone(), what, actor, since });
         }
         let entry = Live {

@@ -232,7 +232,7 @@ async fn ending(ended: Ended, journal: &ReleaseJournal) -> Ending {
                 format!("{}: {}", inner.what, inner.cause),
             )
             .at(inner.place)
-            .hint("mend it, then restart tidegate-agent on the droplet, which tries again")
+            .hint("mend it, then `tidegate exec --host -- systemctl restart tidegate-agent` tries again")
             .details(inner.details);
             (ReleaseState::Stuck, Some(failure), recorded(journal).await)
         }

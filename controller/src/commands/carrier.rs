@@ -60,7 +60,8 @@ enum State {
 
 fn state(status: &StatusResponse, service: &str) -> State {
     let services = status.apps.iter().flat_map(|AppStatus { services, .. }| services);
-    let mut containers = services.filter(|found| found.service == service).flat_map(|found| &found.containers);
+    let mut containers =
+        services.filter(|found| found.service == service).flat_map(|found| &found.containers);
     match containers.clone().next() {
         None => State::Absent,
         Some(_) if containers.any(|container| container.state == "running") => State::Runs,

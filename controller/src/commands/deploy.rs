@@ -103,7 +103,7 @@ async fn cancel(context: &Context, reach: &Reach, meant: Meant<'_>) -> anyhow::R
         match cancel_on(reach, name, target).await {
             Ok(0) => {}
             Ok(release) => {
-                context.printer.note(format!("r{release} is being taken back on {}", target.short));
+                context.printer.note(format!("r{release} on {} is told to turn back", target.short));
                 cancelled.push(target.clone());
             }
             // The others are asked all the same: together, one that can be reached may be enough.

@@ -30,10 +30,18 @@ pub enum EngineError {
         /// When.
         since: Timestamp,
     },
-    /// The last release could not be undone.
+    /// The release under way waits for droplets that cannot be asked.
     #[error(
-        "release {release} of {app} is stuck: its undo failed; mend what it names, then restart tidegate-agent, which tries again"
+        "release {release} of {app} is in doubt: droplets that have a say in it do not answer; `tidegate status` names them"
     )]
+    InDoubt {
+        /// The app.
+        app: AppName,
+        /// The release.
+        release: ReleaseNumber,
+    },
+    /// The last release could not be undone.
+    #[error("release {release} of {app} is stuck: its undo failed")]
     Stuck {
         /// The app.
         app: AppName,

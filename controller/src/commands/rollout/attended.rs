@@ -36,7 +36,7 @@ impl Crew<'_> {
             let release = self.cancel(target).await?;
             if release != 0 {
                 told = true;
-                self.context.printer.note(format!("r{release} is being taken back on {}", target.short));
+                self.context.printer.note(format!("r{release} on {} is told to turn back", target.short));
             }
         }
         if !told {

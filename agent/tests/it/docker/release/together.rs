@@ -12,7 +12,7 @@ use tidegate_agent::release::{
     together::{Decision, Outcome, Resolution, Vote},
 };
 
-use super::fixture::App;
+use super::fixture::{self, App};
 
 /// Long enough for three daemons on a busy machine.
 const LONG: Duration = Duration::from_mins(2);
@@ -127,6 +127,11 @@ async fn when_the_one_that_decides_is_gone_an_operator_ends_the_doubt() {
     sites.all.remove(0);
     sites.until_in_doubt(&[2, 3]).await;
     sites.until(&rollout, "serving", |_, outcome| outcome.vote == Vote::Serving).await;
+    let another = sites.all[0].engine().deploy(fixture::input(&shop("v3")), "test").await;
+    assert_eq!(
+        another.unwrap_err().to_string(),
+        "release r2 of shop is in doubt: droplets that have a say in it do not answer; `tidegate status` names them"
+    );
     sites.all[0].resolve(&Resolution::Undo { actor: "ada".to_owned() });
     let events = sites.ended(ReleaseState::Undone, "v1").await;
     assert_eq!(failure(&events[0]), "the release was in doubt and was taken back");
