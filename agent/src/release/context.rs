@@ -1,9 +1,6 @@
 //! What the steps of a release work with.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use bollard::models::RestartPolicy;
 use tidegate_compose::{Project, Service, hash, labels::Instance};
@@ -12,6 +9,7 @@ use tokio::sync::watch;
 
 use super::{
     DeployInput, EventKind, Failure,
+    ahead::Ahead,
     hooks::Hooks,
     journal::ReleaseId,
     plan::{NewContainer, PlannedService, ReleasePlan},
@@ -21,7 +19,7 @@ use super::{
     together::{Peers, Standing},
 };
 use crate::{
-    apps::{AppPaths, ServiceName},
+    apps::AppPaths,
     clock::Clock,
     docker::{
         Container, Docker, DockerError,
@@ -60,8 +58,8 @@ pub struct Context {
     pub former_hooks: BTreeMap<String, Hooks>,
     /// The plan.
     pub plan: ReleasePlan,
-    /// Services that were started ahead of their own step in this run.
-    pub ahead: Mutex<BTreeSet<ServiceName>>,
+    /// Services whose containers are started in this run, some of them ahead of their own step.
+    pub ahead: Ahead,
     /// Told after every event.
     pub changed: watch::Sender<u64>,
     /// Takes secrets out of what commands print.
@@ -86,17 +84,6 @@ pub enum Pledge {
 }
 
 impl Context {
-    /// Whether the service's containers were started already in this run.
-    pub fn is_ahead(&self, service: &ServiceName) -> bool {
-        // Names are inserted whole, so a panic elsewhere leaves the set sound.
-        self.ahead.lock().unwrap_or_else(PoisonError::into_inner).contains(service)
-    }
-
-    /// Remembers that these services' containers were started.
-    pub fn set_ahead(&self, services: impl Iterator<Item = ServiceName>) {
-        self.ahead.lock().unwrap_or_else(PoisonError::into_inner).extend(services);
-    }
-
     /// Images of past releases.
     pub(super) fn images(&self) -> Images<'_> {
         Images { docker: &self.docker, store: &self.store, paths: &self.paths }

@@ -4,6 +4,7 @@
 //! its numbered events, and ending every release that a dead agent left behind. Must not know the wire: [`Engine`] speaks
 //! domain types, the gRPC edge converts them.
 
+mod ahead;
 mod certificates;
 pub mod compatibility;
 mod context;

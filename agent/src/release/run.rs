@@ -1,10 +1,6 @@
 //! Carries a planned release out, from its beginning or from where a dead agent left it, and writes down how it ended.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tidegate_compose::Compatibility;
@@ -12,6 +8,7 @@ use tidegate_saga::{Ended, Journal as _, NodeName, Record, Retry, Runner, State,
 
 use super::{
     DeployInput, EventKind, Failure, Interruption, ReleasePlan, ReleaseState,
+    ahead::Ahead,
     context::{Context, Pledge},
     engine::{Inner, Reservation},
     hooks,
@@ -192,7 +189,7 @@ async fn context(reservation: &Reservation, begun: Begun, pledge: Pledge) -> Con
         former,
         former_hooks,
         redactor: Redactor::new(&loaded.project, &input.variables),
-        ahead: Mutex::default(),
+        ahead: Ahead::default(),
         changed: reservation.live.changed.clone(),
         project: loaded.project,
         profiles: loaded.profiles,

@@ -90,6 +90,7 @@ impl StepNode {
     }
 
     async fn back(&self, context: &Context) -> Result<(), Failure> {
+        context.ahead.settle().await?;
         let name = self.0.to_string();
         match &self.0 {
             Step::Pull => pull::undo(context).await,

@@ -1,13 +1,12 @@
 //! New containers that stand beside the old ones, or have no old ones: started and gated.
 
-use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use serde_json::Value;
 use tidegate_saga::Cancel;
 
 use super::{hooks, summary};
 use crate::{
-    docker::{Container, ContainerState, DockerError},
+    docker::{Container, ContainerState, Docker, DockerError},
     release::{
         Failure,
         context::{Context, docker_failure},
@@ -16,20 +15,20 @@ use crate::{
     },
 };
 
-/// How many containers are started at a time.
-const AT_A_TIME: usize = 4;
-
 pub(super) async fn forward(context: &Context, name: &str, cancel: &Cancel) -> Result<Value, Failure> {
     let service = context.planned(name)?;
-    // One that was started ahead is not looked at again before its own gate.
-    let both = [service].into_iter().chain(head_starts(context, name));
-    let due: Vec<&PlannedService> = both.filter(|service| !context.is_ahead(&service.name)).collect();
-    let starting = due.iter().flat_map(|service| service.started().map(move |name| (*service, name)));
-    let starting: Vec<_> = starting.map(|(service, name)| start(context, service, name)).collect();
-    let started: Vec<Result<(), Failure>> = stream::iter(starting).buffered(AT_A_TIME).collect().await;
-    started.into_iter().collect::<Result<(), Failure>>()?;
-    context.set_ahead(due.into_iter().map(|service| service.name.clone()));
-    pass_all(context, service, cancel).await?;
+    for due in [service].into_iter().chain(head_starts(context, name)) {
+        context.ahead.begin(&due.name, start_all(context.docker.clone(), due.clone()));
+    }
+    let passed = async {
+        context.ahead.started(&service.name).await?;
+        pass_all(context, service, cancel).await
+    };
+    // One that cannot be started makes the release fail now, and not when its own gate is due.
+    tokio::select! {
+        failure = context.ahead.failure() => return Err(failure),
+        passed = passed => passed?,
+    };
     if service.strategy == Strategy::Recreate || service.old.is_empty() {
         give_restart(context, service).await?;
     }
@@ -66,10 +65,15 @@ pub(super) async fn start_and_pass(
     service: &PlannedService,
     cancel: &Cancel,
 ) -> Result<Option<Timestamp>, Failure> {
-    for name in service.started() {
-        start(context, service, name).await?;
-    }
+    start_all(context.docker.clone(), service.clone()).await?;
     pass_all(context, service, cancel).await
+}
+
+async fn start_all(docker: Docker, service: PlannedService) -> Result<(), Failure> {
+    for name in service.started() {
+        start(&docker, &service, name).await?;
+    }
+    Ok(())
 }
 
 async fn pass_all(
@@ -86,14 +90,14 @@ async fn pass_all(
 }
 
 /// Starts a container, unless it runs or has ended as it should.
-pub(super) async fn start(context: &Context, service: &PlannedService, name: &str) -> Result<(), Failure> {
+pub(super) async fn start(docker: &Docker, service: &PlannedService, name: &str) -> Result<(), Failure> {
     let failed = |error| start_failure(service, name, &error);
-    let container = context.docker.container(name).await.map_err(failed)?;
+    let container = docker.container(name).await.map_err(failed)?;
     let state = container.map(|container| (container.state, container.exit_code));
     match state {
         Some((ContainerState::Running, _)) => Ok(()),
         Some((ContainerState::Exited, 0)) if service.ends != crate::release::plan::Ends::Never => Ok(()),
-        _ => context.docker.start(name).await.map_err(failed),
+        _ => docker.start(name).await.map_err(failed),
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn forward(
 ) -> Result<Value, Failure> {
     let service = context.planned(name)?;
     for kept in service.woken() {
-        gate::start(context, service, &kept.name).await?;
+        gate::start(&context.docker, service, &kept.name).await?;
         pass(context, service, &kept.name, cancel).await?;
     }
     let mut closed = 0_u64;
@@ -56,7 +56,7 @@ async fn bring_in(
     cancel: &Cancel,
 ) -> Result<(), Failure> {
     let name = new.first_name();
-    gate::start(context, service, name).await?;
+    gate::start(&context.docker, service, name).await?;
     hooks::post_start(context, (service, name), cancel).await?;
     pass(context, service, name, cancel).await?;
     switch::name_one(context, (service, new), ServiceAlias::Given).await?;
