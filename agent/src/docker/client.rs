@@ -11,7 +11,7 @@ use bollard::{API_DEFAULT_VERSION, BollardRequest, errors::Error};
 use http::HeaderValue;
 use tokio::sync::OnceCell;
 
-use super::{DockerError, Logins, Machine};
+use super::{DockerError, Logins, Machine, former};
 
 /// How long an ordinary call may take.
 pub(super) const CALL: Duration = Duration::from_mins(1);
@@ -77,7 +77,13 @@ impl Docker {
         let client = bollard::Docker::connect_with_unix(&path, CLIENT_TIMEOUT_SECS, API_DEFAULT_VERSION)
             .map_err(|error| DockerError::new(doing, error))?
             .with_request_modifier(with_readable_login);
-        within(doing, CALL, client.negotiate_version()).await
+        let client = within(doing, CALL, client.negotiate_version()).await?;
+        let version = client.client_version();
+        Ok(if former::is_former((version.major_version, version.minor_version)) {
+            client.with_request_modifier(|request| former::in_former_places(with_readable_login(request)))
+        } else {
+            client
+        })
     }
 
     /// The API version in use as (major, minor).

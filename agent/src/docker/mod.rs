@@ -8,6 +8,7 @@ pub mod body;
 mod client;
 mod container;
 mod error;
+mod former;
 mod health_check;
 mod hook;
 mod host_ports;

@@ -73,8 +73,6 @@ fn container(service: &Service, check: &mut impl FnMut(&str, bool, Version)) {
     check("annotations", !service.annotations.is_empty(), V1_43);
     let interval = service.healthcheck.as_ref().is_some_and(|check| check.start_interval.is_some());
     check("healthcheck.start_interval", interval, V1_44);
-    // Older engines take the address outside of the networks only.
-    check("mac_address", !service.mac_address.is_empty(), V1_44);
 }
 
 fn mount(volume: &VolumeMount, check: &mut impl FnMut(&str, bool, Version)) {

@@ -86,7 +86,6 @@ const ATTRIBUTES: &str = "
 /// Attributes of a service that no project of the table has, and why.
 const NOT_IN_THE_TABLE: &[(&str, &str)] = &[
     ("annotations", "Docker knows them from API 1.43 on"),
-    ("mac_address", "the client has no word for it before API 1.44"),
     ("gpus", "needs a graphics card and its runtime"),
     ("privileged", "the machines that run the tests do not let containers be so"),
     ("cpu_rt_period", "needs a kernel with real-time groups"),
