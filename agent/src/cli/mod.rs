@@ -3,7 +3,6 @@
 //! Owns the arguments. Must not do anything of the agent's work.
 
 mod audit;
-
 mod info;
 mod local;
 mod serve;

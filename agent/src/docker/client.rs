@@ -78,8 +78,7 @@ impl Docker {
             .map_err(|error| DockerError::new(doing, error))?
             .with_request_modifier(with_readable_login);
         let client = within(doing, CALL, client.negotiate_version()).await?;
-        let version = client.client_version();
-        Ok(if former::is_former((version.major_version, version.minor_version)) {
+        Ok(if former::is_former(version_of(&client)) {
             client.with_request_modifier(|request| former::in_former_places(with_readable_login(request)))
         } else {
             client
@@ -91,9 +90,14 @@ impl Docker {
     /// # Errors
     /// When the engine does not answer.
     pub async fn api_version(&self) -> Result<(usize, usize), DockerError> {
-        let version = self.api().await?.client_version();
-        Ok((version.major_version, version.minor_version))
+        Ok(version_of(self.api().await?))
     }
+}
+
+/// What the client negotiated.
+fn version_of(client: &bollard::Docker) -> (usize, usize) {
+    let version = client.client_version();
+    (version.major_version, version.minor_version)
 }
 
 /// Docker reads a login in the alphabet of base64 that is made for URLs, the client writes it in the other one.

@@ -12,7 +12,6 @@ mod access;
 mod audit;
 mod docker;
 mod enrolment;
-
 mod renewal;
 mod standby;
 mod support;

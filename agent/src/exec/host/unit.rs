@@ -83,10 +83,7 @@ pub(super) fn waiting<'a>(program: &Path, socket: BorrowedFd<'a>) -> Vec<Propert
 
 /// The same command for what waits in such a unit.
 pub(super) fn handover(command: &Command, start: &Start) -> Handover {
-    let (path, argv) = match start {
-        Start::Program { path, .. } => (path.clone(), command.argv().to_vec()),
-        Start::Shell => (PathBuf::from(SHELL), by_shell(command)),
-    };
+    let (path, argv) = invocation(command, start);
     let directory = match start {
         Start::Program { login, .. } => Some(PathBuf::from(&login.home)),
         Start::Shell => None,
@@ -113,10 +110,16 @@ fn lifetime<'a>(description: String) -> Vec<Property<'a>> {
 fn exec_start(command: &Command, start: &Start) -> ExecStart {
     // Else systemd itself would replace `$x`, before anybody sees it.
     let as_they_are = vec!["no-env-expand".to_owned()];
-    if let Start::Program { path, .. } = start {
-        return vec![(path.display().to_string(), command.argv().to_vec(), as_they_are)];
+    let (path, argv) = invocation(command, start);
+    vec![(path.display().to_string(), argv, as_they_are)]
+}
+
+/// The program's file and what it is told, its own name first.
+fn invocation(command: &Command, start: &Start) -> (PathBuf, Vec<String>) {
+    match start {
+        Start::Program { path, .. } => (path.clone(), command.argv().to_vec()),
+        Start::Shell => (PathBuf::from(SHELL), by_shell(command)),
     }
-    vec![(SHELL.to_owned(), by_shell(command), as_they_are)]
 }
 
 fn by_shell(command: &Command) -> Vec<String> {

@@ -18,7 +18,8 @@ use crate::{
 pub(super) async fn forward(context: &Context, name: &str, cancel: &Cancel) -> Result<Value, Failure> {
     let service = context.planned(name)?;
     for due in [service].into_iter().chain(head_starts(context, name)) {
-        context.ahead.begin(&due.name, start_all(context.docker.clone(), due.clone()));
+        let (docker, owned) = (context.docker.clone(), due.clone());
+        context.ahead.begin(&due.name, async move { start_all(&docker, &owned).await });
     }
     let passed = async {
         context.ahead.started(&service.name).await?;
@@ -65,13 +66,13 @@ pub(super) async fn start_and_pass(
     service: &PlannedService,
     cancel: &Cancel,
 ) -> Result<Option<Timestamp>, Failure> {
-    start_all(context.docker.clone(), service.clone()).await?;
+    start_all(&context.docker, service).await?;
     pass_all(context, service, cancel).await
 }
 
-async fn start_all(docker: Docker, service: PlannedService) -> Result<(), Failure> {
+async fn start_all(docker: &Docker, service: &PlannedService) -> Result<(), Failure> {
     for name in service.started() {
-        start(&docker, &service, name).await?;
+        start(docker, service, name).await?;
     }
     Ok(())
 }
