@@ -82,8 +82,10 @@ pub fn arguments(spec: &MachineSpec, boot: &BootFiles, host: &Host) -> Vec<Strin
             // Docker's programs fill 256 MiB of translated code in half a minute, and whenever the cache is full all is
             // translated again. The default, a gigabyte for each droplet, is much memory for the rest of it.
             add("accel", "tcg,thread=multi,tb-size=512".to_owned());
-            // AVX is slower than what programs do without it, when every instruction is emulated.
-            add("cpu", "max,la57=off,svm=off,avx=off,avx2=off".to_owned());
+            // AVX is slower than what programs do without it, when every instruction is emulated. So are the string
+            // instructions that ERMS and FSRM promise to be fast: emulated, they copy byte by byte, and kernel and libc
+            // would copy nearly everything with them (measured: 2 to 4 times as slow as their other loops).
+            add("cpu", "max,la57=off,svm=off,avx=off,avx2=off,erms=off,fsrm=off".to_owned());
         }
     }
     // More processors than the host has only make it slower.

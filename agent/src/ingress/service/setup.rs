@@ -7,7 +7,7 @@ use bollard::models::{EndpointIpamConfig, EndpointSettings, Ipam, IpamConfig, Ne
 use super::Ingress;
 use crate::{
     apps::AppName,
-    docker::{AnonymousVolumes, Container, NetworkFacts, Reference},
+    docker::{AnonymousVolumes, Container, NetworkFacts, PullProgress, Reference},
     ingress::{CONTAINER, IngressError, LABEL, NETWORK, OWN_SLOT, container, subnet},
 };
 
@@ -35,7 +35,7 @@ impl Ingress {
             };
             docker.create_network(request).await.map_err(failed)?;
         }
-        let image_id = self.image().await?;
+        let image_id = self.image(|_| ()).await?;
         let settings = &self.inner.settings;
         let body = container::body(&settings.folder, &settings.image, &image_id);
         if let Some(found) = self.container().await? {
@@ -57,16 +57,24 @@ impl Ingress {
         Ok(())
     }
 
+    /// The name of Caddy's image.
+    pub fn reference(&self) -> Reference {
+        Reference::parse(&self.inner.settings.image)
+    }
+
     /// The id of Caddy's image; it is pulled once, when it is not there.
-    async fn image(&self) -> Result<String, IngressError> {
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub async fn image(&self, progress: impl FnMut(PullProgress) + Send) -> Result<String, IngressError> {
         let docker = &self.inner.docker;
         let name = &self.inner.settings.image;
         if let Some(image) = docker.image(name).await.map_err(IngressError::Docker)? {
             return Ok(image.id);
         }
-        let reference = Reference::parse(name);
+        let reference = self.reference();
         let digest = docker.resolve(&reference).await.map_err(IngressError::Docker)?.digest;
-        docker.pull(&reference, &digest, |_| ()).await.map_err(IngressError::Docker)?;
+        docker.pull(&reference, &digest, progress).await.map_err(IngressError::Docker)?;
         let image = docker.image(name).await.map_err(IngressError::Docker)?;
         Ok(image.map(|image| image.id).unwrap_or_default())
     }

@@ -18,6 +18,7 @@ const KEPT: &str = "docker network ls --format 'network {{.Name}}' | sort; docke
 fn a_release_survives_the_loss_of_power() {
     let losses = if std::env::var_os("TIDEGATE_LONG").is_some() { 10 } else { 1 };
     let tide = Tide::start();
+    tide.loses_power_when_it_is_up();
     tide.write(1);
     tide.world.tidegate(&["deploy"]).ok("the first deploy");
     tide.write(2);
@@ -70,6 +71,15 @@ impl Tide {
 
     fn on_host(&self, script: &str) -> String {
         self.world.on_host(&["sh", "-c", script])
+    }
+
+    /// `up` is at its end, the power goes: what was installed and enrolled a moment ago is there afterwards.
+    fn loses_power_when_it_is_up(&self) {
+        let boot = self.world.boot();
+        account::act(&self.world, &self.id, "power_cycle");
+        let begun = Instant::now();
+        self.world.boots_after(&boot, BACK);
+        self.world.say(&format!("power lost after up: the agent is back after {:.0?}", begun.elapsed()));
     }
 
     /// The power goes at this moment of the release of `version`, and comes back; the version that serves then.
