@@ -444,7 +444,7 @@ impl Engine {
 }
 
 /// Whether a release still has something to do.
-fn is_unfinished(row: &ReleaseRow) -> bool {
+pub(super) fn is_unfinished(row: &ReleaseRow) -> bool {
     row.finished_at.is_none() || row.state == ReleaseState::Stuck
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Engine, EngineError, ReleaseRow, ReleaseState, together::Doubt};
+use super::{Engine, EngineError, ReleaseRow, ReleaseState, engine::is_unfinished, together::Doubt};
 use crate::{
     apps::{AppName, ServiceName},
     docker::Container,
@@ -16,7 +16,7 @@ pub struct AppStatus {
     pub app: AppName,
     /// The release that serves; none when none ever did.
     pub release: Option<ReleaseRow>,
-    /// One that is under way or stuck.
+    /// One that has something to do still, or is stuck. It may be the one that serves, while it clears away what it replaced.
     pub running_release: Option<ReleaseRow>,
     /// Whether its visitors are told to come back later.
     pub maintenance: Maintenance,
@@ -66,7 +66,7 @@ async fn one(engine: &Engine, app: AppName, rows: Vec<ReleaseRow>) -> Result<App
         maintenance: ingress.maintenance(&app).await.map_err(EngineError::Ingress)?,
         hosts: ingress.certificates(&app).await.map_err(EngineError::Ingress)?,
         release: in_state(ReleaseState::Released),
-        running_release: in_state(ReleaseState::Running).or(in_state(ReleaseState::Stuck)),
+        running_release: rows.iter().find(|row| is_unfinished(row)).cloned(),
         services: by_service(containers),
         doubt: engine.inner.live().get(&app).and_then(|live| live.standing.doubt()),
         app,

@@ -261,8 +261,12 @@ fn text(views: &[DropletView]) -> String {
 
 fn app_text(app: &AppView) -> String {
     let release = app.release.as_ref().map_or_else(|| "no release".to_owned(), release_text);
-    let running =
-        app.running_release.as_ref().map(|r| format!("; r{} is under way", r.release)).unwrap_or_default();
+    let serves = app.release.as_ref().map(|release| release.release);
+    let running = match app.running_release.as_ref().map(|release| release.release) {
+        None => String::new(),
+        running if running == serves => "; what it replaced is being cleared away".to_owned(),
+        Some(release) => format!("; r{release} is under way"),
+    };
     let mut table = Table::new(["SERVICE", "CONTAINER", "STATE", "HEALTH", "RESTARTS", "IMAGE"]);
     for container in &app.containers {
         let state = match container.state.as_str() {
