@@ -88,8 +88,7 @@ impl<'a> Pulls<'a> {
         if room.is_there().await {
             return;
         }
-        let own =
-            self.context.plan.images.iter().flat_map(|image| image.id.iter().chain(&image.former));
+        let own = self.context.plan.images.iter().flat_map(|image| image.id.iter().chain(&image.former));
         let spared = own.map(String::as_str).collect();
         let more = self.context.images().make_room(&spared, room).await;
         if more.is_empty() {
