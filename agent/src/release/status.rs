@@ -58,14 +58,13 @@ pub(super) async fn of(engine: &Engine, app: Option<&AppName>) -> Result<Vec<App
 }
 
 async fn one(engine: &Engine, app: AppName, rows: Vec<ReleaseRow>) -> Result<AppStatus, EngineError> {
-    let in_state = |state| rows.iter().find(|row| row.state == state).cloned();
     let containers =
         engine.inner.docker.project_containers(app.as_str()).await.map_err(EngineError::Docker)?;
     let ingress = &engine.inner.ingress;
     Ok(AppStatus {
         maintenance: ingress.maintenance(&app).await.map_err(EngineError::Ingress)?,
         hosts: ingress.certificates(&app).await.map_err(EngineError::Ingress)?,
-        release: in_state(ReleaseState::Released),
+        release: rows.iter().find(|row| row.state == ReleaseState::Released).cloned(),
         running_release: rows.iter().find(|row| is_unfinished(row)).cloned(),
         services: by_service(containers),
         doubt: engine.inner.live().get(&app).and_then(|live| live.standing.doubt()),

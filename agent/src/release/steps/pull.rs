@@ -20,17 +20,10 @@ use crate::{
 /// How many images are pulled at a time. Of their layers Docker downloads three at a time by itself.
 const AT_A_TIME: usize = 4;
 
-/// Whether an image came from its registry.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Brought {
-    Pulled,
-    WasHere,
-}
-
 pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Failure> {
     let pulls = &Pulls::new(context, step);
     let wanted = context.plan.images.iter().filter(|image| image.action != ImageAction::Keep);
-    let mut bringing: Vec<BoxFuture<'_, Result<Brought, Failure>>> =
+    let mut bringing: Vec<BoxFuture<'_, Result<usize, Failure>>> =
         wanted.map(|image| bring(context, pulls, image).boxed()).collect();
     if !context.plan.routes.is_empty() {
         bringing.push(ingress(context, pulls).boxed());
@@ -41,7 +34,7 @@ pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Fail
         brought = brought => brought?,
         failure = pulls.overflow() => return Err(failure),
     };
-    let pulled = match brought.iter().filter(|brought| **brought == Brought::Pulled).count() {
+    let pulled = match brought.iter().sum::<usize>() {
         0 => "all images are here".to_owned(),
         1 => "1 image".to_owned(),
         n => format!("{n} images"),
@@ -53,7 +46,8 @@ pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Fail
     Ok(summary(format!("{pulled}; removed of old releases: {}", removed.join(", "))))
 }
 
-async fn bring(context: &Context, pulls: &Pulls<'_>, image: &PlannedImage) -> Result<Brought, Failure> {
+/// How many images came from a registry for it: one, or none where it is here.
+async fn bring(context: &Context, pulls: &Pulls<'_>, image: &PlannedImage) -> Result<usize, Failure> {
     let reference = Reference::parse(&image.reference);
     let failed = |error| docker_failure(format!("the image {reference}"), &error);
     let by_digest = image.digest.as_deref().map(|digest| reference.with_digest(digest));
@@ -61,7 +55,7 @@ async fn bring(context: &Context, pulls: &Pulls<'_>, image: &PlannedImage) -> Re
     for name in image.id.iter().chain(&by_digest) {
         if context.docker.image(name).await.map_err(failed)?.is_some() {
             context.docker.tag(name, &reference).await.map_err(failed)?;
-            return Ok(Brought::WasHere);
+            return Ok(0);
         }
     }
     let digest = image.digest.as_deref().ok_or_else(|| gone(image))?;
@@ -75,11 +69,12 @@ async fn bring(context: &Context, pulls: &Pulls<'_>, image: &PlannedImage) -> Re
         }
         failure.hint("see that the registry answers and that the droplet has space: `tidegate info`")
     })?;
-    Ok(Brought::Pulled)
+    Ok(1)
 }
 
-/// The ingress's own image comes beside the app's: it would be waited for later. It is no part of the release, and stays.
-async fn ingress(context: &Context, pulls: &Pulls<'_>) -> Result<Brought, Failure> {
+/// The ingress's own image comes beside the app's: it would be waited for later. It is no part of the release: it stays, and is
+/// not counted.
+async fn ingress(context: &Context, pulls: &Pulls<'_>) -> Result<usize, Failure> {
     let reference = context.ingress.reference();
     let fetched = context.ingress.image(|progress| pulls.note(&reference, progress)).await;
     pulls.end(&reference);
@@ -87,7 +82,7 @@ async fn ingress(context: &Context, pulls: &Pulls<'_>) -> Result<Brought, Failur
         Failure::caused_by(format!("the ingress's image {reference} could not be pulled"), &error)
             .hint("see that its registry answers and that the droplet has space: `tidegate info`")
     })?;
-    Ok(Brought::WasHere)
+    Ok(0)
 }
 
 fn gone(image: &PlannedImage) -> Failure {

@@ -63,7 +63,7 @@ impl<'a> Pulls<'a> {
         let mut tried = false;
         loop {
             tokio::time::sleep(LOOK).await;
-            let Some((text, sum)) = self.sum() else { continue };
+            let Some(text) = self.text() else { continue };
             if told.as_ref() != Some(&text) {
                 self.context.progress(self.step, text.clone()).await;
                 told = Some(text);
@@ -72,7 +72,7 @@ impl<'a> Pulls<'a> {
                 continue;
             }
             if !tried && let Ok(machine) = self.context.docker.machine().await {
-                let bytes = to_come(sum).saturating_add(RESERVE);
+                let bytes = self.to_come().saturating_add(RESERVE);
                 self.make_room(Room { data: &machine.data, bytes, files: 0 }).await;
             }
             tried = true;
@@ -103,11 +103,8 @@ impl<'a> Pulls<'a> {
     async fn too_large(&self) -> Option<Failure> {
         let data = &self.context.docker.machine().await.ok()?.data;
         let free = crate::host::free(data).await.ok()?.bytes;
-        let (image, to_come) = {
-            let under_way = self.lock();
-            let (image, _) = under_way.iter().max_by_key(|(_, progress)| to_come(**progress))?;
-            (image.clone(), under_way.values().fold(0_u64, |sum, one| sum.saturating_add(to_come(*one))))
-        };
+        let image = self.lock().iter().max_by_key(|(_, progress)| to_come(**progress))?.0.clone();
+        let to_come = self.to_come();
         if free >= to_come.saturating_add(RESERVE) {
             return None;
         }
@@ -124,7 +121,7 @@ impl<'a> Pulls<'a> {
     }
 
     /// "postgres:17 12.3 of 84.0 MB", or of how many images; nothing while nothing is known.
-    fn sum(&self) -> Option<(String, PullProgress)> {
+    fn text(&self) -> Option<String> {
         let under_way = self.lock();
         let sum = under_way.values().fold(PullProgress::default(), |sum, one| PullProgress {
             current: sum.current.saturating_add(one.current),
@@ -135,7 +132,12 @@ impl<'a> Pulls<'a> {
             n => format!("{n} images,"),
         };
         let text = format!("{what} {} of {} MB", megabytes(sum.current), megabytes(sum.total));
-        (sum.total > 0).then_some((text, sum))
+        (sum.total > 0).then_some(text)
+    }
+
+    /// What is still to come of all of them, as far as known, in bytes.
+    fn to_come(&self) -> u64 {
+        self.lock().values().fold(0, |sum, one| sum.saturating_add(to_come(*one)))
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, PullProgress>> {
