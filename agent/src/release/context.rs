@@ -237,11 +237,9 @@ impl Context {
         subnet.map_err(|error| Failure::caused_by("the ingress's network is gone", &error))
     }
 
-    /// The restart policy that the file asks for, if it says anything about it.
-    pub fn wanted_restart(&self, service: &str) -> Option<RestartPolicy> {
-        let service = self.project.services.get(service)?;
-        let deployed = service.deploy.as_ref().is_some_and(|deploy| deploy.restart_policy.is_some());
-        (deployed || !service.restart.is_empty()).then(|| body::restart_policy(service))
+    /// The restart policy that the file asks for; none where it says nothing about it.
+    pub fn wanted_restart(&self, service: &str) -> RestartPolicy {
+        self.project.services.get(service).map(body::restart_policy).unwrap_or_default()
     }
 }
 

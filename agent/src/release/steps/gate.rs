@@ -124,15 +124,14 @@ pub(super) async fn give_restart(context: &Context, service: &PlannedService) ->
     Ok(())
 }
 
-/// Gives one container of a service the restart policy that the file asks for, if it does.
+/// Gives one container of a service the restart policy that the file asks for. Where it asks for none the change says so
+/// again: it is refused while Docker cannot write down that the container was started, see [`super::replace::wake_old`].
 pub(super) async fn give_restart_to(
     context: &Context,
     service: &PlannedService,
     name: &str,
 ) -> Result<(), Failure> {
-    let Some(policy) = context.wanted_restart(service.name.as_str()) else {
-        return Ok(());
-    };
+    let policy = context.wanted_restart(service.name.as_str());
     let given = context.docker.set_restart(name, policy).await;
     given.map_err(|error| docker_failure(format!("the restart policy of {name}"), &error))
 }

@@ -100,7 +100,7 @@ pub(super) async fn stop_old(context: &Context, old: &OldContainer, step: &str) 
     hooks::stop(context, &container, step).await.map_err(failed)
 }
 
-/// Gives it its restart policy back, starts it if it ran before, and waits until it is well.
+/// Starts it if it ran before, gives it its restart policy back, and waits until it is well.
 pub(super) async fn start_old(
     context: &Context,
     service: &PlannedService,
@@ -116,7 +116,11 @@ pub(super) async fn start_old(
     pass(context, &look, &old.id, &Cancel::new()).await.map(drop)
 }
 
-/// Gives it its restart policy back and starts it, if it ran before.
+/// Starts it, if it ran before, and gives it its restart policy back.
+///
+/// The policy comes last, also to one that runs: Docker starts a container even where it cannot write that down (a full
+/// disk), and then lists it as stopped, and leaves it so after a power loss. A change of the policy is refused while it
+/// cannot be written, and brings the rest with it.
 pub(super) async fn wake_old(context: &Context, old: &OldContainer, step: &str) -> Result<(), Failure> {
     let failed = |error| docker_failure(format!("the old container {}", old.name), &error);
     let Some(container) = context.docker.container(&old.id).await.map_err(failed)? else {
@@ -126,19 +130,15 @@ pub(super) async fn wake_old(context: &Context, old: &OldContainer, step: &str) 
         )
         .hint("deploy the former release again"));
     };
-    let (word, retries) = &old.restart;
-    let name = word.parse().unwrap_or(RestartPolicyNameEnum::NO);
-    let policy = RestartPolicy { name: Some(name), maximum_retry_count: Some(*retries).filter(|n| *n > 0) };
-    context.docker.set_restart(&old.id, policy).await.map_err(failed)?;
-    if old.was == Was::Stopped {
-        return Ok(());
-    }
-    if !container.is_running() {
+    if old.was == Was::Running && !container.is_running() {
         files::restore(context)?;
         context.docker.start(&old.id).await.map_err(failed)?;
         hooks::post_start_again(context, &container, step).await;
     }
-    Ok(())
+    let (word, retries) = &old.restart;
+    let name = word.parse().unwrap_or(RestartPolicyNameEnum::NO);
+    let policy = RestartPolicy { name: Some(name), maximum_retry_count: Some(*retries).filter(|n| *n > 0) };
+    context.docker.set_restart(&old.id, policy).await.map_err(failed)
 }
 
 async fn set_aside(context: &Context, old: &OldContainer) -> Result<(), Failure> {

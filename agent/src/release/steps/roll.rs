@@ -28,6 +28,7 @@ pub(super) async fn forward(
     for kept in service.woken() {
         gate::start(&context.docker, service, &kept.name).await?;
         pass(context, service, &kept.name, cancel).await?;
+        gate::give_restart_to(context, service, &kept.name).await?;
     }
     let mut closed = 0_u64;
     for done in 1..=turns(service) {

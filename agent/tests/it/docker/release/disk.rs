@@ -1,7 +1,11 @@
 //! A disk that is short or full, on a daemon with a disk of its own: what goes, what is refused, and what is left.
 
+use std::collections::HashMap;
+
+use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuilder};
+use futures::StreamExt as _;
 use tidegate_agent::{ingress::Edge, release::ReleaseState};
-use tidegate_tests::docker::{Disk, Options};
+use tidegate_tests::docker::{Disk, LiveRestore, Options};
 
 use super::{
     fixture::{App, Fixture, ended, undone},
@@ -98,4 +102,72 @@ async fn a_full_disk_is_named_and_the_release_is_undone() {
     fixture.docker.leave_on_disk(1000 * MB).unwrap();
     assert_eq!(fixture.exec("full-web-1", &["true"]).await.0, 0);
     assert_eq!(ended(&fixture.release(&app("2")).await), ReleaseState::Released);
+}
+
+/// Docker starts a container also where it cannot write that down: it would list it as stopped for ever, and leave it so
+/// when it is started again itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_again_after_a_full_disk_is_known_to_run() {
+    let options =
+        Options { disk: Disk::Own { bytes: 4000 * MB }, live_restore: LiveRestore::On, ..Options::default() };
+    let mut fixture = Fixture::start_with(options, Edge::default()).await;
+    let app = |command: &str| {
+        let service = format!(
+            "services:
+  poller:
+    image: probe:1
+    command: {command}
+    init: true
+    restart: unless-stopped
+    x-tidegate: {{ strategy: recreate, gate: {{ stable: 300ms }} }}
+"
+        );
+        App::new("books", &service)
+    };
+    assert_eq!(ended(&fixture.release(&app("[sleep, '1000']")).await), ReleaseState::Released);
+    let old = fixture.engine.containers(&super::fixture::name("books"), None).await.unwrap().remove(0);
+    let ends_at_once = app("[sh, -c, 'exit 3']");
+    let (events, ()) = tokio::join!(fixture.release(&ends_at_once), full_while_it_starts(&fixture, &old.id));
+    assert!(undone(&events).what.contains("did not pass its gate"));
+    assert!(fixture.docker.log().contains("failed to store container"), "the disk was not full in time");
+    assert_eq!(listed(&fixture, &old.id).await, "running");
+    // As after a loss of power.
+    let process = fixture.docker.client().inspect_container(&old.id, None).await.unwrap();
+    let process = process.state.and_then(|state| state.pid).and_then(|pid| i32::try_from(pid).ok());
+    let process = process.and_then(rustix::process::Pid::from_raw).unwrap();
+    fixture.docker.kill_daemon().unwrap();
+    rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
+    fixture.docker.start_daemon().await.unwrap();
+    let began = std::time::Instant::now();
+    while listed(&fixture, &old.id).await != "running" {
+        assert!(began.elapsed().as_secs() < 30, "{}", listed(&fixture, &old.id).await);
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
+/// Fills Docker's disk when a container joins its network, which is before its process starts, for some seconds.
+async fn full_while_it_starts(fixture: &Fixture, container: &str) {
+    let filters = HashMap::from([("type", vec!["network"]), ("event", vec!["connect"])]);
+    let options = EventsOptionsBuilder::default().filters(&filters).build();
+    let mut events = fixture.docker.client().events(Some(options));
+    let joins = async {
+        while let Some(event) = events.next().await {
+            let attributes = event.unwrap().actor.and_then(|actor| actor.attributes).unwrap_or_default();
+            if attributes.get("container").is_some_and(|joined| joined == container) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_mins(1), joins).await.unwrap();
+    fixture.docker.leave_on_disk(0).unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    fixture.docker.leave_on_disk(1000 * MB).unwrap();
+}
+
+/// What Docker's list says of a container.
+async fn listed(fixture: &Fixture, id: &str) -> String {
+    let options = ListContainersOptionsBuilder::default().all(true).build();
+    let all = fixture.docker.client().list_containers(Some(options)).await.unwrap();
+    let found = all.into_iter().find(|container| container.id.as_deref() == Some(id)).unwrap();
+    found.state.unwrap().to_string()
 }

@@ -20,7 +20,7 @@ use app::Course;
 use futures::FutureExt as _;
 use job::Job;
 use rand::{SeedableRng as _, rngs::StdRng};
-use schedule::Schedule;
+use schedule::{Schedule, Variety};
 
 /// How many of each course ended how.
 type Tally = BTreeMap<(Course, String), u32>;
@@ -28,7 +28,7 @@ type Tally = BTreeMap<(Course, String), u32>;
 #[tokio::test]
 async fn some() {
     // As few as have every course and every fault.
-    run_all(20, 1, 2);
+    run_all((20, Variety::All), 1, 2);
 }
 
 /// As many as the environment says, for hours if need be.
@@ -41,14 +41,19 @@ async fn many() {
     let count = number("TIDEGATE_FAULTS_COUNT", 600);
     let seed = number("TIDEGATE_FAULTS_SEED", u64::from(std::process::id()));
     let jobs = number("TIDEGATE_FAULTS_JOBS", 3);
-    run_all(count, seed, jobs);
+    let variety = if std::env::var_os("TIDEGATE_FAULTS_FULL_DISK").is_some() {
+        Variety::FullDisk
+    } else {
+        Variety::All
+    };
+    run_all((count, variety), seed, jobs);
 }
 
-fn run_all(count: u64, seed: u64, jobs: u64) {
-    println!("faults: --count {count} --seed {seed} --jobs {jobs}");
+fn run_all(much: (u64, Variety), seed: u64, jobs: u64) {
+    println!("faults: --count {} --seed {seed} --jobs {jobs}, {:?}", much.0, much.1);
     let started = Instant::now();
     let results: Vec<Result<Tally, String>> = std::thread::scope(|scope| {
-        let job = |number| scope.spawn(move || run_job((number, jobs), count, seed));
+        let job = |number| scope.spawn(move || run_job((number, jobs), much, seed));
         let running: Vec<_> = (0..jobs).map(job).collect();
         running.into_iter().map(|job| job.join().unwrap()).collect()
     });
@@ -65,19 +70,20 @@ fn run_all(count: u64, seed: u64, jobs: u64) {
     assert!(wrong.is_empty(), "--seed {seed} --jobs {jobs}: {wrong:#?}");
 }
 
-fn run_job((number, jobs): (u64, u64), count: u64, seed: u64) -> Result<Tally, String> {
+fn run_job((number, jobs): (u64, u64), much: (u64, Variety), seed: u64) -> Result<Tally, String> {
+    let count = much.0;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let own = count / jobs + u64::from(number < count % jobs);
     let random = StdRng::seed_from_u64(seed.wrapping_mul(1000).wrapping_add(number));
-    let schedule = Schedule::new((number, jobs), count, random);
+    let schedule = Schedule::new((number, jobs), much, random);
     runtime.block_on(async {
         let mut job = Job::start(number, schedule).await?;
         let mut tally = Tally::new();
         for attempt in 0..own {
             // One that hangs, or whose world cannot even be looked at, is wrong too.
             let end = AssertUnwindSafe(job.attempt(attempt)).catch_unwind().await;
-            let end =
-                end.unwrap_or_else(|_| Err(format!("job {number} attempt {attempt} died; see above")))?;
+            let end = end.unwrap_or_else(|_| Err(format!("job {number} attempt {attempt} died; see above")));
+            let end = end.map_err(|wrong| job.keep_evidence(wrong))?;
             *tally.entry(end).or_default() += 1;
         }
         job.end().await?;

@@ -120,6 +120,21 @@ impl Job {
         self.look(release, (plan, content), None).await.map(drop)
     }
 
+    /// Keeps the daemon's log and the agent's database, which go with the job; what is wrong, and where they are.
+    pub fn keep_evidence(&self, wrong: String) -> String {
+        let folder = tidegate_tests::programs::target_directory().unwrap().join("faults");
+        fs_err::create_dir_all(&folder).unwrap();
+        let file = |kind: &str| folder.join(format!("job-{}-{kind}", self.number));
+        fs_err::write(file("dockerd.log"), self.fixture.docker.log()).unwrap();
+        for kind in ["agent.db", "agent.db-wal"] {
+            let from = self.fixture.state().join(kind);
+            if from.exists() {
+                fs_err::copy(from, file(kind)).unwrap();
+            }
+        }
+        format!("{wrong}; see {}", folder.display())
+    }
+
     /// What the agent is told, and what the release has then.
     async fn order(&mut self, course: Course, back: Option<u64>) -> (Order, Content) {
         self.version += 1;

@@ -15,6 +15,18 @@ const STRIDE: i64 = 5;
 const EARLY: std::ops::Range<i64> = 1..9;
 /// Once in so many attempts it is not the agent that is killed.
 const OTHER: usize = 4;
+/// How long after their start most of the services of a release are being replaced or taken back.
+const MIDDLE: std::ops::Range<Duration> = Duration::from_secs(3)..Duration::from_secs(16);
+
+/// What goes wrong in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variety {
+    /// Everything in turn.
+    All,
+    /// The disk alone, full for good in the middle of releases that would be taken back anyway: the hardest place, because
+    /// Docker cannot write down what the undo starts and stops.
+    FullDisk,
+}
 
 /// What is tried.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +40,7 @@ pub struct Plan {
 pub struct Schedule {
     /// Where all that is random comes from.
     pub random: StdRng,
+    variety: Variety,
     turn: usize,
     /// Which of the faults that are not the agent's comes next.
     other: usize,
@@ -42,7 +55,7 @@ pub struct Schedule {
 
 impl Schedule {
     /// For job `number` of `jobs`, which make `count` attempts together.
-    pub fn new((number, jobs): (u64, u64), count: u64, mut random: StdRng) -> Self {
+    pub fn new((number, jobs): (u64, u64), (count, variety): (u64, Variety), mut random: StdRng) -> Self {
         let share = i64::try_from(jobs).unwrap();
         let own = i64::try_from(number).unwrap() + 1;
         let (stride, shift) =
@@ -51,12 +64,20 @@ impl Schedule {
         // The jobs begin at different places, so that a few attempts take all.
         let first = |of: usize| of * usize::try_from(number).unwrap() / usize::try_from(jobs).unwrap();
         let (other, course) = (first(4), first(Course::ALL.len()));
-        Self { random, turn: 0, other, course, stride, edges, lasts: BTreeMap::new() }
+        Self { random, variety, turn: 0, other, course, stride, edges, lasts: BTreeMap::new() }
     }
 
     /// What is done next: one of these courses. Those that have edges left come first.
     pub fn next(&mut self, possible: &[Course]) -> Plan {
         self.turn += 1;
+        if self.variety == Variety::FullDisk {
+            let course = [Course::Poller, Course::SickNetworks][self.random.random_range(0..2)];
+            return Plan {
+                course,
+                fault: Fault::DiskForGood,
+                when: When::After(self.random.random_range(MIDDLE)),
+            };
+        }
         if self.turn.is_multiple_of(OTHER) {
             return self.other(possible);
         }
