@@ -14,7 +14,12 @@ mod registry;
 mod schedule;
 mod victim;
 
-use std::{collections::BTreeMap, panic::AssertUnwindSafe, time::Instant};
+use std::{
+    collections::BTreeMap,
+    panic::AssertUnwindSafe,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
 
 use app::Course;
 use futures::FutureExt as _;
@@ -28,7 +33,7 @@ type Tally = BTreeMap<(Course, String), u32>;
 #[tokio::test]
 async fn some() {
     // As few as have every course and every fault.
-    run_all((20, Variety::All), 1, 2);
+    run_all(Run { count: 20, jobs: 2, variety: Variety::All, until: Until::End }, 1);
 }
 
 /// As many as the environment says, for hours if need be.
@@ -41,19 +46,46 @@ async fn many() {
     let count = number("TIDEGATE_FAULTS_COUNT", 600);
     let seed = number("TIDEGATE_FAULTS_SEED", u64::from(std::process::id()));
     let jobs = number("TIDEGATE_FAULTS_JOBS", 3);
-    let variety = if std::env::var_os("TIDEGATE_FAULTS_FULL_DISK").is_some() {
-        Variety::FullDisk
-    } else {
-        Variety::All
-    };
-    run_all((count, variety), seed, jobs);
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    let variety = if is_set("TIDEGATE_FAULTS_FULL_DISK") { Variety::FullDisk } else { Variety::All };
+    let until = if is_set("TIDEGATE_FAULTS_UNTIL_WRONG") { Until::Wrong } else { Until::End };
+    run_all(Run { count, jobs, variety, until }, seed);
 }
 
-fn run_all(much: (u64, Variety), seed: u64, jobs: u64) {
-    println!("faults: --count {} --seed {seed} --jobs {jobs}, {:?}", much.0, much.1);
+/// What is done.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    /// Attempts over all jobs.
+    count: u64,
+    /// Daemons side by side.
+    jobs: u64,
+    variety: Variety,
+    until: Until,
+}
+
+/// When the other jobs end that have attempts left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    /// When these are made.
+    End,
+    /// When one job found a wrong end state.
+    Wrong,
+}
+
+fn run_all(run: Run, seed: u64) {
+    let Run { count, jobs, variety, .. } = run;
+    println!("faults: --count {count} --seed {seed} --jobs {jobs}, {variety:?}");
     let started = Instant::now();
+    let is_wrong = AtomicBool::new(false);
     let results: Vec<Result<Tally, String>> = std::thread::scope(|scope| {
-        let job = |number| scope.spawn(move || run_job((number, jobs), much, seed));
+        let is_wrong = &is_wrong;
+        let job = |number| {
+            scope.spawn(move || {
+                let result = run_job(run, (number, seed), is_wrong);
+                is_wrong.fetch_or(result.is_err(), Ordering::Relaxed);
+                result
+            })
+        };
         let running: Vec<_> = (0..jobs).map(job).collect();
         running.into_iter().map(|job| job.join().unwrap()).collect()
     });
@@ -70,16 +102,19 @@ fn run_all(much: (u64, Variety), seed: u64, jobs: u64) {
     assert!(wrong.is_empty(), "--seed {seed} --jobs {jobs}: {wrong:#?}");
 }
 
-fn run_job((number, jobs): (u64, u64), much: (u64, Variety), seed: u64) -> Result<Tally, String> {
-    let count = much.0;
+fn run_job(run: Run, (number, seed): (u64, u64), is_wrong: &AtomicBool) -> Result<Tally, String> {
+    let Run { count, jobs, variety, until } = run;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let own = count / jobs + u64::from(number < count % jobs);
     let random = StdRng::seed_from_u64(seed.wrapping_mul(1000).wrapping_add(number));
-    let schedule = Schedule::new((number, jobs), much, random);
+    let schedule = Schedule::new((number, jobs), (count, variety), random);
     runtime.block_on(async {
         let mut job = Job::start(number, schedule).await?;
         let mut tally = Tally::new();
         for attempt in 0..own {
+            if until == Until::Wrong && is_wrong.load(Ordering::Relaxed) {
+                return Ok(tally);
+            }
             // One that hangs, or whose world cannot even be looked at, is wrong too.
             let end = AssertUnwindSafe(job.attempt(attempt)).catch_unwind().await;
             let end = end.unwrap_or_else(|_| Err(format!("job {number} attempt {attempt} died; see above")));
