@@ -5,10 +5,10 @@
 use tidegate_proto::v1::{SetMaintenanceRequest, SetMaintenanceResponse};
 use tonic::Status;
 
-use super::{Context, caller::Caller, errors};
+use super::{Context, caller::Caller, deed, errors};
 use crate::{
     apps::AppName,
-    audit::{Deed, Outcome},
+    audit::Deed,
     ingress::{Changed, Maintenance},
 };
 
@@ -22,16 +22,6 @@ pub(super) async fn set(
     let deed = Deed::new(caller.actor(), "maintenance", app.to_string()).with("set", word);
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let engine = context.engine.clone();
-    // A task of its own: a caller that goes away leaves no audit entry without end.
-    let setting = tokio::spawn(async move {
-        let set = engine.set_maintenance(&app, wanted).await;
-        let outcome = match &set {
-            Ok(_) => Outcome::Succeeded,
-            Err(error) => Outcome::Failed(errors::reason(&errors::engine(error))),
-        };
-        begun.end(outcome).await;
-        set
-    });
-    let changed = setting.await.map_err(|_| errors::broken())?.map_err(|error| errors::engine(&error))?;
+    let changed = deed::done(begun, async move { engine.set_maintenance(&app, wanted).await }).await?;
     Ok(SetMaintenanceResponse { changed: changed == Changed::Yes })
 }

@@ -9,6 +9,7 @@ pub mod authorise;
 pub mod caller;
 mod convert;
 mod deadline;
+mod deed;
 mod deploy;
 mod enrolment;
 mod errors;

@@ -9,10 +9,10 @@ use tidegate_proto::v1::{
 };
 use tonic::Status;
 
-use super::{Context, caller::Caller, convert, errors, stream::Answers};
+use super::{Context, caller::Caller, convert, deed, errors, stream::Answers};
 use crate::{
     apps::{AppName, ReleaseNumber},
-    audit::{Deed, Outcome},
+    audit::Deed,
     release::{EngineError, EventKind, Interruption, ReleaseEvent, ReleaseImage, ReleaseRow, Volumes},
 };
 
@@ -87,17 +87,7 @@ pub(super) async fn remove(
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let engine = context.engine.clone();
     let actor = caller.actor();
-    // A task of its own: a caller that goes away does not leave half an app, nor an audit entry without end.
-    let removal = tokio::spawn(async move {
-        let removed = engine.remove(&app, volumes, &actor).await;
-        let outcome = match &removed {
-            Ok(_) => Outcome::Succeeded,
-            Err(error) => Outcome::Failed(errors::reason(&errors::engine(error))),
-        };
-        begun.end(outcome).await;
-        removed
-    });
-    let removed = removal.await.map_err(|_| errors::broken())?.map_err(|error| errors::engine(&error))?;
+    let removed = deed::done(begun, async move { engine.remove(&app, volumes, &actor).await }).await?;
     Ok(RemoveAppResponse { removed })
 }
 

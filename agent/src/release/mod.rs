@@ -28,6 +28,7 @@ mod retention;
 mod rollback;
 mod run;
 pub mod signs;
+mod standstill;
 mod status;
 mod steps;
 pub mod store;

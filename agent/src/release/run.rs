@@ -16,6 +16,7 @@ use super::{
     load::{self, LoadedProject},
     plan::{PlannedImage, Step},
     redact::Redactor,
+    standstill::{self, Standstill},
     steps,
     store::{Ending, ReleaseImage},
     together::outcome,
@@ -46,16 +47,21 @@ enum How {
 
 /// Carries a new release out.
 pub(super) async fn start(reservation: Reservation, begun: Begun) {
+    let id = begun.id.clone();
+    let stopped = begin(&reservation, begun).await;
+    standstill::go_on_from(&id, stopped, || go_on(&reservation, &id)).await;
+}
+
+async fn begin(reservation: &Reservation, begun: Begun) -> Result<(), Standstill> {
     // A release on many droplets is agreed on also where it changes nothing.
     let is_alone = begun.input.together.is_none();
     if is_alone && begun.plan.is_idle() && is_laid(&reservation.inner, &begun).await {
-        let changed = reservation.live.changed.clone();
-        report(finish_idle(&reservation.inner, &begun).await, &begun.id);
-        changed.send_modify(|count| *count = count.wrapping_add(1));
-        return;
+        finish_idle(&reservation.inner, &begun).await?;
+        reservation.live.changed.send_modify(|count| *count = count.wrapping_add(1));
+        return Ok(());
     }
     let params = serde_json::to_value(Params { plan: begun.plan.clone() }).unwrap_or_default();
-    carry_out(&reservation, begun, How::Start(params)).await;
+    carry_out(reservation, begun, How::Start(params)).await
 }
 
 /// Whether the release that serves has the same files and variables: nothing is to be written then.
@@ -81,17 +87,19 @@ async fn finish_idle(inner: &Inner, begun: &Begun) -> Result<(), DatabaseError> 
 
 /// Ends a release that a dead agent left behind.
 pub(super) async fn resume(reservation: Reservation, id: ReleaseId) {
-    let inner = Arc::clone(&reservation.inner);
-    match recover(&inner, &id).await {
-        Ok(Recovered::Begun(begun)) => carry_out(&reservation, *begun, How::Resume).await,
-        Ok(Recovered::NeverBegun) => {
-            let (_, failure) = cut_off();
-            report(finish_unbegun(&inner, &id, failure).await, &id);
-        }
-        Err(failure) => {
+    let stopped = go_on(&reservation, &id).await;
+    standstill::go_on_from(&id, stopped, || go_on(&reservation, &id)).await;
+}
+
+/// Goes on from what is written down.
+async fn go_on(reservation: &Reservation, id: &ReleaseId) -> Result<(), Standstill> {
+    let inner = &reservation.inner;
+    match recover(inner, id).await? {
+        Recovered::Begun(begun) => carry_out(reservation, *begun, How::Resume).await,
+        Recovered::NeverBegun => Ok(finish_unbegun(inner, id, cut_off().1).await?),
+        Recovered::Lost(failure) => {
             tracing::error!(release = %id.label(), cause = failure.cause, "the release cannot be resumed");
-            let ending = Ending::without_work(ReleaseState::Stuck, failure);
-            report(finish(&inner, &id, ending).await, &id);
+            Ok(finish(inner, id, Ending::without_work(ReleaseState::Stuck, failure)).await?)
         }
     }
 }
@@ -99,67 +107,61 @@ pub(super) async fn resume(reservation: Reservation, id: ReleaseId) {
 enum Recovered {
     Begun(Box<Begun>),
     NeverBegun,
+    /// What it was given is not there any more, or makes no sense.
+    Lost(Failure),
 }
 
-async fn recover(inner: &Inner, id: &ReleaseId) -> Result<Recovered, Failure> {
-    let what = || format!("release {} cannot be resumed", id.release);
-    let records = inner.store.records(&id.label()).await;
-    let records = records.map_err(|error| Failure::caused_by(what(), &error))?;
+async fn recover(inner: &Inner, id: &ReleaseId) -> Result<Recovered, DatabaseError> {
+    let records = inner.store.records(&id.label()).await?;
     let Some(Record::SagaStarted { params, .. }) = records.first() else {
         return Ok(Recovered::NeverBegun);
     };
-    let params: Params =
-        serde_json::from_value(params.clone()).map_err(|error| Failure::caused_by(what(), &error))?;
+    let begun = begun(inner, id, params.clone());
+    Ok(begun.map_or_else(Recovered::Lost, |begun| Recovered::Begun(Box::new(begun))))
+}
+
+fn begun(inner: &Inner, id: &ReleaseId, params: Value) -> Result<Begun, Failure> {
+    let what = || format!("release {} cannot be resumed", id.release);
+    let Params { plan } =
+        serde_json::from_value(params).map_err(|error| Failure::caused_by(what(), &error))?;
     let folder = inner.paths.release(&id.app, id.release);
     let input = DeployInput::read(&folder).map_err(|error| Failure::caused_by(what(), &error))?;
-    let compatibility = Compatibility::of_version(&params.plan.compose).unwrap_or_default();
+    let compatibility = Compatibility::of_version(&plan.compose).unwrap_or_default();
     let loaded = load::project(&input, &inner.paths.project(&id.app), compatibility).map_err(|failures| {
         let cause = failures.into_iter().map(|failure| failure.what).collect::<Vec<_>>().join("; ");
         Failure::new(what(), cause)
     })?;
-    Ok(Recovered::Begun(Box::new(Begun { id: id.clone(), input, loaded, plan: params.plan })))
+    Ok(Begun { id: id.clone(), input, loaded, plan })
 }
 
-async fn carry_out(reservation: &Reservation, begun: Begun, how: How) {
+async fn carry_out(reservation: &Reservation, begun: Begun, how: How) -> Result<(), Standstill> {
     let inner = &reservation.inner;
     let id = begun.id.clone();
     let saga = match steps::saga(&begun.plan) {
         Ok(saga) => saga,
         Err(error) => {
             let failure = Failure::caused_by("the plan makes no saga", &error);
-            let ending = Ending::without_work(ReleaseState::Stuck, failure);
-            return report(finish(inner, &id, ending).await, &id);
+            return Ok(finish(inner, &id, Ending::without_work(ReleaseState::Stuck, failure)).await?);
         }
     };
-    let pledge = match pledge(inner, &id).await {
-        Ok(pledge) => pledge,
-        Err(error) => return stopped(&id, &error),
-    };
+    let pledge = pledge(inner, &id).await?;
     let context = context(reservation, begun, pledge).await;
     let changed = reservation.live.changed.clone();
     let journal = ReleaseJournal::new(inner.store.clone(), Arc::clone(&inner.clock), id.clone(), changed);
     let retry = Retry::new(5, Duration::from_secs(1), Duration::from_secs(15), rand::random::<f64>);
     let runner = Runner::new(&saga, &context, &journal).retry(retry).cancel(reservation.live.cancel.clone());
+    // Where the journal fails nothing may be done that is not written down.
     let ended = match how {
         How::Start(params) => runner.start(params).await,
         How::Resume => runner.resume().await,
     };
-    match ended {
-        Ok(ended) => {
-            let ending = ending(ended, &journal).await;
-            log(&id, &ending);
-            report(finish(inner, &id, ending).await, &id);
-        }
-        // The journal failed: nothing may be done that is not written down. The next start goes on.
-        Err(error) => stopped(&id, &error),
+    // Where it stands still it goes on with another context, which does not know what this one has begun.
+    if ended.is_err() {
+        drop(context.ahead.settle().await);
     }
-}
-
-fn stopped(id: &ReleaseId, error: &(dyn std::error::Error + 'static)) {
-    tracing::error!(
-        release = %id.label(), error = super::chain(error),
-        "the release stopped where it is; it goes on when the agent is started again"
-    );
+    let ending = ending(ended?, &journal).await;
+    log(&id, &ending);
+    Ok(finish(inner, &id, ending).await?)
 }
 
 /// What the release has promised the other droplets, in an earlier run.
@@ -295,11 +297,5 @@ fn log(id: &ReleaseId, ending: &Ending) {
         Some(failure) => {
             tracing::error!(release, what = failure.what, cause = failure.cause, "the release is stuck");
         }
-    }
-}
-
-fn report(stored: Result<(), DatabaseError>, id: &ReleaseId) {
-    if let Err(error) = stored {
-        tracing::error!(release = %id.label(), error = super::chain(&error), "the end of the release was not stored");
     }
 }

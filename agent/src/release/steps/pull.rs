@@ -3,6 +3,8 @@
 
 mod pulls;
 
+use std::time::Duration;
+
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 use pulls::Pulls;
 use serde_json::Value;
@@ -19,6 +21,8 @@ use crate::{
 
 /// How many images are pulled at a time. Of their layers Docker downloads three at a time by itself.
 const AT_A_TIME: usize = 4;
+/// How long Docker may take to notice that nobody listens to a pull any more.
+const GIVEN_UP: Duration = Duration::from_secs(1);
 
 pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Failure> {
     let pulls = &Pulls::new(context, step);
@@ -29,10 +33,18 @@ pub(super) async fn forward(context: &Context, step: &str) -> Result<Value, Fail
         bringing.push(ingress(context, pulls).boxed());
     }
     let brought = stream::iter(bringing).buffer_unordered(AT_A_TIME).try_collect::<Vec<_>>();
-    // What is under way when one of them fails is given up: Docker ends a pull that nobody listens to.
     let brought = tokio::select! {
-        brought = brought => brought?,
-        failure = pulls.overflow() => return Err(failure),
+        brought = brought => brought,
+        failure = pulls.overflow() => Err(failure),
+    };
+    let brought = match brought {
+        Ok(brought) => brought,
+        Err(failure) => {
+            // Docker ends a pull that nobody listens to. One that was all but complete appears until then, and the undo has
+            // to find it.
+            tokio::time::sleep(GIVEN_UP).await;
+            return Err(failure);
+        }
     };
     let pulled = match brought.iter().sum::<usize>() {
         0 => "all images are here".to_owned(),

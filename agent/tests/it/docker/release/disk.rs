@@ -1,6 +1,9 @@
 //! A disk that is short or full, on a daemon with a disk of its own: what goes, what is refused, and what is left.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuilder};
 use futures::StreamExt as _;
@@ -138,10 +141,10 @@ async fn what_runs_again_after_a_full_disk_is_known_to_run() {
     fixture.docker.kill_daemon().unwrap();
     rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
     fixture.docker.start_daemon().await.unwrap();
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     while listed(&fixture, &old.id).await != "running" {
         assert!(began.elapsed().as_secs() < 30, "{}", listed(&fixture, &old.id).await);
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
@@ -158,9 +161,9 @@ async fn full_while_it_starts(fixture: &Fixture, container: &str) {
             }
         }
     };
-    tokio::time::timeout(std::time::Duration::from_mins(1), joins).await.unwrap();
+    tokio::time::timeout(Duration::from_mins(1), joins).await.unwrap();
     fixture.docker.leave_on_disk(0).unwrap();
-    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     fixture.docker.leave_on_disk(1000 * MB).unwrap();
 }
 
@@ -170,4 +173,41 @@ async fn listed(fixture: &Fixture, id: &str) -> String {
     let all = fixture.docker.client().list_containers(Some(options)).await.unwrap();
     let found = all.into_iter().find(|container| container.id.as_deref() == Some(id)).unwrap();
     found.state.unwrap().to_string()
+}
+
+/// Where not even the agent's own journal can be written a release stands still, and goes on when there is room: nobody has
+/// to start the agent again for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_cannot_be_written_down_waits_for_room() {
+    let fixture = Fixture::as_on_a_droplet(4000 * MB, &[]).await;
+    let app = |version: &str| {
+        let service = format!(
+            "services:
+  web:
+    image: probe:1
+    environment: {{ VERSION: '{version}' }}
+    command: [sleep, '1000']
+    init: true
+    x-tidegate: {{ gate: {{ stable: 3s }} }}
+"
+        );
+        App::new("still", &service)
+    };
+    assert_eq!(ended(&fixture.release(&app("1")).await), ReleaseState::Released);
+    let release = fixture.engine.deploy(super::fixture::input(&app("2")), "test").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    // Whatever is given up is taken by others.
+    let filled = Instant::now();
+    while filled.elapsed() < Duration::from_secs(8) {
+        fixture.docker.leave_on_disk(0).unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let row = fixture.engine.releases(&release.app).await.unwrap().remove(0);
+    assert_eq!((row.number, row.state), (release.release, ReleaseState::Running));
+    let again = fixture.engine.deploy(super::fixture::input(&app("3")), "test").await.unwrap_err();
+    assert!(again.to_string().contains("under way"), "{again}");
+    fixture.docker.resize_disk(4000 * MB).unwrap();
+    let state = ended(&super::fixture::events(&fixture.engine, &release.app).await);
+    assert!(matches!(state, ReleaseState::Released | ReleaseState::Undone), "{state:?}");
+    assert_eq!(ended(&fixture.release(&app("3")).await), ReleaseState::Released);
 }

@@ -118,7 +118,7 @@ fn run_job(run: Run, (number, seed): (u64, u64), is_wrong: &AtomicBool) -> Resul
             // One that hangs, or whose world cannot even be looked at, is wrong too.
             let end = AssertUnwindSafe(job.attempt(attempt)).catch_unwind().await;
             let end = end.unwrap_or_else(|_| Err(format!("job {number} attempt {attempt} died; see above")));
-            let end = end.map_err(|wrong| job.keep_evidence(wrong))?;
+            let end = end.map_err(|wrong| job.keep_evidence(&wrong))?;
             *tally.entry(end).or_default() += 1;
         }
         job.end().await?;

@@ -121,7 +121,7 @@ impl Job {
     }
 
     /// Keeps the daemon's log and the agent's database, which go with the job; what is wrong, and where they are.
-    pub fn keep_evidence(&self, wrong: String) -> String {
+    pub fn keep_evidence(&self, wrong: &str) -> String {
         let folder = tidegate_tests::programs::target_directory().unwrap().join("faults");
         fs_err::create_dir_all(&folder).unwrap();
         let file = |kind: &str| folder.join(format!("job-{}-{kind}", self.number));
