@@ -237,9 +237,14 @@ impl Context {
         subnet.map_err(|error| Failure::caused_by("the ingress's network is gone", &error))
     }
 
-    /// The restart policy that the file asks for; none where it says nothing about it.
+    /// The restart policy that the file asks for; without a name where it says nothing about it, which changes none.
     pub fn wanted_restart(&self, service: &str) -> RestartPolicy {
-        self.project.services.get(service).map(body::restart_policy).unwrap_or_default()
+        let service = self.project.services.get(service);
+        let says = |service: &&Service| {
+            let deployed = service.deploy.as_ref().is_some_and(|deploy| deploy.restart_policy.is_some());
+            deployed || !service.restart.is_empty()
+        };
+        service.filter(says).map(body::restart_policy).unwrap_or_default()
     }
 }
 

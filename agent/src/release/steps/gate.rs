@@ -124,8 +124,9 @@ pub(super) async fn give_restart(context: &Context, service: &PlannedService) ->
     Ok(())
 }
 
-/// Gives one container of a service the restart policy that the file asks for. Where it asks for none the change says so
-/// again: it is refused while Docker cannot write down that the container was started, see [`super::replace::wake_old`].
+/// Gives one container of a service the restart policy that the file asks for. Where it asks for none the change is an empty
+/// one: it is refused all the same while Docker cannot write down that the container was started, see
+/// [`super::replace::wake_old`].
 pub(super) async fn give_restart_to(
     context: &Context,
     service: &PlannedService,

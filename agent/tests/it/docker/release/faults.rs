@@ -32,8 +32,7 @@ type Tally = BTreeMap<(Course, String), u32>;
 
 #[tokio::test]
 async fn some() {
-    // As few as have every course and every fault.
-    run_all(Run { count: 20, jobs: 2, variety: Variety::All, until: Until::End }, 1);
+    run_all(Run { count: 60, jobs: 3, variety: Variety::All, until: Until::End }, 1);
 }
 
 /// As many as the environment says, for hours if need be.
