@@ -1,4 +1,6 @@
 //! What a caller asked for is done to its end, and stands in the audit log with it, also when the caller goes away.
+//!
+//! Owns the task and the end of the audit entry. Must not know what is done.
 
 use tonic::Status;
 

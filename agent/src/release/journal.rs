@@ -155,7 +155,10 @@ pub fn failure_of(failure: &NodeFailure) -> Failure {
 
 /// The state that a saga without an end leaves a release in.
 pub fn cut_off() -> (ReleaseState, Failure) {
-    let failure = Failure::new("the release was not begun", "the agent was stopped before its first step")
-        .hint("deploy again");
+    let failure = Failure::new(
+        "the release was not begun",
+        "the agent was stopped, or could write nothing down, before its first step",
+    )
+    .hint("deploy again");
     (ReleaseState::Undone, failure)
 }
