@@ -13,7 +13,7 @@ use tidegate_saga::{Generation, Journal, JournalError, NodeFailure, NodeName, Re
 use tokio::sync::watch;
 
 use super::{
-    EventKind, Failure, ReleaseState, steps,
+    EventKind, Failure, steps,
     store::{Appended, ReleaseStore},
 };
 use crate::{
@@ -153,12 +153,8 @@ pub fn failure_of(failure: &NodeFailure) -> Failure {
         .unwrap_or_else(|_| Failure::new(failure.message.clone(), ""))
 }
 
-/// The state that a saga without an end leaves a release in.
-pub fn cut_off() -> (ReleaseState, Failure) {
-    let failure = Failure::new(
-        "the release was not begun",
-        "the agent was stopped, or could write nothing down, before its first step",
-    )
-    .hint("deploy again");
-    (ReleaseState::Undone, failure)
+/// Why a release ends of which no step was begun.
+pub fn cut_off() -> Failure {
+    let why = "the agent was stopped, or could write nothing down, before its first step";
+    Failure::new("the release was not begun", why).hint("deploy again")
 }

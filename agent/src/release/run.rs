@@ -96,7 +96,7 @@ async fn go_on(reservation: &Reservation, id: &ReleaseId) -> Result<(), Standsti
     let inner = &reservation.inner;
     match recover(inner, id).await? {
         Recovered::Begun(begun) => carry_out(reservation, *begun, How::Resume).await,
-        Recovered::NeverBegun => Ok(finish_unbegun(inner, id, cut_off().1).await?),
+        Recovered::NeverBegun => Ok(finish_unbegun(inner, id, cut_off()).await?),
         Recovered::Lost(failure) => {
             tracing::error!(release = %id.label(), cause = failure.cause, "the release cannot be resumed");
             Ok(finish(inner, id, Ending::without_work(ReleaseState::Stuck, failure)).await?)
