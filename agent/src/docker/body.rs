@@ -138,8 +138,8 @@ pub fn environment(variables: &BTreeMap<String, Option<String>>) -> Option<Vec<S
     if variables.is_empty() { None } else { Some(variables.iter().map(entry).collect()) }
 }
 
-/// The restart policy that the file asks for.
-pub fn restart_policy(service: &Service) -> RestartPolicy {
+/// The restart policy that the file asks for, if it says anything about it.
+pub fn restart_policy(service: &Service) -> Option<RestartPolicy> {
     let deployed = service.deploy.as_ref().and_then(|deploy| deploy.restart_policy.as_ref());
     if let Some(policy) = deployed {
         let name = match policy.condition.as_str() {
@@ -150,7 +150,10 @@ pub fn restart_policy(service: &Service) -> RestartPolicy {
             _ => RestartPolicyNameEnum::NO,
         };
         let retries = policy.max_attempts.and_then(|n| i64::try_from(n).ok());
-        return RestartPolicy { name: Some(name), maximum_retry_count: retries };
+        return Some(RestartPolicy { name: Some(name), maximum_retry_count: retries });
+    }
+    if service.restart.is_empty() {
+        return None;
     }
     let (word, retries) = match service.restart.split_once(':') {
         Some((word, retries)) => (word, retries.parse().ok()),
@@ -162,7 +165,7 @@ pub fn restart_policy(service: &Service) -> RestartPolicy {
         "on-failure" => RestartPolicyNameEnum::ON_FAILURE,
         _ => RestartPolicyNameEnum::NO,
     };
-    RestartPolicy { name: Some(name), maximum_retry_count: retries }
+    Some(RestartPolicy { name: Some(name), maximum_retry_count: retries })
 }
 
 fn exposed(spec: &ContainerSpec<'_>) -> Option<Vec<String>> {

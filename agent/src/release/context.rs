@@ -239,12 +239,7 @@ impl Context {
 
     /// The restart policy that the file asks for; without a name where it says nothing about it, which changes none.
     pub fn wanted_restart(&self, service: &str) -> RestartPolicy {
-        let service = self.project.services.get(service);
-        let says = |service: &&Service| {
-            let deployed = service.deploy.as_ref().is_some_and(|deploy| deploy.restart_policy.is_some());
-            deployed || !service.restart.is_empty()
-        };
-        service.filter(says).map(body::restart_policy).unwrap_or_default()
+        self.project.services.get(service).and_then(body::restart_policy).unwrap_or_default()
     }
 }
 

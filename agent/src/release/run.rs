@@ -156,8 +156,10 @@ async fn carry_out(reservation: &Reservation, begun: Begun, how: How) -> Result<
         How::Resume => runner.resume().await,
     };
     // Where it stands still it goes on with another context, which does not know what this one has begun.
-    if ended.is_err() {
-        drop(context.ahead.settle().await);
+    if ended.is_err()
+        && let Err(failure) = context.ahead.settle().await
+    {
+        tracing::error!(release = %id.label(), cause = failure.cause, "what was being started ended by itself");
     }
     let ending = ending(ended?, &journal).await;
     log(&id, &ending);

@@ -165,15 +165,9 @@ fn number(value: i64) -> Option<i64> {
 
 fn restart(spec: &ContainerSpec<'_>) -> Option<RestartPolicy> {
     match spec.restart {
-        RestartNow::AsWritten if spec.service.restart.is_empty() && !is_deployed(spec.service) => None,
-        RestartNow::AsWritten => Some(restart_policy(spec.service)),
+        RestartNow::AsWritten => restart_policy(spec.service),
         RestartNow::HeldBack => None,
     }
-}
-
-/// Whether `deploy` has a restart policy.
-fn is_deployed(service: &Service) -> bool {
-    service.deploy.as_ref().is_some_and(|deploy| deploy.restart_policy.is_some())
 }
 
 fn logging(service: &Service) -> Option<HostConfigLogConfig> {

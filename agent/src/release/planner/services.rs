@@ -228,9 +228,8 @@ pub(super) fn ends(wanted: Wanted<'_>, service: &Service) -> Ends {
         let dependency = other.depends_on.get(&service.name);
         dependency.is_some_and(|dependency| dependency.condition == "service_completed_successfully")
     });
-    let policy = body::restart_policy(service);
     let stays = matches!(
-        policy.name,
+        body::restart_policy(service).and_then(|policy| policy.name),
         Some(
             bollard::models::RestartPolicyNameEnum::ALWAYS
                 | bollard::models::RestartPolicyNameEnum::UNLESS_STOPPED

@@ -76,22 +76,25 @@ async fn a_pull_that_would_fill_the_disk_is_ended_and_leaves_nothing() {
     assert_eq!(fixture.exec("kept-web-1", &["true"]).await.0, 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_is_named_and_the_release_is_undone() {
-    let fixture = fixture().await;
-    let app = |version: &str| {
-        let service = format!(
-            "services:
+/// An app that does nothing, and has to do so for so long.
+fn sleeper(name: &str, version: &str, stable: &str) -> App {
+    let service = format!(
+        "services:
   web:
     image: probe:1
     environment: {{ VERSION: '{version}' }}
     command: [sleep, '1000']
     init: true
-    x-tidegate: {{ gate: {{ stable: 0s }} }}
+    x-tidegate: {{ gate: {{ stable: {stable} }} }}
 "
-        );
-        App::new("full", &service)
-    };
+    );
+    App::new(name, &service)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_named_and_the_release_is_undone() {
+    let fixture = fixture().await;
+    let app = |version: &str| sleeper("full", version, "0s");
     fixture.release(&app("1")).await;
     let before = fixture.inventory().await;
     // Its image is here, so nothing has to be pulled and no reserve is asked for.
@@ -180,19 +183,7 @@ async fn listed(fixture: &Fixture, id: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_that_cannot_be_written_down_waits_for_room() {
     let fixture = Fixture::as_on_a_droplet(4000 * MB, &[]).await;
-    let app = |version: &str| {
-        let service = format!(
-            "services:
-  web:
-    image: probe:1
-    environment: {{ VERSION: '{version}' }}
-    command: [sleep, '1000']
-    init: true
-    x-tidegate: {{ gate: {{ stable: 3s }} }}
-"
-        );
-        App::new("still", &service)
-    };
+    let app = |version: &str| sleeper("still", version, "3s");
     assert_eq!(ended(&fixture.release(&app("1")).await), ReleaseState::Released);
     let release = fixture.engine.deploy(super::fixture::input(&app("2")), "test").await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
