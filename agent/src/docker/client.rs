@@ -15,6 +15,9 @@ use super::{DockerError, Logins, Machine, former};
 
 /// How long an ordinary call may take.
 pub(super) const CALL: Duration = Duration::from_mins(1);
+/// How long a call may take that makes or takes down file systems, networks and processes: on a droplet whose processors or
+/// disk are busy, minutes. Giving it up would undo a release that only had to wait.
+pub(super) const SETUP: Duration = Duration::from_mins(5);
 /// The client's own limit; ours are shorter and name what was tried.
 const CLIENT_TIMEOUT_SECS: u64 = 3600;
 

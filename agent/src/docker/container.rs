@@ -17,12 +17,12 @@ use tidegate_compose::labels;
 
 use super::{
     Docker, DockerError,
-    client::{CALL, within},
+    client::{CALL, SETUP, within},
     health_check::HealthCheck,
 };
 
 /// How much longer than its own grace period a stop may take.
-const STOP_SLACK: Duration = Duration::from_secs(30);
+const STOP_SLACK: Duration = SETUP;
 /// The grace period of a container that names none.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
@@ -302,7 +302,7 @@ impl Docker {
         }
         let doing = format!("create the container {name}");
         let api = self.api().await?;
-        let made = within(&doing, CALL, api.create_container(Some(options.build()), body)).await?;
+        let made = within(&doing, SETUP, api.create_container(Some(options.build()), body)).await?;
         Ok((made.id, made.warnings))
     }
 
@@ -313,7 +313,7 @@ impl Docker {
     pub async fn start(&self, name: &str) -> Result<(), DockerError> {
         let doing = format!("start the container {name}");
         let api = self.api().await?;
-        within(&doing, CALL, api.start_container(name, None::<StartContainerOptions>)).await
+        within(&doing, SETUP, api.start_container(name, None::<StartContainerOptions>)).await
     }
 
     /// Stops a container, by its own signal and in its own time; one that is not there is stopped.
@@ -340,7 +340,7 @@ impl Docker {
         let api = self.api().await?;
         let with_volumes = volumes == AnonymousVolumes::Remove;
         let options = RemoveContainerOptionsBuilder::default().force(true).v(with_volumes).build();
-        match within(&doing, CALL, api.remove_container(name, Some(options))).await {
+        match within(&doing, SETUP, api.remove_container(name, Some(options))).await {
             Err(error) if error.is_not_found() => Ok(()),
             Err(error) if error.message().is_some_and(|m| m.contains("already in progress")) => Ok(()),
             result => result,

@@ -9,7 +9,7 @@ use bollard::{
 
 use super::{
     Docker, DockerError,
-    client::{CALL, within},
+    client::{CALL, SETUP, within},
 };
 
 /// What is known about a network that is there.
@@ -65,7 +65,7 @@ impl Docker {
     /// When the engine refuses, for example because its subnet is taken.
     pub async fn create_network(&self, request: NetworkCreateRequest) -> Result<(), DockerError> {
         let doing = format!("create the network {}", request.name);
-        within(&doing, CALL, self.api().await?.create_network(request)).await.map(drop)
+        within(&doing, SETUP, self.api().await?.create_network(request)).await.map(drop)
     }
 
     /// Removes a network; one that is not there is removed.
@@ -74,7 +74,7 @@ impl Docker {
     /// When it is in use, or the engine does not answer.
     pub async fn remove_network(&self, name: &str) -> Result<(), DockerError> {
         let doing = format!("remove the network {name}");
-        match within(&doing, CALL, self.api().await?.remove_network(name)).await {
+        match within(&doing, SETUP, self.api().await?.remove_network(name)).await {
             Err(error) if !error.is_not_found() => Err(error),
             _ => Ok(()),
         }
@@ -110,7 +110,7 @@ impl Docker {
         let doing = format!("attach {container} to the network {network}");
         let request =
             NetworkConnectRequest { container: container.to_owned(), endpoint_config: Some(endpoint) };
-        match within(&doing, CALL, self.api().await?.connect_network(network, request)).await {
+        match within(&doing, SETUP, self.api().await?.connect_network(network, request)).await {
             Err(error) if error.message().is_some_and(|m| m.contains("already exists in network")) => Ok(()),
             result => result,
         }
@@ -123,7 +123,7 @@ impl Docker {
     pub async fn detach(&self, network: &str, container: &str) -> Result<(), DockerError> {
         let doing = format!("detach {container} from the network {network}");
         let request = NetworkDisconnectRequest { container: container.to_owned(), force: Some(false) };
-        match within(&doing, CALL, self.api().await?.disconnect_network(network, request)).await {
+        match within(&doing, SETUP, self.api().await?.disconnect_network(network, request)).await {
             Err(error) if error.is_not_found() => Ok(()),
             Err(error) if error.message().is_some_and(|m| m.contains("is not connected")) => Ok(()),
             result => result,

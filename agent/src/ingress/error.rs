@@ -11,7 +11,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum IngressError {
     /// Docker.
-    #[error("the ingress could not be set up")]
+    #[error("the ingress's container or one of its networks is not as it has to be")]
     Docker(#[source] DockerError),
     /// The database.
     #[error("the ingress's routes could not be stored or read")]

@@ -10,6 +10,7 @@ use crate::{
         DockerError,
         body::{self, RELEASE_LABEL},
     },
+    ingress::IngressError,
     release::{
         Failure,
         context::{Context, docker_failure},
@@ -37,12 +38,23 @@ pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
         made.push(what);
     }
     if !context.plan.routes.is_empty() {
-        context.ingress.join(&context.id.app).await.map_err(|error| {
-            Failure::caused_by("the ingress could not be set up", &error)
-                .hint("ports 80 and 443 of the droplet have to be free for it")
-        })?;
+        context.ingress.join(&context.id.app).await.map_err(|error| no_ingress(&error))?;
     }
     Ok(summary(made.join(", ")))
+}
+
+/// The ingress did not come up; the way out depends on why.
+fn no_ingress(error: &IngressError) -> Failure {
+    let failure = Failure::caused_by("the ingress could not be set up", error);
+    let IngressError::Docker(error) = error else { return failure };
+    let words = error.message().unwrap_or_default();
+    let is_port = ["address already in use", "port is already allocated"].iter().any(|w| words.contains(w));
+    match error {
+        _ if is_port => failure.hint("ports 80 and 443 of the droplet have to be free for it"),
+        DockerError::Deadline { .. } | DockerError::Unreachable { .. } => failure
+            .hint("see how busy the droplet is with `tidegate exec --host -- top -bn1`, then deploy again"),
+        _ => failure,
+    }
 }
 
 pub(super) async fn network(context: &Context, key: &str) -> Result<(), DockerError> {
