@@ -19,4 +19,5 @@ pub mod probe;
 pub mod release;
 pub mod serve;
 pub mod store;
+pub mod systemd;
 pub mod trust;
