@@ -20,4 +20,5 @@ pub mod release;
 pub mod serve;
 pub mod store;
 pub mod systemd;
+pub mod timers;
 pub mod trust;
