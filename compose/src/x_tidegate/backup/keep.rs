@@ -40,12 +40,11 @@ impl Reader<'_> {
             ("yearly", &mut keep.yearly),
         ] {
             let Some(node) = map.get(key) else { continue };
-            match number(node) {
-                Some(number) => *count = number,
-                None => {
-                    let message = format!("expected a number from 0 to {MOST}");
-                    self.fail(node.at, &format!("{path}.{key}"), (message, None));
-                }
+            if let Some(number) = number(node) {
+                *count = number;
+            } else {
+                let message = format!("expected a number from 0 to {MOST}");
+                self.fail(node.at, &format!("{path}.{key}"), (message, None));
             }
         }
         if self.errors.len() > before {
