@@ -1,0 +1,20 @@
+//! Backups: what one is, how it is sealed and stored, found again, opened, and when it goes.
+//!
+//! Owns the form of backups at their destinations, from the pipe that seals a stream of data to the rule that says which
+//! backups go. Must not know databases, Docker, the agent's own database or who asks: data comes as a stream and leaves as
+//! one.
+
+mod digest;
+mod id;
+pub mod layout;
+pub mod manifest;
+mod names;
+#[cfg(test)]
+mod sample;
+
+pub use self::{
+    digest::{ByteCount, DigestError, Measure, Sha256Digest},
+    id::{BackupId, BackupIdError},
+    manifest::{Manifest, Part},
+    names::{EnrolmentId, NameError, ObjectName, PartName},
+};
