@@ -4,6 +4,7 @@
 //! backups go. Must not know databases, Docker, the agent's own database or who asks: data comes as a stream and leaves as
 //! one.
 
+pub mod destination;
 mod digest;
 mod id;
 pub mod layout;
