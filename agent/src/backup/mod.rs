@@ -9,9 +9,13 @@ mod digest;
 mod id;
 pub mod layout;
 pub mod manifest;
+#[cfg(test)]
+mod memory;
 mod names;
+pub mod pipe;
 #[cfg(test)]
 mod sample;
+pub mod seal;
 
 pub use self::{
     digest::{ByteCount, DigestError, Measure, Sha256Digest},
