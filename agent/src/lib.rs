@@ -3,6 +3,7 @@
 pub mod api;
 pub mod apps;
 pub mod audit;
+pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -10,6 +10,7 @@
 
 mod access;
 mod audit;
+mod backup;
 mod docker;
 mod enrolment;
 mod renewal;
