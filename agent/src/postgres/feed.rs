@@ -1,0 +1,51 @@
+//! Feeding a program that reads a dump. What it reads has to come to its proper end: one that breaks off must not look whole.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::{ENDING, PostgresError, checked};
+use crate::docker::{Pipe, PipeInput};
+
+const CHUNK: usize = 256 * 1024;
+
+/// Gives a program its input, to the end, and waits until it has ended. Where the source fails the program is killed.
+pub(super) async fn feed(
+    program: &str,
+    mut pipe: Pipe,
+    (source, deadline): (impl AsyncRead + Send + Unpin, Duration),
+) -> Result<(), PostgresError> {
+    let Some(mut input) = pipe.input.take() else { return Ok(()) };
+    let mut output = pipe.take_output();
+    let fed = async {
+        let mut thrown_away = tokio::io::sink();
+        // Read meanwhile, or it would stand still; and its complaints come the same way.
+        let rest = async {
+            let read = tokio::io::copy(&mut output, &mut thrown_away).await;
+            read.map_err(PostgresError::Stream)
+        };
+        tokio::try_join!(copy(source, &mut input), rest)
+    };
+    match tokio::time::timeout(deadline, fed).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => return Err(error),
+        Err(_) => return Err(PostgresError::Deadline(deadline)),
+    }
+    let end = pipe.end(ENDING).await.map_err(PostgresError::Docker)?;
+    checked(program, &end)
+}
+
+/// All of the source; the input is ended only when the source did end.
+async fn copy(mut source: impl AsyncRead + Unpin, input: &mut PipeInput) -> Result<(), PostgresError> {
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let length = source.read(&mut chunk).await.map_err(PostgresError::Source)?;
+        let Some(read) = chunk.get(..length).filter(|read| !read.is_empty()) else { break };
+        if input.write_all(read).await.is_err() {
+            // It reads no more: its exit code and its words tell why.
+            return Ok(());
+        }
+    }
+    input.shutdown().await.ok();
+    Ok(())
+}
