@@ -20,4 +20,6 @@ pub mod probe;
 pub mod release;
 pub mod serve;
 pub mod store;
+pub mod systemd;
+pub mod timers;
 pub mod trust;

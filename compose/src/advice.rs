@@ -3,7 +3,7 @@
 //! [`advise`] is a pure function of a loaded project. Each group of rules is a module of its own; a rule says what it
 //! found, why it matters on a droplet, and the cure. No rule shows the value of a secret.
 
-mod image;
+pub(crate) mod image;
 mod limits;
 mod mounts;
 mod ports;

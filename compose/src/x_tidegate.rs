@@ -11,6 +11,7 @@ use crate::files::{FileTable, nearest};
 use crate::model::Project;
 use crate::node::Position;
 
+mod backup;
 mod gate;
 pub mod host;
 mod ingress;
@@ -21,6 +22,10 @@ mod probes;
 mod reader;
 mod retention;
 
+pub use backup::{
+    Backup, Consistency, Databases, Destination, Engine, Keep, OnCalendar, OnCalendarError, Recipient,
+    RecipientError, Verify,
+};
 pub use gate::Gate;
 pub use ingress::{CertificateFiles, Ingress, Redirect, Tls};
 pub use jobs::{Job, Jobs};
@@ -96,6 +101,8 @@ pub struct ServiceExtension {
     pub place: Option<Place>,
     /// How it is replaced; by default tidegate chooses.
     pub strategy: Option<Strategy>,
+    /// How its data is backed up; none where nothing is written.
+    pub backup: Option<Backup>,
 }
 
 /// How a service is replaced.
@@ -143,9 +150,15 @@ pub fn read(project: &Project, files: &FileTable) -> Result<Extension, LoadError
     for (name, service) in &project.services {
         let mut read = ServiceExtension::default();
         if let Some(node) = service.extensions.get(KEY) {
-            reader.service(node, &format!("services.{name}.{KEY}"), &mut read);
+            read = reader.service(node, &format!("services.{name}.{KEY}"), service);
         }
         extension.services.insert(name.clone(), read);
+    }
+    // Errors show their line of the file, and they end in logs of CI.
+    for place in reader.errors.iter_mut().filter_map(|error| error.place.as_mut()) {
+        if backup::holds_secret(&place.text) {
+            place.text.clear();
+        }
     }
     match reader.errors.first() {
         None => Ok(extension),

@@ -458,3 +458,15 @@ fn memory_that_is_promised_twice_is_told_and_not_refused() {
 
 #[path = "planner_tests/networks.rs"]
 mod networks;
+
+#[test]
+fn backups_are_refused_while_the_agent_makes_none() {
+    let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    let backup = format!("{{ backup: {{ encrypt_to: [{recipient}] }} }}");
+    let compose = format!("services: {{ db: {{ image: 'postgres:17', x-tidegate: {backup} }} }}");
+    let refused = Case::new(&compose).plan(&World::default()).unwrap_err();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert_eq!(refused[0].what, "service db asks for backups");
+    assert_eq!(refused[0].place, "services.db.x-tidegate.backup");
+    assert!(refused[0].hint.contains("remove `backup`"), "{}", refused[0].hint);
+}

@@ -32,7 +32,7 @@ fn tag(image: &str) -> Option<&str> {
 }
 
 /// The name of an image's program: no registry, no path, no tag.
-pub(super) fn program(image: &str) -> &str {
+pub(crate) fn program(image: &str) -> &str {
     let plain = image.split('@').next().unwrap_or(image);
     let last = plain.rsplit('/').next().unwrap_or(plain);
     last.split(':').next().unwrap_or(last)

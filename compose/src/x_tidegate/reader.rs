@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Extension, KEY, Place, ServiceExtension, Strategy};
 use crate::error::{ErrorClass, LoadError};
 use crate::files::{FileTable, nearest};
+use crate::model::Service;
 use crate::node::{Map, Node, Position, Value};
 use crate::text::{duration, shellwords};
 
@@ -14,7 +15,7 @@ pub(super) struct Reader<'a> {
 }
 
 /// Keys that the file may have one day; naming them beats calling them unknown.
-const LATER: &[&str] = &["backup", "health"];
+const LATER: &[&str] = &["health"];
 
 impl Reader<'_> {
     pub(super) fn fail(&mut self, at: Position, path: &str, (message, hint): (String, Option<String>)) {
@@ -121,10 +122,11 @@ impl Reader<'_> {
         read
     }
 
-    pub(super) fn service(&mut self, node: &Node, path: &str, read: &mut ServiceExtension) {
-        let known = ["ingress", "gate", "place", "strategy"];
+    pub(super) fn service(&mut self, node: &Node, path: &str, service: &Service) -> ServiceExtension {
+        let mut read = ServiceExtension::default();
+        let known = ["ingress", "gate", "place", "strategy", "backup"];
         let Some(map) = self.map(node, path, &known) else {
-            return;
+            return read;
         };
         if let Some(node) = map.get("ingress") {
             read.ingress = self.ingress(node, &format!("{path}.ingress"));
@@ -138,6 +140,10 @@ impl Reader<'_> {
         if let Some(node) = map.get("strategy") {
             read.strategy = self.strategy(node, &format!("{path}.strategy"));
         }
+        if let Some(node) = map.get("backup") {
+            read.backup = self.backup(node, &format!("{path}.backup"), service);
+        }
+        read
     }
 
     pub(super) fn strategy(&mut self, node: &Node, path: &str) -> Option<Strategy> {

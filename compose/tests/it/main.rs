@@ -8,6 +8,7 @@
     reason = "a test stops at the first thing that is not as it should be, and prints its table"
 )]
 
+mod backup;
 mod corpus;
 mod errors;
 mod habits;

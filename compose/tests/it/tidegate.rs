@@ -154,7 +154,7 @@ services:
       ingress: { hosts: a, port: 99999 }
       gate: { stable: 10 }
       strategy: bluegreen
-      backup: {}
+      health: {}
 ",
     );
     insta::assert_snapshot!(found.join("\n"));

@@ -17,7 +17,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{net::unix::pipe::Sender, time::timeout};
 use tracing::{debug, info};
 
-pub use systemd::SystemdError;
+pub use crate::systemd::SystemdError;
 
 use self::{
     environment_file::EnvironmentFile,
@@ -25,9 +25,10 @@ use self::{
     program::Start,
     standby::{Standby, Waiting},
     stdio::{Stdio, Theirs},
-    systemd::{Systemd, UnitWatch},
+    systemd::UnitWatch,
 };
 use super::{Command, ExitCode, Input, Output, Session, stdin::StdinQueue};
+use crate::systemd::Systemd;
 
 /// After the command ended, output that is still on its way is waited for this long: a process that it left behind in
 /// another unit may hold its end of the pipe for ever.

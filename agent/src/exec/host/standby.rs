@@ -16,11 +16,8 @@ use std::{
 use tokio::sync::Mutex;
 use tracing::debug;
 
-use super::{
-    HostExecError,
-    systemd::{Systemd, UnitWatch},
-    unit,
-};
+use super::{HostExecError, systemd::UnitWatch, unit};
+use crate::systemd::Systemd;
 
 /// How long a unit waits for a command.
 const KEPT: Duration = Duration::from_mins(1);

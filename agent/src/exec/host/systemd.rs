@@ -1,57 +1,17 @@
-//! systemd over D-Bus: start a transient unit, signal it, stop it, learn how it ended.
+//! Units with commands in them: start a transient one, signal it, stop it, learn how it ended.
 //!
-//! Owns the one connection to the system bus, made when it is first needed and made again when it broke. Must not know
-//! what the units run.
+//! Owns the watch over such a unit. Must not know what the units run. The connection is [`crate::systemd`]'s.
 
-use std::{collections::HashMap, num::NonZeroUsize, time::Duration};
+use std::{collections::HashMap, num::NonZeroUsize};
 
 use futures::StreamExt;
-use tokio::sync::Mutex;
-use zbus::{Connection, DynamicType, MatchRule, Message, MessageStream, OwnedVariant};
+use zbus::{Connection, MatchRule, Message, MessageStream, OwnedVariant};
 
 use super::{exit_code, unit::Property};
-use crate::exec::{ExitCode, Signal};
-
-const DESTINATION: &str = "org.freedesktop.systemd1";
-const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
-const MANAGER: &str = "org.freedesktop.systemd1.Manager";
-const UNIT: &str = "org.freedesktop.systemd1.Unit";
-const SERVICE: &str = "org.freedesktop.systemd1.Service";
-const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
-
-/// systemd answers in milliseconds; on a machine under heavy load in seconds.
-const CALL_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Why systemd did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum SystemdError {
-    /// No system bus: this machine was not started by systemd, or its D-Bus does not run.
-    #[error("the system's D-Bus does not answer: is the package dbus installed and running?")]
-    Bus(#[source] zbus::Error),
-    /// A call was refused.
-    #[error("systemd refused {method}")]
-    Call {
-        /// Which call.
-        method: &'static str,
-        /// What it said.
-        source: zbus::Error,
-    },
-    /// The unit ended without its program having run.
-    #[error("the unit did not start its program: {0}")]
-    NotStarted(String),
-    /// The connection to the bus broke while the command ran.
-    #[error("the connection to the system's D-Bus broke: it is not known how the command ends")]
-    Lost,
-    /// A signal or a reply has another form than expected.
-    #[error("systemd sent a message of an unexpected form")]
-    Form(#[source] zbus::Error),
-}
-
-/// The connection to systemd.
-#[derive(Debug, Default)]
-pub(super) struct Systemd {
-    connection: Mutex<Option<Connection>>,
-}
+use crate::{
+    exec::{ExitCode, Signal},
+    systemd::{DESTINATION, PROPERTIES, SERVICE, Systemd, SystemdError, UNIT, call, is_gone, unit_path},
+};
 
 impl Systemd {
     /// Starts a transient unit; what it tells is watched from before its start.
@@ -93,68 +53,6 @@ impl Systemd {
             tracing::debug!(unit = name, %error, "the unit could not be released");
         }
     }
-
-    /// Whether the connection over which units were started still stands.
-    pub(super) async fn is_connected(&self) -> bool {
-        self.connection.lock().await.as_ref().is_some_and(|connection| !connection.is_closed())
-    }
-
-    async fn property(&self, path: &str, interface: &str, name: &str) -> Result<OwnedVariant, SystemdError> {
-        let connection = self.connection().await?;
-        let body = (interface, name);
-        let source = |source| SystemdError::Call { method: "Get", source };
-        let reply = connection
-            .call_method(Some(DESTINATION), path, Some(PROPERTIES), "Get", &body)
-            .await
-            .map_err(source)?;
-        reply.body().deserialize().map_err(SystemdError::Form)
-    }
-
-    async fn connection(&self) -> Result<Connection, SystemdError> {
-        let mut slot = self.connection.lock().await;
-        if let Some(connection) = slot.as_ref().filter(|connection| !connection.is_closed()) {
-            return Ok(connection.clone());
-        }
-        let connection = zbus::connection::Builder::system()
-            .method_timeout(CALL_TIMEOUT)
-            .build()
-            .await
-            .map_err(SystemdError::Bus)?;
-        Ok(slot.insert(connection).clone())
-    }
-}
-
-async fn call<B>(connection: &Connection, method: &'static str, body: &B) -> Result<Message, SystemdError>
-where
-    B: serde::Serialize + DynamicType,
-{
-    connection
-        .call_method(Some(DESTINATION), MANAGER_PATH, Some(MANAGER), method, body)
-        .await
-        .map_err(|source| SystemdError::Call { method, source })
-}
-
-fn is_gone(error: &SystemdError) -> bool {
-    let SystemdError::Call { source: zbus::Error::MethodError(name, _, _), .. } = error else {
-        return false;
-    };
-    matches!(name.as_str(), "org.freedesktop.systemd1.NoSuchUnit" | "org.freedesktop.systemd1.NoSuchProcess")
-}
-
-/// A unit's object path: everything but letters and digits is written as `_` and two hex digits.
-fn unit_path(name: &str) -> String {
-    use std::fmt::Write;
-
-    let mut path = String::from("/org/freedesktop/systemd1/unit/");
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() {
-            path.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            write!(path, "_{byte:02x}").ok();
-        }
-    }
-    path
 }
 
 /// What systemd tells about one unit.
@@ -231,18 +129,5 @@ impl UnitWatch {
             return Err(SystemdError::NotStarted(result));
         }
         Ok(None)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_escaped_as_systemd_does() {
-        assert_eq!(
-            unit_path("tidegate-exec-a1.service"),
-            "/org/freedesktop/systemd1/unit/tidegate_2dexec_2da1_2eservice"
-        );
     }
 }

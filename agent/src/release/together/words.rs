@@ -47,7 +47,7 @@ pub(super) fn another(failed: Option<&Answer<'_>>) -> Failure {
         format!("the release failed on {name}"),
         "it is released on all of its droplets or on none, so the release before stays here too",
     )
-    .at(failed.map(|answer| answer.peer.to_string()).unwrap_or_default())
+    .at(failed.map(|answer| answer.peer.address.to_string()).unwrap_or_default())
     .hint(format!("`tidegate deploy --attach --droplet {name}` shows why"))
 }
 

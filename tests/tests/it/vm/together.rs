@@ -1,24 +1,30 @@
 //! Three droplets that release together: real machines, which ask each other over their VPC.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::{BufRead as _, BufReader},
+    process::Child,
+    time::Duration,
+};
 
 use super::{
     account,
     world::{World, eventually, http},
 };
 
+/// Three emulated machines share this one's processors: a health check that starts a process may take most of a minute.
 const COMPOSE: &str = r#"x-tidegate: { watch: 5s, drain: 1s }
 services:
   web:
     image: probe:1
     init: true
     command: [sh, -c, "mkdir -p /tmp/www && echo ${VERSION} >/tmp/www/index.html && exec httpd -f -p 8000 -h /tmp/www"]
-    healthcheck: { test: "test ! -e /flags/sick-${VERSION}", interval: 5s, timeout: 30s, retries: 1 }
+    healthcheck: { test: "test ! -e /flags/sick-${VERSION}", interval: 15s, timeout: 90s, retries: 2 }
     volumes: ["flags:/flags:ro"]
     x-tidegate:
       place: all
       ingress: { port: 8000 }
-      gate: { stable: 2s, timeout: 120s }
+      gate: { stable: 2s, timeout: 5m }
 volumes:
   flags: {}
 "#;
@@ -45,7 +51,7 @@ fn three_droplets_serve_one_release() {
 
     trio.write("v3");
     let mut killed = trio.world.spawn(&["deploy"]);
-    std::thread::sleep(Duration::from_secs(8));
+    trio.world.say(&format!("the controller is killed after {}", first_step(&mut killed)));
     killed.kill().unwrap();
     killed.wait().unwrap();
     let served = trio.all_serve(&["v1", "v3"]);
@@ -56,6 +62,13 @@ fn three_droplets_serve_one_release() {
     trio.all_serve(&["v4"]);
     trio.world.tidegate(&["down", "--yes"]).ok("down");
     trio.world.stop();
+}
+
+/// Waits until a deploy tells its first step; which that is.
+fn first_step(deploy: &mut Child) -> String {
+    let lines = BufReader::new(deploy.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut seen = lines.skip_while(|line| !line.contains('✓'));
+    seen.next().expect("a deploy tells its steps")
 }
 
 impl Trio {
