@@ -12,7 +12,7 @@ use rand::RngExt as _;
 use tokio::time::Instant;
 
 use super::{Postgres, PostgresError, Readiness};
-use crate::docker::{AnonymousVolumes, Docker};
+use crate::docker::{AnonymousVolumes, Container, Docker};
 
 /// On containers that live only for a trial; its value says what for.
 pub const SCRATCH_LABEL: &str = "tidegate.scratch";
@@ -87,7 +87,7 @@ impl Scratch {
         loop {
             let found = self.docker.container(&self.name).await.map_err(PostgresError::Docker)?;
             let is_late = begun.elapsed() >= deadline;
-            match found.filter(|container| container.is_running()) {
+            match found.filter(Container::is_running) {
                 Some(_) if self.postgres.is_ready().await? == Readiness::Ready => return Ok(()),
                 Some(_) if !is_late => tokio::time::sleep(LOOK).await,
                 _ => break,

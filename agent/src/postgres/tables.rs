@@ -38,7 +38,7 @@ SELECT format('SELECT json_build_object(''schema'', %L::text, ''name'', %L::text
 SELECT";
 
 /// One line of JSON for the first of the tables of well-known tools that is there.
-pub(super) const REVISIONS: &str = r#"
+pub(super) const REVISIONS: &str = r"
 SELECT format('SELECT json_build_object(''table'', %L::text, ''revision'', coalesce(string_agg(%s, '','' ORDER BY %s), '''')) FROM %s',
               found.relation, found.what, found.what, found.relation)
   FROM (SELECT c.relname AS relation, t.what
@@ -47,7 +47,7 @@ SELECT format('SELECT json_build_object(''table'', %L::text, ''revision'', coale
                        (5, '_sqlx_migrations', 'version::text')) AS t (place, relname, what)
           JOIN pg_catalog.pg_class c ON c.oid = to_regclass(quote_ident(t.relname)) AND c.relkind IN ('r', 'p')
          ORDER BY t.place LIMIT 1) AS found \gexec
-SELECT"#;
+SELECT";
 
 /// Reads the answer to [`COUNTS`].
 pub(super) fn parse(lines: &[String]) -> Result<Vec<TableRows>, PostgresError> {

@@ -147,7 +147,10 @@ async fn what_goes_wrong_is_told_and_never_looks_whole() {
     let half = dump.get(..dump.len() / 2).unwrap();
     let cut = postgres.restore(&name("half"), (half, PATIENCE)).await.unwrap_err();
     assert!(matches!(cut, PostgresError::Program { .. }), "{cut:?}");
-    let broken = postgres.restore(&name("half"), (Breaks(half), PATIENCE)).await.unwrap_err();
+    let again = postgres.restore(&name("half"), (dump.as_slice(), PATIENCE)).await.unwrap_err();
+    assert!(again.to_string().contains("already exists"), "{again}");
+    postgres.create_database(&name("broken")).await.unwrap();
+    let broken = postgres.restore(&name("broken"), (Breaks(half), PATIENCE)).await.unwrap_err();
     assert!(matches!(broken, PostgresError::Source(_)), "{broken:?}");
 
     // The snapshot's session ends with its server, and so does the dump, with an error.
