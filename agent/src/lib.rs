@@ -16,6 +16,7 @@ pub mod ingress;
 pub mod logging;
 pub mod logs;
 pub mod peers;
+pub mod postgres;
 pub mod probe;
 pub mod release;
 pub mod serve;

@@ -2,25 +2,19 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use bollard::{
-    container::LogOutput,
-    exec::StartExecResults,
-    models::{ExecConfig, ExecInspectResponse},
-};
+use bollard::{container::LogOutput, exec::StartExecResults, models::ExecConfig};
 use futures::StreamExt as _;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tidegate_compose::model::Hook;
 
 use super::{
     Docker, DockerError, OutputLine, body,
     client::{CALL, within},
+    exec_end,
     output::Lines,
 };
 
 /// How many of its last lines are kept.
 const LAST_LINES: usize = 20;
-/// Between looks at a command whose output has ended and whose exit Docker has not noted yet.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// How a hook ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,8 +67,7 @@ impl Docker {
         if let Ok(ended) = tokio::time::timeout(deadline, self.to_its_end(&doing, &id)).await {
             return ended;
         }
-        let found: ExecInspectResponse = within(&doing, CALL, api.inspect_exec(&id)).await?;
-        kill(&found);
+        exec_end::kill(self, &doing, &id).await?;
         Err(DockerError::Deadline { doing, deadline })
     }
 
@@ -105,27 +98,8 @@ impl Docker {
         }
         stdout.finish(&mut keep);
         stderr.finish(&mut keep);
-        loop {
-            let found: ExecInspectResponse = within(doing, CALL, api.inspect_exec(id)).await?;
-            match found.exit_code {
-                Some(exit_code) if found.running != Some(true) => {
-                    return Ok(HookEnd { exit_code, last_lines: last.into() });
-                }
-                _ => tokio::time::sleep(LOOK).await,
-            }
-        }
-    }
-}
-
-/// Kills a command's process, as Docker just told it. Docker has no call for that.
-fn kill(command: &ExecInspectResponse) {
-    let pid = command.pid.filter(|_| command.running == Some(true)).and_then(|pid| i32::try_from(pid).ok());
-    // The descriptor stays with the process, should its number be given to another one meanwhile.
-    let process = pid.and_then(Pid::from_raw).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-    if let Some(process) = process
-        && let Err(error) = pidfd_send_signal(&process, Signal::KILL)
-    {
-        tracing::debug!(%error, "a probe's command ended by itself");
+        let exit_code = exec_end::exit_code(api, doing, id).await?;
+        Ok(HookEnd { exit_code, last_lines: last.into() })
     }
 }
 

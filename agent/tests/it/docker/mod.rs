@@ -4,6 +4,7 @@ mod containers;
 mod exec;
 mod ingress;
 mod logs;
+mod postgres;
 mod release;
 mod service;
 mod together;
