@@ -21,7 +21,7 @@ use tidegate_agent::{
 use tidegate_tests::docker::{Docker, Image};
 use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Tables of many forms: odd names, a partitioned one, one without rows, one that refers to another, large values.
 const TABLES: &str = r#"
 CREATE SCHEMA "odd schema";
