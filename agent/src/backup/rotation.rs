@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use self::period::Period;
-use super::{BackupId, layout::BackupFolder};
+use super::{BackupId, catalog::Orphan};
 
 /// Orphans that are younger may be backups that are being written.
 pub const ORPHAN_AGE: SignedDuration = SignedDuration::from_hours(24);
@@ -219,10 +219,6 @@ fn kept(counts: Counts, whole: &[BackupId]) -> BTreeMap<BackupId, Vec<Reason>> {
 }
 
 /// The orphans that go: what nobody has written to for a day.
-pub fn orphans<'a>(
-    orphans: impl IntoIterator<Item = &'a super::catalog::Orphan>,
-    now: Timestamp,
-) -> Vec<&'a BackupFolder> {
-    let old = |orphan: &&super::catalog::Orphan| orphan.age(now) > ORPHAN_AGE;
-    orphans.into_iter().filter(old).map(|orphan| &orphan.folder).collect()
+pub fn orphans<'a>(orphans: impl IntoIterator<Item = &'a Orphan>, now: Timestamp) -> Vec<&'a Orphan> {
+    orphans.into_iter().filter(|orphan| orphan.age(now) > ORPHAN_AGE).collect()
 }

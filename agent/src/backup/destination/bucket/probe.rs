@@ -109,8 +109,12 @@ pub(super) async fn probe(requests: &Requests) -> Result<Capabilities, ProbeErro
     let told = |error| requests.told(Some(&name), &error);
     let written = requests.writes.put(&path, CONTENT.into()).await;
     written.map_err(told).map_err(at(ProbeStep::Write))?;
-    let read = async { requests.reads.get(&path).await?.bytes().await };
-    let read: Bytes = read.await.map_err(told).map_err(at(ProbeStep::Read))?;
+    let got = requests.reads.get(&path).await.map_err(told).map_err(at(ProbeStep::Read))?;
+    // Its size first: what answers may be anything.
+    if got.meta.size != u64::try_from(CONTENT.len()).unwrap_or_default() {
+        return Err(ProbeError::Other);
+    }
+    let read: Bytes = got.bytes().await.map_err(told).map_err(at(ProbeStep::Read))?;
     let found = listed(requests, &path).await.map_err(at(ProbeStep::List))?;
     if read != CONTENT || found == Found::No {
         return Err(ProbeError::Other);
