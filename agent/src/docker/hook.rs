@@ -1,20 +1,17 @@
 //! A lifecycle hook of a service: a command that Docker runs in its container.
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
-use bollard::{container::LogOutput, exec::StartExecResults, models::ExecConfig};
+use bollard::{container::LogOutput, models::ExecConfig};
 use futures::StreamExt as _;
 use tidegate_compose::model::Hook;
 
 use super::{
     Docker, DockerError, OutputLine, body,
     client::{CALL, within},
-    exec_end,
-    output::Lines,
+    exec,
+    output::{LAST_LINES, LastLines, Lines},
 };
-
-/// How many of its last lines are kept.
-const LAST_LINES: usize = 20;
 
 /// How a hook ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,25 +64,15 @@ impl Docker {
         if let Ok(ended) = tokio::time::timeout(deadline, self.to_its_end(&doing, &id)).await {
             return ended;
         }
-        exec_end::kill(self, &doing, &id).await?;
+        exec::kill(self, &doing, &id).await?;
         Err(DockerError::Deadline { doing, deadline })
     }
 
     async fn to_its_end(&self, doing: &str, id: &str) -> Result<HookEnd, DockerError> {
         let api = self.api().await?;
-        let StartExecResults::Attached { mut output, input: _ } =
-            within(doing, CALL, api.start_exec(id, None)).await?
-        else {
-            let message = "Docker did not attach to the command".to_owned();
-            return Err(DockerError::Refused { doing: doing.to_owned(), message });
-        };
-        let mut last = VecDeque::new();
-        let mut keep = |line: OutputLine| {
-            if last.len() == LAST_LINES {
-                last.pop_front();
-            }
-            last.push_back(line);
-        };
+        let (mut output, _) = exec::attach(api, doing, id).await?;
+        let mut last = LastLines::at_most(LAST_LINES);
+        let mut keep = |line: OutputLine| last.keep(line);
         let (mut stdout, mut stderr) = (Lines::default(), Lines::default());
         while let Some(chunk) = output.next().await {
             match chunk.map_err(|error| DockerError::new(doing, error))? {
@@ -98,8 +85,8 @@ impl Docker {
         }
         stdout.finish(&mut keep);
         stderr.finish(&mut keep);
-        let exit_code = exec_end::exit_code(api, doing, id).await?;
-        Ok(HookEnd { exit_code, last_lines: last.into() })
+        let exit_code = exec::exit_code(api, doing, id).await?;
+        Ok(HookEnd { exit_code, last_lines: last.all() })
     }
 }
 

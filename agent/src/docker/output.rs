@@ -1,5 +1,7 @@
 //! What containers print, as lines: the last ones, or all of a one-off's. Bounded.
 
+use std::collections::VecDeque;
+
 use bollard::{container::LogOutput, query_parameters::LogsOptionsBuilder};
 use futures::StreamExt as _;
 
@@ -37,6 +39,36 @@ impl Lines {
         if !self.open.is_empty() {
             self.flush(&mut line);
         }
+    }
+}
+
+/// How many of its last lines are kept of a command in a container.
+pub(super) const LAST_LINES: usize = 20;
+
+/// The last lines of what something printed, up to a number.
+#[derive(Debug)]
+pub struct LastLines {
+    most: usize,
+    lines: VecDeque<OutputLine>,
+}
+
+impl LastLines {
+    /// None yet, and never more than so many.
+    pub fn at_most(most: usize) -> Self {
+        Self { most, lines: VecDeque::new() }
+    }
+
+    /// One more; the oldest goes when there are too many.
+    pub fn keep(&mut self, line: OutputLine) {
+        if self.lines.len() == self.most {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line);
+    }
+
+    /// All of them, in order.
+    pub fn all(&self) -> Vec<OutputLine> {
+        self.lines.iter().cloned().collect()
     }
 }
 

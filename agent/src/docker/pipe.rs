@@ -4,7 +4,6 @@
 //! Nothing is kept of its output but the last lines of what it complains of.
 
 use std::{
-    collections::VecDeque,
     io,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
@@ -12,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use bollard::{container::LogOutput, exec::StartExecResults, models::ExecConfig};
+use bollard::{container::LogOutput, models::ExecConfig};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
@@ -21,20 +20,15 @@ use tokio_util::io::StreamReader;
 use super::{
     Docker, DockerError, OutputLine,
     client::{CALL, within},
-    exec_end,
-    output::Lines,
+    exec,
+    output::{LAST_LINES, LastLines, Lines},
 };
-
-/// How many of its last complaints are kept.
-const LAST_LINES: usize = 20;
 
 /// A command for a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PipeCommand {
     /// The program, looked for in the container's `PATH`, and its arguments.
     pub argv: Vec<String>,
-    /// The user in the container; none for the container's own.
-    pub user: Option<String>,
     /// Variables beside the container's own, as `NAME=value`.
     pub environment: Vec<String>,
 }
@@ -99,17 +93,11 @@ impl Docker {
             attach_stderr: Some(true),
             cmd: Some(command.argv.clone()),
             env: Some(command.environment.clone()),
-            user: command.user.clone(),
             ..ExecConfig::default()
         };
         let id = within(&doing, CALL, api.create_exec(container, config)).await?.id;
-        let StartExecResults::Attached { output, input } =
-            within(&doing, CALL, api.start_exec(&id, None)).await?
-        else {
-            let message = "Docker did not attach to the command".to_owned();
-            return Err(DockerError::Refused { doing, message });
-        };
-        let complaints = Arc::new(Mutex::new(Complaints::default()));
+        let (output, input) = exec::attach(api, &doing, &id).await?;
+        let complaints = Arc::new(Mutex::new(Complaints::none()));
         let chunks = only_output(output, Arc::clone(&complaints));
         Ok(Pipe {
             input: Some(input),
@@ -162,7 +150,7 @@ impl Pipe {
             };
             while self.output.read(&mut rest).await.map_err(lost)? > 0 {}
             let api = self.running.docker.api().await?;
-            exec_end::exit_code(api, &self.running.doing, &self.running.id).await
+            exec::exit_code(api, &self.running.doing, &self.running.id).await
         };
         let outcome = tokio::time::timeout(deadline, ended).await;
         let Ok(exit_code) = outcome else {
@@ -201,7 +189,7 @@ impl Drop for Running {
         }
         let (docker, id, doing) = (self.docker.clone(), self.id.clone(), self.doing.clone());
         runtime.spawn(async move {
-            if let Err(error) = exec_end::kill(&docker, &doing, &id).await {
+            if let Err(error) = exec::kill(&docker, &doing, &id).await {
                 tracing::warn!(doing, %error, "a command that nobody waits for could not be ended");
             }
         });
@@ -209,28 +197,25 @@ impl Drop for Running {
 }
 
 /// The last lines of a command's standard error.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Complaints {
     open: Lines,
-    last: VecDeque<OutputLine>,
+    last: LastLines,
 }
 
 impl Complaints {
+    fn none() -> Self {
+        Self { open: Lines::default(), last: LastLines::at_most(LAST_LINES) }
+    }
+
     fn push(&mut self, chunk: &[u8]) {
         let last = &mut self.last;
-        self.open.push(chunk, |line| keep(last, line));
+        self.open.push(chunk, |line| last.keep(line));
     }
 
     fn lines(&mut self) -> Vec<OutputLine> {
         let last = &mut self.last;
-        std::mem::take(&mut self.open).finish(|line| keep(last, line));
-        self.last.drain(..).collect()
+        std::mem::take(&mut self.open).finish(|line| last.keep(line));
+        last.all()
     }
-}
-
-fn keep(last: &mut VecDeque<OutputLine>, line: OutputLine) {
-    if last.len() == LAST_LINES {
-        last.pop_front();
-    }
-    last.push_back(line);
 }

@@ -1,10 +1,7 @@
 //! A command that a release runs once: one container, as `docker compose run` would make it, to its end. It has no undo but
 //! the removal of its container; one whose end is unknown is run again.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 use tidegate_compose::{labels::Instance, model::Command, names};
@@ -13,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     docker::{
-        AnonymousVolumes, ContainerState, DockerError, archive,
+        AnonymousVolumes, ContainerState, DockerError, LastLines, archive,
         body::{self, ContainerSpec, HostPorts, RestartNow, ServiceAlias},
     },
     release::{
@@ -59,7 +56,7 @@ impl OneOff<'_> {
         self.remove(context).await?;
         self.create(context, &name).await?;
         context.docker.start(&name).await.map_err(|error| self.docker(&error))?;
-        let lines = Arc::new(Mutex::new(VecDeque::new()));
+        let lines = Arc::new(Mutex::new(LastLines::at_most(LAST_LINES)));
         let ended = tokio::select! {
             ended = tokio::time::timeout(self.command.timeout, follow(context, step, &name, &lines)) => ended,
             why = cancel.cancelled() => {
@@ -67,8 +64,7 @@ impl OneOff<'_> {
                 return Err(Failure::new(format!("{} was cancelled", self.what), why));
             }
         };
-        let last: Vec<String> =
-            lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+        let last = lines.lock().unwrap_or_else(PoisonError::into_inner).all();
         let Ok(followed) = ended else {
             self.remove(context).await?;
             let seconds = probing::seconds(self.command.timeout);
@@ -171,7 +167,7 @@ async fn follow(
     context: &Context,
     step: &str,
     name: &str,
-    lines: &Mutex<VecDeque<String>>,
+    lines: &Mutex<LastLines>,
 ) -> Result<(), DockerError> {
     let (sender, mut receiver) = mpsc::channel::<String>(256);
     let reading = context.docker.follow(name, move |line| {
@@ -182,13 +178,7 @@ async fn follow(
         let mut told = 0_usize;
         while let Some(line) = receiver.recv().await {
             let line = context.redactor.redact(&line);
-            {
-                let mut last = lines.lock().unwrap_or_else(PoisonError::into_inner);
-                if last.len() == LAST_LINES {
-                    last.pop_front();
-                }
-                last.push_back(line.clone());
-            }
+            lines.lock().unwrap_or_else(PoisonError::into_inner).keep(line.clone());
             told = told.saturating_add(1);
             if told <= MAX_LINES {
                 context.emit(EventKind::Output { step: step.to_owned(), line }).await;
