@@ -10,8 +10,9 @@ use std::{
 use serde_json::Value;
 use tidegate_tests::programs::{self, Program};
 
-/// Ports of this suite's sandbox, apart from those of a sandbox that a developer may have running.
-const LISTEN: &str = "127.0.0.1:8767";
+/// Where the droplets of each world are, so that two of them stand side by side, apart from a developer's own.
+const NETWORKS: [(&str, &str); 3] =
+    [("whole-way", "127.0.71.0"), ("power", "127.0.72.0"), ("together", "127.0.73.0")];
 /// A passphrase that must never be seen anywhere.
 pub const PASSPHRASE: &str = "correct-horse-battery-7421";
 
@@ -76,9 +77,10 @@ impl World {
         }
         fs_err::create_dir_all(&world.project).unwrap();
         let agent = programs::path(Program::Agent).unwrap();
-        world
-            .run(Program::Sandbox, &["start", "--listen", LISTEN, "--agent", agent.to_str().unwrap()])
-            .ok("sandbox start");
+        let (_, network) = NETWORKS.iter().find(|(world, _)| *world == name).unwrap();
+        let free = ["--listen", "127.0.0.1:0", "--registry-port", "0"];
+        let own = ["--public-net", network, "--agent", agent.to_str().unwrap()];
+        world.run(Program::Sandbox, &[&["start"], &free[..], &own].concat()).ok("sandbox start");
         world.sandbox = world.run(Program::Sandbox, &["status", "--json"]).ok("sandbox status").json();
         world
     }

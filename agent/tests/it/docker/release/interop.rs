@@ -5,11 +5,13 @@
 //! `TIDEGATE_DOCKER_COMPOSE_240` and `TIDEGATE_DOCKER_COMPOSE_226` name the programs; script/docker-compose-programs
 //! fetches them.
 
+mod engine;
 mod inspected;
 mod table;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
     path::{Path, PathBuf},
     process::{Output, Stdio},
     time::Duration,
@@ -19,6 +21,7 @@ use bollard::{
     models::{NetworkCreateRequest, VolumeCreateRequest},
     query_parameters::RemoveContainerOptionsBuilder,
 };
+use engine::{EngineApi, Kind};
 use futures::{StreamExt as _, stream};
 use serde_json::Value;
 use table::{Case, Whole};
@@ -55,7 +58,9 @@ async fn both_ways(variable: &str, version: &str) {
         .filter(|case| case.only.as_deref().is_none_or(|only| only == version))
         .filter(|case| wanted.as_ref().is_none_or(|wanted| *wanted == case.name))
         .partition(|case| case.later.is_none() || wanted.is_some());
-    let beside = Beside { fixture: Fixture::beside(&program).await, program };
+    let fixture = Fixture::beside(&program).await;
+    let engine = EngineApi::new(fixture.docker.socket());
+    let beside = Beside { fixture, engine, program };
     beside.allow_what_they_ask(&now).await;
     let results: Vec<(String, Vec<String>)> = stream::iter(&now)
         .map(async |case| (case.name.clone(), beside.one(case).await))
@@ -137,6 +142,7 @@ fn the_table_uses_every_attribute_that_these_engines_honour() {
 /// tidegate's engine and a docker compose over the same daemon.
 struct Beside {
     fixture: Fixture,
+    engine: EngineApi,
     program: PathBuf,
 }
 
@@ -268,41 +274,28 @@ impl Beside {
         folder
     }
 
-    /// Docker's own command line, whose answers are the engine's own words.
-    async fn docker(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new("docker");
-        command.args(arguments).env("DOCKER_HOST", self.fixture.docker.host());
-        let output = run(command).await.unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    }
-
     async fn ids(&self, case: &Case) -> Vec<String> {
-        let filter = format!("label=com.docker.compose.project={}", case.name);
-        let listed = self.docker(&["ps", "-aq", "--no-trunc", "--filter", &filter]).await;
-        listed.lines().map(str::to_owned).collect()
+        self.engine.containers(&case.name).await
     }
 
     async fn inspected(&self, case: &Case) -> BTreeMap<String, Value> {
-        let ids = self.ids(case).await;
-        let arguments: Vec<&str> = ["inspect"].into_iter().chain(ids.iter().map(String::as_str)).collect();
-        let text = if ids.is_empty() { "[]".to_owned() } else { self.docker(&arguments).await };
-        inspected::normalised(&serde_json::from_str(&text).unwrap())
+        inspected::normalised(&self.engine.inspect(&self.ids(case).await).await)
     }
 
     async fn standing(&self, case: &Case) -> Standing {
-        let filter = format!("label=com.docker.compose.project={}", case.name);
         let mut standing = Standing::new();
-        let ids = self.ids(case).await;
-        if !ids.is_empty() {
+        let containers = self.engine.inspect(&self.ids(case).await).await;
+        for container in containers.as_array().into_iter().flatten() {
+            let mut line = format!("{} {}", container["Name"], container["Id"]);
             // docker compose starts what has ended again at every `up`.
-            let format = "{{.Name}} {{.Id}}{{if .State.Running}} started {{.State.StartedAt}}{{end}}";
-            let mut arguments = vec!["inspect", "--format", format];
-            arguments.extend(ids.iter().map(String::as_str));
-            standing.extend(self.docker(&arguments).await.lines().map(str::to_owned));
+            if container["State"]["Running"] == true {
+                write!(line, " started {}", container["State"]["StartedAt"]).unwrap();
+            }
+            standing.insert(line);
         }
-        for kind in ["network", "volume"] {
-            let listed = self.docker(&[kind, "ls", "-q", "--filter", &filter]).await;
-            standing.extend(listed.lines().map(|line| format!("{kind} {line}")));
+        for kind in [Kind::Network, Kind::Volume] {
+            let ids = self.engine.of_kind(kind, &case.name).await;
+            standing.extend(ids.into_iter().map(|id| format!("{kind:?} {id}")));
         }
         standing
     }
@@ -346,10 +339,10 @@ impl Beside {
 
     async fn remove_external(&self, case: &Case) {
         for network in &case.networks {
-            self.docker(&["network", "rm", network]).await;
+            self.engine.remove(Kind::Network, network).await;
         }
         for volume in &case.volumes {
-            self.docker(&["volume", "rm", volume]).await;
+            self.engine.remove(Kind::Volume, volume).await;
         }
     }
 
@@ -359,13 +352,9 @@ impl Beside {
         for id in self.ids(case).await {
             self.fixture.docker.client().remove_container(&id, Some(options.clone())).await.unwrap();
         }
-        let filter = format!("label=com.docker.compose.project={}", case.name);
-        for kind in ["network", "volume"] {
-            let listed = self.docker(&[kind, "ls", "-q", "--filter", &filter]).await;
-            if !listed.is_empty() {
-                let mut arguments = vec![kind, "rm"];
-                arguments.extend(listed.lines());
-                self.docker(&arguments).await;
+        for kind in [Kind::Network, Kind::Volume] {
+            for id in self.engine.of_kind(kind, &case.name).await {
+                self.engine.remove(kind, &id).await;
             }
         }
     }
