@@ -5,6 +5,7 @@
 //! domain types, the gRPC edge converts them.
 
 mod ahead;
+mod backed_up;
 mod certificates;
 pub mod compatibility;
 mod context;
@@ -37,6 +38,7 @@ pub mod together;
 mod watch;
 pub mod world;
 
+pub use backed_up::BackedUp;
 pub use engine::{Engine, EngineError, EngineSettings, Joined, Release};
 pub use event::{EventKind, Interruption, ReleaseEvent, ReleaseState};
 pub use failure::{Failure, chain};
