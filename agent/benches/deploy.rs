@@ -25,6 +25,8 @@ use tidegate_agent::{
         together::Alone,
     },
     store::{Database, DatabaseSettings},
+    systemd::Systemd,
+    timers::TimerKeeper,
 };
 use tidegate_tests::docker::{Docker, Image};
 
@@ -146,6 +148,7 @@ fn engine(state: &Path, socket: &Path) -> Result<Engine> {
         docker_compose: Vec::new(),
         dial: Arc::new(DirectDial),
         peers: Arc::new(Alone),
+        timers: TimerKeeper::new(state.join("units"), Arc::new(Systemd::default())),
     };
     Ok(Engine::new(
         AgentDocker::new(socket, Logins::new(state.join("docker.json"))),

@@ -40,6 +40,7 @@ pub(super) fn run(arguments: &ServeArguments) -> anyhow::Result<()> {
         configuration,
         state: arguments.state_dir.clone(),
         runtime: arguments.runtime_dir.clone(),
+        units: PathBuf::from("/etc/systemd/system"),
         program: std::env::current_exe().context("the agent's own file is not known")?,
     };
     // Few threads with small stacks: an idle agent has to be small.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bollard::models::RestartPolicy;
-use tidegate_compose::{Project, Service, hash, labels::Instance};
+use tidegate_compose::{Project, Service, hash, labels::Instance, x_tidegate::Extension};
 use tidegate_saga::Cancel;
 use tokio::sync::watch;
 
@@ -28,6 +28,7 @@ use crate::{
     },
     ingress::Ingress,
     probe::Dial,
+    timers::{self, TimerKeeper},
 };
 
 /// Everything a step needs. One per run of a release.
@@ -52,6 +53,12 @@ pub struct Context {
     pub former: Option<DeployInput>,
     /// The model.
     pub project: Project,
+    /// What it says under `x-tidegate`.
+    pub extension: Extension,
+    /// The droplet's timers.
+    pub timers: TimerKeeper,
+    /// The timers of the release that serves now.
+    pub former_timers: timers::Wanted,
     /// Seccomp profiles by their paths as they are written.
     pub profiles: BTreeMap<String, String>,
     /// Hooks by service of the release that serves now.

@@ -28,7 +28,7 @@ use super::{
     planner::{self, Wanted, difference},
     policy::Policy,
     rollback::BackTo,
-    run,
+    run, schedule,
     store::ReleaseStore,
     survey::{self, Look},
     together::{self as agreement, Peers, Standing},
@@ -40,6 +40,7 @@ use crate::{
     ingress::{Changed, Edge, Ingress, IngressSettings, Maintenance},
     probe::Dial,
     store::Database,
+    timers::TimerKeeper,
 };
 
 /// Where things are.
@@ -59,6 +60,8 @@ pub struct EngineSettings {
     pub dial: Arc<dyn Dial>,
     /// Asks the agents of other droplets.
     pub peers: Arc<dyn Peers>,
+    /// Keeps the timers of backups.
+    pub timers: TimerKeeper,
 }
 
 /// Releases on this droplet. Cheap to clone.
@@ -75,6 +78,7 @@ pub(super) struct Inner {
     pub(super) dial: Arc<dyn Dial>,
     pub(super) peers: Arc<dyn Peers>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) timers: TimerKeeper,
     policy: PathBuf,
     installed: Installed,
     live: Mutex<BTreeMap<AppName, Live>>,
@@ -113,6 +117,7 @@ impl Engine {
             paths,
             dial: settings.dial,
             peers: settings.peers,
+            timers: settings.timers,
             clock,
             policy: settings.policy,
             installed: Installed::new(settings.docker_compose),
@@ -323,6 +328,7 @@ impl Engine {
             tokio::spawn(run::resume(reservation, id.clone()));
             resumed.push(id);
         }
+        schedule::keep_all(&self.inner).await;
         Ok(resumed)
     }
 
@@ -385,6 +391,12 @@ impl Engine {
             && let Ok(former) = load::project(&former, &folder, compatibility)
         {
             difference::explain(&mut plan, &former.project, &loaded.project);
+        }
+        if !plan.timers.is_empty() {
+            let refused = schedule::refusals(&self.inner, &input.app, &loaded).await;
+            if !refused.is_empty() {
+                return Err(EngineError::Refused(refused));
+            }
         }
         plan.notes.extend(loaded.notes.iter().cloned());
         Ok((loaded, plan))

@@ -28,6 +28,7 @@ mod remove;
 mod retention;
 mod rollback;
 mod run;
+mod schedule;
 pub mod signs;
 mod standstill;
 mod status;

@@ -4,6 +4,7 @@
 mod command;
 mod probe;
 mod step;
+mod timer;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,6 +13,7 @@ pub use command::{JobName, PlannedCommand, PlannedJobs, When};
 pub use probe::{PlannedProbe, ProbeTarget};
 use serde::{Deserialize, Serialize};
 pub use step::Step;
+pub use timer::{PlannedTimer, TimerAction};
 
 use crate::{
     apps::ServiceName,
@@ -37,6 +39,9 @@ pub struct ReleasePlan {
     /// Commands that are run once, before the migration and after the drain.
     #[serde(default)]
     pub jobs: PlannedJobs,
+    /// What changes among the timers of its backups.
+    #[serde(default)]
+    pub timers: Vec<PlannedTimer>,
     /// What the ingress is to serve for the app after the switch.
     pub routes: Vec<Route>,
     /// What it serves for the app now.
@@ -321,6 +326,7 @@ impl ReleasePlan {
             && !self.touches_containers()
             && self.migration.is_none()
             && self.jobs.is_empty()
+            && self.timers.is_empty()
             && self.routes.is_empty()
             && self.former.routes.is_empty()
     }
@@ -389,6 +395,7 @@ impl ReleasePlan {
         changes.extend(self.migration.iter().map(|migration| run("migration", migration)));
         changes.extend(self.services.iter().map(service_change));
         changes.extend(self.jobs.after.iter().map(|job| run("job after", job)));
+        changes.extend(self.timers.iter().map(PlannedTimer::change));
         changes.extend(self.removed.iter().map(|container| {
             plain(
                 ChangeKind::Remove,

@@ -1,6 +1,7 @@
 //! From a project and what there is to the plan of a release. Pure: no Docker, no clock, no files.
 
 pub mod admit;
+mod backups;
 pub mod difference;
 mod fate;
 mod feasible;
@@ -53,7 +54,7 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
     let (services, mut failures) = services::plan(wanted, world, &resources);
     refused.append(&mut failures);
     let migration = migration(wanted, &mut refused);
-    refused.extend(backups(wanted));
+    let timers = backups::timers(wanted, world, &mut refused);
     let routes = routes::plan(wanted, world, &mut refused);
     let images = resources::images(wanted, world);
     let mut admission = admit::check(wanted, world, (&images, &services));
@@ -73,6 +74,7 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
         removed: services::removed(wanted, world),
         migration,
         jobs: jobs(wanted),
+        timers,
         routes,
         former: world.own_routes.clone(),
         drain: wanted.extension.drain.unwrap_or(DRAIN),
@@ -99,18 +101,6 @@ fn migration(wanted: Wanted<'_>, refused: &mut Vec<Failure>) -> Option<PlannedCo
         service: ServiceName::new(&migrate.service),
         command: migrate.command.clone(),
         timeout: migrate.timeout,
-    })
-}
-
-/// Until this agent makes backups, a file that asks for them is refused: whoever wrote it would believe that there are some.
-/// Goes, with its line in [`plan`] and its test, when it does.
-fn backups(wanted: Wanted<'_>) -> impl Iterator<Item = Failure> {
-    let asking = wanted.extension.services.iter().filter(|(_, service)| service.backup.is_some());
-    asking.map(|(name, _)| {
-        let why = "this agent cannot make backups yet, and a release would look as if there were some";
-        Failure::new(format!("service {name} asks for backups"), why)
-            .at(format!("services.{name}.x-tidegate.backup"))
-            .hint("remove `backup` and go on making them as you do now, until an agent that can is installed")
     })
 }
 

@@ -460,13 +460,31 @@ fn memory_that_is_promised_twice_is_told_and_not_refused() {
 mod networks;
 
 #[test]
-fn backups_are_refused_while_the_agent_makes_none() {
+fn backups_that_this_agent_does_not_make_are_refused_and_the_others_bring_timers() {
     let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
-    let backup = format!("{{ backup: {{ encrypt_to: [{recipient}] }} }}");
-    let compose = format!("services: {{ db: {{ image: 'postgres:17', x-tidegate: {backup} }} }}");
-    let refused = Case::new(&compose).plan(&World::default()).unwrap_err();
-    assert_eq!(refused.len(), 1, "{refused:?}");
-    assert_eq!(refused[0].what, "service db asks for backups");
-    assert_eq!(refused[0].place, "services.db.x-tidegate.backup");
-    assert!(refused[0].hint.contains("remove `backup`"), "{}", refused[0].hint);
+    let plan = |image: &str, more: &str| {
+        let backup = format!("{{ backup: {{ encrypt_to: [{recipient}]{more} }} }}");
+        Case::new(&format!("services: {{ db: {{ image: '{image}', x-tidegate: {backup} }} }}")).plan(&World::default())
+    };
+    for (image, more, cause) in [
+        ("redis:8", "", "this agent makes backups of PostgreSQL, not of redis"),
+        (
+            "postgres:17",
+            ", to: [local, 'bucket:away']",
+            "this agent stores backups on the droplet, not in a bucket (away)",
+        ),
+    ] {
+        let refused = plan(image, more).unwrap_err();
+        assert_eq!(refused.len(), 1, "{refused:?}");
+        assert_eq!(refused[0].what, "the backup of the service db cannot be made");
+        assert_eq!(refused[0].place, "services.db.x-tidegate.backup");
+        assert_eq!(refused[0].cause, cause);
+    }
+    let plan_of = |more| plan("postgres:17", more).unwrap();
+    let by_hand = plan_of("");
+    assert!(by_hand.timers.is_empty() && !by_hand.steps.contains(&Step::Timers));
+    let nightly = plan_of(", schedule: daily, verify: never");
+    let units: Vec<&str> = nightly.timers.iter().map(|timer| timer.unit.as_str()).collect();
+    assert_eq!(units, ["tidegate-backup@shop-db.timer"]);
+    assert_eq!(nightly.steps.iter().position(|step| *step == Step::Timers), Some(2), "{:?}", nightly.steps);
 }

@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidegate_compose::{Compatibility, labels};
+use tidegate_compose::labels;
 
 use super::{
-    DeployInput, EngineError, Failure, ReleaseState,
+    EngineError, Failure, ReleaseState,
     engine::Inner,
     hooks::{self, Hooks},
-    load,
+    run, schedule,
 };
 use crate::{
     apps::AppName,
     docker::{AnonymousVolumes, Container},
+    timers::Wanted,
 };
 
 /// Whether the data goes too.
@@ -28,6 +29,9 @@ pub(super) async fn app(inner: &Inner, app: &AppName, volumes: Volumes) -> Resul
     let docker = &inner.docker;
     let failed = EngineError::Docker;
     let mut removed = Vec::new();
+    let timers = inner.timers.bring(&Wanted::none(app.clone())).await;
+    let timers = timers.map_err(|error| EngineError::Failed(schedule::failure(&error)))?;
+    removed.extend(timers.removed().map(|unit| format!("timer {}", unit.timer())));
     let hooks = hooks_of(inner, app).await;
     let anonymous =
         if volumes == Volumes::Remove { AnonymousVolumes::Remove } else { AnonymousVolumes::Keep };
@@ -84,9 +88,7 @@ pub(super) async fn app(inner: &Inner, app: &AppName, volumes: Volumes) -> Resul
 async fn hooks_of(inner: &Inner, app: &AppName) -> BTreeMap<String, Hooks> {
     let rows = inner.store.releases(Some(app)).await.unwrap_or_default();
     let serving = rows.into_iter().find(|row| row.state == ReleaseState::Released);
-    let input = serving.and_then(|row| DeployInput::read(&inner.paths.release(app, row.number)).ok());
-    let loaded = input
-        .and_then(|input| load::project(&input, &inner.paths.project(app), Compatibility::default()).ok());
+    let loaded = serving.and_then(|row| run::loaded(inner, app, row.number));
     loaded.map(|loaded| hooks::of(&loaded.project)).unwrap_or_default()
 }
 

@@ -16,6 +16,7 @@ use super::{
     load::{self, LoadedProject},
     plan::{PlannedImage, Step},
     redact::Redactor,
+    schedule,
     standstill::{self, Standstill},
     steps,
     store::{Ending, ReleaseImage},
@@ -195,7 +196,10 @@ async fn context(reservation: &Reservation, begun: Begun, pledge: Pledge) -> Con
         redactor: Redactor::new(&loaded.project, &input.variables),
         ahead: Ahead::default(),
         changed: reservation.live.changed.clone(),
+        timers: inner.timers.clone(),
+        former_timers: schedule::wanted_of(&id.app, before.as_ref().map(|loaded| &loaded.extension)),
         project: loaded.project,
+        extension: loaded.extension,
         profiles: loaded.profiles,
         peers: Arc::clone(&inner.peers),
         standing: reservation.live.standing.clone(),
@@ -213,6 +217,12 @@ async fn former(inner: &Inner, id: &ReleaseId) -> Option<DeployInput> {
     let served = |state| matches!(state, ReleaseState::Released | ReleaseState::Superseded);
     let row = rows.into_iter().find(|row| row.number < id.release && served(row.state))?;
     DeployInput::read(&inner.paths.release(&id.app, row.number)).ok()
+}
+
+/// A release as it was given, if that is still kept and makes sense.
+pub(super) fn loaded(inner: &Inner, app: &AppName, release: ReleaseNumber) -> Option<LoadedProject> {
+    let input = DeployInput::read(&inner.paths.release(app, release)).ok()?;
+    load::project(&input, &inner.paths.project(app), Compatibility::default()).ok()
 }
 
 /// The input of the latest release that served, if it is still kept.

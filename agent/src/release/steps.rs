@@ -19,6 +19,7 @@ mod pull;
 pub(super) mod replace;
 mod roll;
 mod switch;
+mod timers;
 mod watch;
 
 pub use drain::CLOSED;
@@ -69,6 +70,7 @@ impl StepNode {
         match &self.0 {
             Step::Pull => pull::forward(context, &name).await,
             Step::Prepare => prepare::forward(context).await,
+            Step::Timers => timers::forward(context).await,
             Step::Networks => networks::forward(context, &name).await,
             Step::Create => create::forward(context, &name).await,
             Step::Gate(service) => gate::forward(context, service.as_str(), inputs.cancel()).await,
@@ -95,6 +97,7 @@ impl StepNode {
         match &self.0 {
             Step::Pull => pull::undo(context).await,
             Step::Prepare => prepare::undo(context).await,
+            Step::Timers => timers::undo(context).await,
             Step::Networks => networks::undo(context, &name).await,
             Step::Create => create::undo(context).await,
             Step::Gate(service) => gate::undo(context, (service.as_str(), &name)).await,

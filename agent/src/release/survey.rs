@@ -11,7 +11,7 @@ use super::{
     EngineError, Failure, compatibility,
     engine::Inner,
     planner::admit,
-    retention,
+    retention, schedule,
     store::ReleaseImage,
     world::{DiskSpace, ImageState, Machine, World},
 };
@@ -127,6 +127,7 @@ pub(super) async fn world(
         images,
         machine: Some(machine),
         foreign_ports: seen.foreign_ports,
+        timers: inner.timers.present().map_err(|error| EngineError::Failed(schedule::failure(&error)))?,
         ..World::default()
     };
     let routes =

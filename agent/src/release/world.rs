@@ -6,6 +6,7 @@ use crate::{
     apps::AppName,
     docker::{Container, Drivers, HostListener, NetworkFacts, Platform, VolumeFacts},
     ingress::{AppRoutes, Route},
+    timers,
 };
 
 /// What there is.
@@ -31,6 +32,8 @@ pub struct World {
     pub own_routes: AppRoutes,
     /// Routes of other apps.
     pub foreign_routes: Vec<(AppName, Route)>,
+    /// The timers of all apps.
+    pub timers: timers::Present,
     /// The machine; none where nothing is known of it.
     pub machine: Option<Machine>,
 }

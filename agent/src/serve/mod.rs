@@ -40,6 +40,8 @@ use crate::{
     probe::DirectDial,
     release::{self, Engine, EngineSettings},
     store::{Database, DatabaseError, DatabaseSettings, Migration},
+    systemd::Systemd,
+    timers::TimerKeeper,
     trust::{OpenError, Phase, Trust, TrustSettings},
 };
 
@@ -54,6 +56,8 @@ pub struct Paths {
     pub runtime: PathBuf,
     /// `/usr/local/bin/tidegate-agent`: this program.
     pub program: PathBuf,
+    /// `/etc/systemd/system`: when timers elapse.
+    pub units: PathBuf,
 }
 
 /// Why the agent does not serve.
@@ -128,7 +132,7 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
         clock: clock.clone(),
         host_exec: HostExec::new(paths.runtime.clone(), paths.program.clone()),
         host: HostFacts::new(&paths.state),
-        engine: engine(&config, &paths, database, &trust, clock.clone()),
+        engine: engine(&config, &paths, database, (&trust, Arc::default()), clock.clone()),
         docker_socket: config.docker.socket.clone(),
     });
     let door = Door::new(config.domain(), clock, trust.phase());
@@ -153,7 +157,7 @@ fn engine(
     config: &Config,
     paths: &Paths,
     database: Database,
-    trust: &Arc<Trust>,
+    (trust, systemd): (&Arc<Trust>, Arc<Systemd>),
     clock: Arc<dyn Clock>,
 ) -> Engine {
     let settings = EngineSettings {
@@ -164,6 +168,7 @@ fn engine(
         docker_compose: release::compatibility::DOCKER_COMPOSE.iter().map(Into::into).collect(),
         dial: Arc::new(DirectDial),
         peers: Arc::new(AgentPeers::new(trust.clone(), clock.clone())),
+        timers: TimerKeeper::new(paths.units.clone(), systemd),
     };
     let logins = Logins::new(config.docker.logins.clone());
     Engine::new(Docker::new(config.docker.socket.clone(), logins), database, clock, settings)

@@ -13,7 +13,7 @@ use std::{
 
 use fs_err as fs;
 
-use super::{TimerUnit, Wanted, wanted::MARK};
+use super::{TimerUnit, Wanted, templates, wanted::MARK};
 use crate::store::{ReplaceError, atomic_replace, sync_directory};
 
 const FILE: &str = "schedule.conf";
@@ -119,6 +119,14 @@ pub enum UnitFilesError {
         /// What the system said.
         source: ReplaceError,
     },
+    /// A template could not be written; the former one, if any, stands.
+    #[error("could not write {name}; may the agent write there? its unit needs ReadWritePaths=-/etc/systemd/system")]
+    Template {
+        /// Which.
+        name: &'static str,
+        /// What the system said.
+        source: ReplaceError,
+    },
     /// A directory for a drop-in could not be made.
     #[error(
         "could not make {}; may the agent write there? its unit needs ReadWritePaths=-/etc/systemd/system", path.display()
@@ -158,7 +166,11 @@ impl UnitFiles {
     pub fn present(&self) -> Result<Present, UnitFilesError> {
         let read = |source| UnitFilesError::Read { path: self.directory.clone(), source };
         let mut present = Present::new();
-        for entry in fs::read_dir(&self.directory).map_err(read)? {
+        let entries = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(present),
+            other => other.map_err(read)?,
+        };
+        for entry in entries {
             let entry = entry.map_err(read)?;
             let name = entry.file_name();
             let unit = name.to_str().and_then(|name| TimerUnit::parse_timer(name.strip_suffix(".d")?));
@@ -170,6 +182,15 @@ impl UnitFiles {
             }
         }
         Ok(present)
+    }
+
+    /// Writes the templates that are not there, or another version's.
+    ///
+    /// # Errors
+    /// When one cannot be written; the former one stands.
+    pub fn write_templates(&self) -> Result<(), UnitFilesError> {
+        templates::write(&self.directory)
+            .map_err(|(name, source)| UnitFilesError::Template { name, source })
     }
 
     /// Makes all changes, in their order.

@@ -76,6 +76,7 @@ impl fmt::Display for TimerUnit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::timers::templates::TEMPLATES;
 
     #[test]
     fn ours_are_told_from_others() {
@@ -93,13 +94,6 @@ mod tests {
             assert_eq!(TimerUnit::parse_timer(other), None, "{other}");
         }
     }
-
-    const TEMPLATES: [(&str, &str); 4] = [
-        ("tidegate-backup@.service", include_str!("../../../systemd/tidegate-backup@.service")),
-        ("tidegate-backup@.timer", include_str!("../../../systemd/tidegate-backup@.timer")),
-        ("tidegate-verify@.service", include_str!("../../../systemd/tidegate-verify@.service")),
-        ("tidegate-verify@.timer", include_str!("../../../systemd/tidegate-verify@.timer")),
-    ];
 
     /// The templates with a drop-in as the agent writes it, judged by systemd itself; without one they have no time.
     #[test]

@@ -85,7 +85,7 @@ impl Wanted {
         self.timers.contains_key(unit)
     }
 
-    fn add(&mut self, kind: TimerKind, instance: &Instance, on_calendar: &OnCalendar) {
+    pub(super) fn add(&mut self, kind: TimerKind, instance: &Instance, on_calendar: &OnCalendar) {
         let unit = TimerUnit::new(kind, instance.clone());
         let randomized_delay = match kind {
             TimerKind::Backup => Duration::from_mins(5),

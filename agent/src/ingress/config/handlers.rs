@@ -19,6 +19,7 @@ pub(super) fn site(site: &Site, sites: &Sites, edge: &Edge) -> Vec<Value> {
         if sites.maintained.contains(app) {
             routes.extend(page::routes(&matcher(site, route)));
         } else {
+            routes.extend(declared_too_large(site, route));
             routes.push(terminal(&matcher(site, route), &proxy(app, route, edge)));
         }
     }
@@ -48,7 +49,21 @@ pub(super) fn health(path: &str) -> Value {
 pub(super) fn too_large() -> Value {
     let message = json!({ "{http.error.message}": { "pattern": "request body too large" } });
     let matcher = Map::from_iter([("vars_regexp".to_owned(), message)]);
-    terminal(&matcher, &own(413, json!({}), "the body of the request is too large\n"))
+    terminal(&matcher, &refused_body())
+}
+
+/// A request that says itself that its body is over the route's limit. The proxy's own limit is met only when it comes to
+/// read so far: a service that answers without reading would have answered before.
+fn declared_too_large(site: &Site, route: &Route) -> Option<Value> {
+    let most = route.options.max_body?;
+    let length = "{http.request.header.Content-Length}";
+    let mut matcher = matcher(site, route);
+    matcher.insert("expression".into(), json!(format!("{length} != \"\" && int({length}) > {most}")));
+    Some(terminal(&matcher, &refused_body()))
+}
+
+fn refused_body() -> Vec<Value> {
+    own(413, json!({}), "the body of the request is too large\n")
 }
 
 /// The end of a server.

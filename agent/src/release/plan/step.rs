@@ -15,6 +15,8 @@ pub enum Step {
     Pull,
     /// The project's files, networks and volumes.
     Prepare,
+    /// The timers of its backups.
+    Timers,
     /// Networks that are made anew: the containers on them stop first.
     Networks,
     /// All new containers, not yet started.
@@ -52,6 +54,7 @@ impl fmt::Display for Step {
         match self {
             Self::Pull => f.write_str("pull"),
             Self::Prepare => f.write_str("prepare"),
+            Self::Timers => f.write_str("timers"),
             Self::Networks => f.write_str("networks"),
             Self::Create => f.write_str("create"),
             Self::Gate(service) => write!(f, "gate {service}"),

@@ -14,6 +14,9 @@ use crate::release::plan::{ImageAction, PlannedService, ReleasePlan, ServiceActi
 pub(super) fn of(plan: &ReleasePlan, project: &Project) -> Vec<Step> {
     let pulls = plan.images.iter().any(|image| image.action != ImageAction::Keep);
     let mut steps = if pulls { vec![Step::Pull, Step::Prepare] } else { vec![Step::Prepare] };
+    if !plan.timers.is_empty() {
+        steps.push(Step::Timers);
+    }
     if plan.remade().next().is_some() {
         steps.push(Step::Networks);
     }

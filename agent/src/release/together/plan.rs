@@ -26,7 +26,12 @@ pub fn with_agreement(steps: Vec<Step>, mut awaited: Option<Step>) -> Vec<Step> 
 /// Whether a step starts something of the new release, or comes after all that do.
 fn runs_code(step: &Step) -> bool {
     match step {
-        Step::Pull | Step::Prepare | Step::Networks | Step::Create | Step::AwaitMigration => false,
+        Step::Pull
+        | Step::Prepare
+        | Step::Timers
+        | Step::Networks
+        | Step::Create
+        | Step::AwaitMigration => false,
         Step::Gate(_)
         | Step::Roll(_)
         | Step::Replace(_)
@@ -44,9 +49,13 @@ fn runs_code(step: &Step) -> bool {
 
 fn is_noticed(step: &Step) -> bool {
     match step {
-        Step::Pull | Step::Prepare | Step::Create | Step::Gate(_) | Step::Migrate | Step::AwaitMigration => {
-            false
-        }
+        Step::Pull
+        | Step::Prepare
+        | Step::Timers
+        | Step::Create
+        | Step::Gate(_)
+        | Step::Migrate
+        | Step::AwaitMigration => false,
         Step::Job(job) => job.when == When::After,
         Step::Networks
         | Step::Roll(_)

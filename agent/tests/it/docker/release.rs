@@ -17,6 +17,7 @@ mod refusal;
 mod retention;
 mod rollback;
 mod rolling;
+mod timers;
 mod together;
 
 use std::{

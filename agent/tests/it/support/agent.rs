@@ -92,6 +92,7 @@ impl Droplet {
             configuration: self.path("etc"),
             state: self.path("state"),
             runtime: self.path("run"),
+            units: self.path("units"),
             program: env!("CARGO_BIN_EXE_tidegate-agent").into(),
         };
         let running = serve::start(config, paths, self.clock.clone()).await?;

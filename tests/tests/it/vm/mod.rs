@@ -2,6 +2,7 @@
 //! takes a minute to boot; its parts stand in modules, in the order in which they run. Beside it what has machines of its own.
 
 mod account;
+mod backups;
 mod bad_input;
 mod commands;
 mod endings;

@@ -1,9 +1,10 @@
-//! A droplet that loses its power in mid release: afterwards exactly one release is there, whole, and the next one works.
+//! A droplet that loses its power in mid release: afterwards exactly one release is there, whole, and the next one works. Its
+//! timer makes a backup every minute meanwhile.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{
-    account,
+    account, backups,
     world::{World, eventually, http},
 };
 
@@ -19,6 +20,7 @@ fn a_release_survives_the_loss_of_power() {
     let losses = if std::env::var_os("TIDEGATE_LONG").is_some() { 10 } else { 1 };
     let tide = Tide::start();
     tide.loses_power_when_it_is_up();
+    backups::punctual(&tide.world);
     tide.write(1);
     tide.world.tidegate(&["deploy"]).ok("the first deploy");
     tide.write(2);
@@ -33,9 +35,14 @@ fn a_release_survives_the_loss_of_power() {
         assert_eq!(tide.on_host(KEPT), kept, "networks and volumes");
     }
     let last = served + 1;
-    tide.write(last);
+    let made = backups::more_than(&tide.world, 0);
+    tide.world.say(&format!("{made} backups by the timer"));
+    let (at, due) = (backups::schedule_in(&tide.world, 150), Instant::now() + Duration::from_secs(155));
+    tide.write_with(last, &at);
     tide.world.tidegate(&["deploy"]).ok("the deploy after the loss of power");
     tide.serves_whole(last, last);
+    tide.sleeps_through(due);
+    backups::come_back(&tide.world);
     tide.world.tidegate(&["down", "--yes"]).ok("down");
     tide.world.stop();
 }
@@ -66,7 +73,22 @@ impl Tide {
     }
 
     fn write(&self, version: u32) {
-        self.world.write(".env.production", &format!("VERSION={version}\n"));
+        self.write_with(version, backups::EVERY_MINUTE);
+    }
+
+    fn write_with(&self, version: u32, backup_at: &str) {
+        self.world.write(".env.production", &format!("VERSION={version}\nBACKUP_AT={backup_at}\n"));
+    }
+
+    /// The droplet is off when its backup is due, and makes it when it is on again.
+    fn sleeps_through(&self, due: Instant) {
+        let before = backups::stored_by_timer(&self.world).unwrap();
+        account::act(&self.world, &self.id, "power_off");
+        assert!(Instant::now() < due, "the droplet was still on when its backup was due");
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        account::act(&self.world, &self.id, "power_on");
+        backups::more_than(&self.world, before);
+        self.world.say("the backup that the droplet slept through was made up for");
     }
 
     fn on_host(&self, script: &str) -> String {

@@ -30,7 +30,9 @@ use tidegate_agent::{
         SourceFile, together::Alone,
     },
     store::{Database, DatabaseSettings},
+    timers::TimerKeeper,
 };
+use super::timers::NoSystemd;
 use tidegate_tests::docker::{Disk, Docker, Image, LiveRestore, Options, run_inside};
 
 pub fn name(app: &str) -> AppName {
@@ -240,6 +242,7 @@ pub fn settings(state: &Path, namespace: &Path) -> EngineSettings {
         docker_compose: Vec::new(),
         dial: Arc::new(InsideDial(namespace.to_owned())),
         peers: Arc::new(Alone),
+        timers: TimerKeeper::new(state.join("units"), Arc::new(NoSystemd)),
     }
 }
 

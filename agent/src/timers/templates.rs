@@ -1,0 +1,28 @@
+//! The units of which timers are instances, as they are part of this program. Must not know which instances there are.
+
+use std::path::Path;
+
+use crate::store::{ReplaceError, atomic_replace};
+
+/// Name and content.
+pub(super) const TEMPLATES: [(&str, &str); 4] = [
+    ("tidegate-backup@.service", include_str!("../../../systemd/tidegate-backup@.service")),
+    ("tidegate-backup@.timer", include_str!("../../../systemd/tidegate-backup@.timer")),
+    ("tidegate-verify@.service", include_str!("../../../systemd/tidegate-verify@.service")),
+    ("tidegate-verify@.timer", include_str!("../../../systemd/tidegate-verify@.timer")),
+];
+
+/// Writes those that are not there as they are here.
+///
+/// # Errors
+/// At the first that cannot be written, with its name; its former content stands.
+pub(super) fn write(directory: &Path) -> Result<(), (&'static str, ReplaceError)> {
+    for (name, content) in TEMPLATES {
+        let path = directory.join(name);
+        if fs_err::read(&path).is_ok_and(|there| there == content.as_bytes()) {
+            continue;
+        }
+        atomic_replace(&path, content.as_bytes(), 0o644).map_err(|error| (name, error))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! Backups that the droplet makes by itself, by its timers: nobody asks for them, a loss of power in mid backup leaves no
+//! half one, a run that the droplet slept through is made up for, and what was stored is restored on trial.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::world::{World, eventually};
+
+/// How long it may take, with a start of the droplet, on an emulated machine that has other things to do.
+const PATIENCE: Duration = Duration::from_mins(6);
+/// Every minute, so that the loss of power may well come in the middle of one.
+pub const EVERY_MINUTE: &str = "*-*-* *:*:00";
+
+/// Timers elapse when they say: without the minutes by which they are spread in a fleet.
+pub fn punctual(world: &World) {
+    let folder = "/etc/systemd/system/tidegate-backup@.timer.d";
+    let content = "[Timer]\\nRandomizedDelaySec=0\\nAccuracySec=1s\\n";
+    let script = format!("mkdir -p {folder} && printf '{content}' >{folder}/zz-test.conf");
+    world.on_host(&["sh", "-c", &script]);
+}
+
+/// A time of day of the droplet, so many seconds from now, as a schedule.
+pub fn schedule_in(world: &World, seconds: u32) -> String {
+    let date = format!("+{seconds} seconds");
+    world.on_host(&["date", "--utc", "--date", &date, "+*-*-* %H:%M:%S UTC"]).trim().to_owned()
+}
+
+/// All backups of the app, the newest first.
+pub fn all(world: &World) -> Result<Vec<Value>, String> {
+    let said = world.tidegate(&["backup", "list", "--json"]);
+    if said.code != 0 {
+        return Err(said.text());
+    }
+    Ok(said.json()["backups"].as_array().cloned().unwrap_or_default())
+}
+
+/// How many were made by the timer and stored.
+pub fn stored_by_timer(world: &World) -> Result<usize, String> {
+    let made = |backup: &&Value| {
+        backup["cause"] == "schedule" && backup["state"] == "stored" && backup["destinations"][0] == "local"
+    };
+    Ok(all(world)?.iter().filter(made).count())
+}
+
+/// Waits until the timer has made more backups than these.
+pub fn more_than(world: &World, before: usize) -> usize {
+    eventually("a backup by the timer", PATIENCE, || match stored_by_timer(world)? {
+        count if count > before => Ok(count),
+        _ => Err(format!("{:?}", all(world)?.first())),
+    })
+}
+
+/// The newest that is stored is restored on trial, and counts from then on.
+pub fn come_back(world: &World) {
+    let verified = world.tidegate(&["backup", "verify", "--json"]).ok("backup verify");
+    world.say(&format!("restored on trial in {:.0?}", verified.took));
+    let newest = all(world).unwrap();
+    let newest = newest.iter().find(|backup| backup["state"] != "failed" && backup["state"] != "running").unwrap();
+    assert_eq!(newest["state"], "verified", "{newest}");
+    assert!(newest["rows"].as_u64().unwrap() > 0, "{newest}");
+    assert!(newest["verify_seconds"].as_f64().unwrap() > 0.0, "{newest}");
+}
