@@ -81,7 +81,11 @@ async fn links_that_are_cut_lead_to_one_release_or_to_doubt_that_ends_with_them(
     sites.release(Duration::from_secs(5), |_| shop("v2")).await;
     let events = sites.ended(ReleaseState::Undone, "v1").await;
     assert!(!events.iter().any(|events| has_begun(events, "switch")));
-    assert_eq!(failure(&events[0]), "not all droplets were ready in time");
+    // All of them begin to wait in the same moment: whoever's lease is over first says so, the others may hear it from there.
+    let failures: Vec<String> = events.iter().map(|events| failure(events)).collect();
+    assert!(failures.iter().any(|told| told == "not all droplets were ready in time"), "{failures:?}");
+    let others = ["not all droplets were ready in time", "the release failed on web-2"];
+    assert!(others.contains(&failures[0].as_str()), "{failures:?}");
     sites.heal(&between);
 
     // At the last vote: the first hears that all serve, but nobody can ask it.
