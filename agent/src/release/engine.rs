@@ -1,6 +1,7 @@
 //! The engine: what the edge calls. Admits releases, runs one per app at a time, and finishes what a dead agent began.
 
 mod error;
+mod prepare;
 mod reservation;
 mod together;
 
@@ -23,14 +24,11 @@ use super::{
     Volumes, certificates,
     compatibility::{self, Installed},
     journal::ReleaseId,
-    load::{self, LoadedProject},
     plan::Step,
-    planner::{self, Wanted, difference},
-    policy::Policy,
     rollback::BackTo,
     run, schedule,
     store::ReleaseStore,
-    survey::{self, Look},
+    survey::{self},
     together::{self as agreement, Peers, Standing},
 };
 use crate::{
@@ -330,76 +328,6 @@ impl Engine {
         }
         schedule::keep_all(&self.inner).await;
         Ok(resumed)
-    }
-
-    pub(super) async fn prepare(
-        &self,
-        input: &DeployInput,
-    ) -> Result<(LoadedProject, ReleasePlan), EngineError> {
-        let folder = self.inner.paths.project(&input.app);
-        let mut loaded =
-            load::project(input, &folder, Compatibility::default()).map_err(EngineError::Refused)?;
-        let policy = Policy::load(&self.inner.policy).map_err(|error| {
-            EngineError::Refused(vec![Failure::caused_by("the droplet's policy cannot be read", &error)])
-        })?;
-        let located = |failures: Vec<Failure>| {
-            EngineError::Refused(failures.into_iter().map(|failure| loaded.locate(failure)).collect())
-        };
-        let mut refused = policy.refusals(&input.app, &loaded.project);
-        refused.extend(certificates::refusals(&loaded.extension, input, self.inner.clock.now()));
-        if !refused.is_empty() {
-            return Err(located(refused));
-        }
-        let seen = survey::containers(&self.inner.docker, &input.app, Look::Glance).await?;
-        let compatibility = self.inner.compatibility(&seen).await;
-        if compatibility != loaded.project.compatibility {
-            loaded = load::project(input, &folder, compatibility).map_err(EngineError::Refused)?;
-        }
-        let images = super::rollback::adapt(self, input, &mut loaded).await?;
-        let located = |failures: Vec<Failure>| {
-            EngineError::Refused(failures.into_iter().map(|failure| loaded.locate(failure)).collect())
-        };
-        let api = self.inner.docker.api_version().await.map_err(EngineError::Docker)?;
-        let mut refused = load::too_new(&loaded.project, api);
-        refused.extend(survey::missing(&self.inner, &loaded.project).await.map_err(EngineError::Docker)?);
-        if !refused.is_empty() {
-            return Err(located(refused));
-        }
-        let look = survey::world(&self.inner, &input.app, (&loaded.project, &images, seen));
-        // Boxed: it asks many things side by side.
-        let world = Box::pin(look).await;
-        let mut world = world.map_err(|error| match error {
-            EngineError::Refused(failures) => located(failures),
-            other => other,
-        })?;
-        let wanted = Wanted {
-            app: &input.app,
-            project: &loaded.project,
-            extension: &loaded.extension,
-            files: &loaded.files,
-            interrupt: input.interrupt,
-            shared: &policy.shared(&input.app),
-        };
-        let mut plan = planner::plan(wanted, &world).map_err(located)?;
-        if plan.touches_containers() {
-            let seen = survey::containers(&self.inner.docker, &input.app, Look::Close).await?;
-            world.containers = seen.into_own();
-            plan = planner::plan(wanted, &world).map_err(located)?;
-        }
-        if difference::wants_explanation(&plan)
-            && let Some(former) = run::served(&self.inner, &input.app).await
-            && let Ok(former) = load::project(&former, &folder, compatibility)
-        {
-            difference::explain(&mut plan, &former.project, &loaded.project);
-        }
-        if !plan.timers.is_empty() {
-            let refused = schedule::refusals(&self.inner, &input.app, &loaded).await;
-            if !refused.is_empty() {
-                return Err(EngineError::Refused(refused));
-            }
-        }
-        plan.notes.extend(loaded.notes.iter().cloned());
-        Ok((loaded, plan))
     }
 
     /// The release that an earlier request of the same rollout began.

@@ -464,7 +464,8 @@ fn backups_that_this_agent_does_not_make_are_refused_and_the_others_bring_timers
     let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
     let plan = |image: &str, more: &str| {
         let backup = format!("{{ backup: {{ encrypt_to: [{recipient}]{more} }} }}");
-        Case::new(&format!("services: {{ db: {{ image: '{image}', x-tidegate: {backup} }} }}")).plan(&World::default())
+        Case::new(&format!("services: {{ db: {{ image: '{image}', x-tidegate: {backup} }} }}"))
+            .plan(&World::default())
     };
     for (image, more, cause) in [
         ("redis:8", "", "this agent makes backups of PostgreSQL, not of redis"),

@@ -120,7 +120,9 @@ pub enum UnitFilesError {
         source: ReplaceError,
     },
     /// A template could not be written; the former one, if any, stands.
-    #[error("could not write {name}; may the agent write there? its unit needs ReadWritePaths=-/etc/systemd/system")]
+    #[error(
+        "could not write {name}; may the agent write there? its unit needs ReadWritePaths=-/etc/systemd/system"
+    )]
     Template {
         /// Which.
         name: &'static str,
@@ -189,8 +191,7 @@ impl UnitFiles {
     /// # Errors
     /// When one cannot be written; the former one stands.
     pub fn write_templates(&self) -> Result<(), UnitFilesError> {
-        templates::write(&self.directory)
-            .map_err(|(name, source)| UnitFilesError::Template { name, source })
+        templates::write(&self.directory).map_err(|(name, source)| UnitFilesError::Template { name, source })
     }
 
     /// Makes all changes, in their order.

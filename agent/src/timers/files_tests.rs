@@ -124,7 +124,7 @@ fn a_file_of_somebody_else_is_neither_replaced_nor_removed() {
 #[test]
 fn a_directory_that_cannot_be_written_is_named_with_the_cure() {
     let files = UnitFiles::new("/nonexistent/systemd".into());
-    assert!(files.present().unwrap_err().to_string().contains("/nonexistent/systemd"));
+    assert_eq!(files.present().unwrap(), Present::new());
     let change = Change::Write { unit: unit(TimerKind::Backup, "shop", "db"), content: String::new() };
     let error = files.carry_out(&change).unwrap_err().to_string();
     assert!(error.contains("tidegate-backup@shop-db.timer.d") && error.contains("ReadWritePaths"), "{error}");

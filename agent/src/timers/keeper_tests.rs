@@ -17,9 +17,9 @@ struct Told {
 
 impl Told {
     fn note(&self, word: &str, units: &[TimerUnit]) {
-        let standing = fs_err::read_dir(&self.units).unwrap().filter(|entry| {
-            entry.as_ref().unwrap().path().join("schedule.conf").exists()
-        });
+        let standing = fs_err::read_dir(&self.units)
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().path().join("schedule.conf").exists());
         let line = format!("{word} {} with {} drop-ins", names(units).join(" "), standing.count());
         self.said.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
@@ -45,7 +45,7 @@ fn wanted(services: &[&str]) -> Wanted {
     let app = AppName::new("shop").unwrap();
     let mut wanted = Wanted::none(app.clone());
     for service in services {
-        let instance = Instance::new(app.clone(), ServiceName::new(service)).unwrap();
+        let instance = Instance::new(app.clone(), ServiceName::new(*service)).unwrap();
         wanted.add(TimerKind::Backup, &instance, &OnCalendar::weekly());
     }
     wanted

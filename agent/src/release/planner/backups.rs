@@ -5,7 +5,11 @@ use tidegate_compose::x_tidegate::{Destination, Engine};
 use super::Wanted;
 use crate::{
     apps::ServiceName,
-    release::{Failure, plan::{PlannedTimer, TimerAction}, world::World},
+    release::{
+        Failure,
+        plan::{PlannedTimer, TimerAction},
+        world::World,
+    },
     timers::{self, Change, Found},
 };
 
@@ -61,7 +65,10 @@ fn unsupported(wanted: Wanted<'_>) -> Vec<Failure> {
         for destination in &backup.to {
             if let Destination::Bucket(bucket) = destination {
                 let why = format!("this agent stores backups on the droplet, not in a bucket ({bucket})");
-                refused.push(refuse(why, "write `to: [local]`, and copy /var/lib/tidegate/backups elsewhere yourself"));
+                refused.push(refuse(
+                    why,
+                    "write `to: [local]`, and copy /var/lib/tidegate/backups elsewhere yourself",
+                ));
             }
         }
     }

@@ -117,6 +117,7 @@ impl Requests {
                     requests.list.extend(services.map(|service| plain("remove", &service)));
                 }
                 Step::Pull
+                | Step::Timers
                 | Step::Networks
                 | Step::Job(_)
                 | Step::Migrate

@@ -26,12 +26,9 @@ pub fn with_agreement(steps: Vec<Step>, mut awaited: Option<Step>) -> Vec<Step> 
 /// Whether a step starts something of the new release, or comes after all that do.
 fn runs_code(step: &Step) -> bool {
     match step {
-        Step::Pull
-        | Step::Prepare
-        | Step::Timers
-        | Step::Networks
-        | Step::Create
-        | Step::AwaitMigration => false,
+        Step::Pull | Step::Prepare | Step::Timers | Step::Networks | Step::Create | Step::AwaitMigration => {
+            false
+        }
         Step::Gate(_)
         | Step::Roll(_)
         | Step::Replace(_)

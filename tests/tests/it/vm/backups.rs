@@ -56,7 +56,8 @@ pub fn come_back(world: &World) {
     let verified = world.tidegate(&["backup", "verify", "--json"]).ok("backup verify");
     world.say(&format!("restored on trial in {:.0?}", verified.took));
     let newest = all(world).unwrap();
-    let newest = newest.iter().find(|backup| backup["state"] != "failed" && backup["state"] != "running").unwrap();
+    let newest =
+        newest.iter().find(|backup| backup["state"] != "failed" && backup["state"] != "running").unwrap();
     assert_eq!(newest["state"], "verified", "{newest}");
     assert!(newest["rows"].as_u64().unwrap() > 0, "{newest}");
     assert!(newest["verify_seconds"].as_f64().unwrap() > 0.0, "{newest}");

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use super::timers;
 use bollard::{
     exec::{CreateExecOptions, StartExecResults},
     query_parameters::{
@@ -30,9 +31,7 @@ use tidegate_agent::{
         SourceFile, together::Alone,
     },
     store::{Database, DatabaseSettings},
-    timers::TimerKeeper,
 };
-use super::timers::NoSystemd;
 use tidegate_tests::docker::{Disk, Docker, Image, LiveRestore, Options, run_inside};
 
 pub fn name(app: &str) -> AppName {
@@ -242,7 +241,7 @@ pub fn settings(state: &Path, namespace: &Path) -> EngineSettings {
         docker_compose: Vec::new(),
         dial: Arc::new(InsideDial(namespace.to_owned())),
         peers: Arc::new(Alone),
-        timers: TimerKeeper::new(state.join("units"), Arc::new(NoSystemd)),
+        timers: timers::keeper(state),
     }
 }
 

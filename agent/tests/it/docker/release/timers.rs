@@ -1,18 +1,20 @@
 //! Timers of backups come and go with releases. There is no systemd in the tests' world; the drop-ins are real, and so is
 //! `systemd-analyze`, which judges schedules.
 
+use std::{path::Path, sync::Arc};
+
 use futures::{FutureExt as _, future::BoxFuture};
 use tidegate_agent::{
     release::{EngineError, EventKind, ReleaseState, Volumes},
     systemd::SystemdError,
-    timers::{Scheduler, TimerUnit},
+    timers::{Scheduler, TimerKeeper, TimerUnit},
 };
 
 use super::fixture::{App, Fixture, ended, input, name};
 
 /// Stands where systemd would, and takes everything.
 #[derive(Debug, Default)]
-pub struct NoSystemd;
+struct NoSystemd;
 
 impl Scheduler for NoSystemd {
     fn stop<'a>(&'a self, _: &'a [TimerUnit]) -> BoxFuture<'a, Result<(), SystemdError>> {
@@ -22,6 +24,13 @@ impl Scheduler for NoSystemd {
     fn start<'a>(&'a self, _: &'a [TimerUnit]) -> BoxFuture<'a, Result<(), SystemdError>> {
         futures::future::ready(Ok(())).boxed()
     }
+}
+
+/// Keeps timers below the state directory.
+pub fn keeper(state: &Path) -> TimerKeeper {
+    let units = state.join("units");
+    fs_err::create_dir_all(&units).unwrap();
+    TimerKeeper::new(units, Arc::new(NoSystemd))
 }
 
 const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
@@ -76,21 +85,31 @@ async fn timers_follow_the_release_that_serves() {
     assert_eq!(schedules(&fixture), [""; 0]);
 
     let night = app(&backup("*-*-* 03:00"), sleeps);
-    let told: Vec<String> = fixture.engine.plan(&input(&night)).await.unwrap().changes().into_iter()
+    let told: Vec<String> = fixture
+        .engine
+        .plan(&input(&night))
+        .await
+        .unwrap()
+        .changes()
+        .into_iter()
         .filter(|change| change.object.starts_with("timer"))
         .map(|change| format!("{:?} {}: {}", change.kind, change.object, change.reason))
         .collect();
-    assert_eq!(told, [
-        "Create timer tidegate-backup@shop-db.timer: *-*-* 03:00",
-        "Create timer tidegate-verify@shop-db.timer: weekly",
-    ]);
+    assert_eq!(
+        told,
+        [
+            "Create timer tidegate-backup@shop-db.timer: *-*-* 03:00",
+            "Create timer tidegate-verify@shop-db.timer: weekly",
+        ]
+    );
     assert_eq!(ended(&fixture.release(&night).await), ReleaseState::Released);
     assert_eq!(schedules(&fixture), NIGHT);
 
     // A release that fails later leaves the timers of the one that serves.
     let events = fixture.release(&app(&backup("hourly"), "sh -c 'exit 1'")).await;
     assert_eq!(ended(&events), ReleaseState::Undone);
-    let is_brought = |kind: &EventKind| matches!(kind, EventKind::StepFinished { step, .. } if step == "timers");
+    let is_brought =
+        |kind: &EventKind| matches!(kind, EventKind::StepFinished { step, .. } if step == "timers");
     assert!(events.iter().any(|event| is_brought(&event.kind)), "{events:?}");
     assert_eq!(schedules(&fixture), NIGHT);
 

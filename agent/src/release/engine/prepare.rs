@@ -1,0 +1,100 @@
+//! From what a deploy was asked with to its plan: everything is looked at, and nothing changed.
+//!
+//! Owns the order in which it is looked at, so that what is cheap to refuse is refused first.
+
+use tidegate_compose::Compatibility;
+
+use super::{Engine, EngineError};
+use crate::{
+    apps::AppName,
+    release::{
+        DeployInput, Failure, ReleasePlan, certificates,
+        load::{self, LoadedProject},
+        planner::{self, Wanted, difference},
+        policy::Policy,
+        run, schedule,
+        survey::{self, Look},
+    },
+};
+
+impl Engine {
+    /// Loads, looks and plans. Changes nothing.
+    pub(in crate::release) async fn prepare(
+        &self,
+        input: &DeployInput,
+    ) -> Result<(LoadedProject, ReleasePlan), EngineError> {
+        let folder = self.inner.paths.project(&input.app);
+        let mut loaded =
+            load::project(input, &folder, Compatibility::default()).map_err(EngineError::Refused)?;
+        let policy = Policy::load(&self.inner.policy).map_err(|error| {
+            EngineError::Refused(vec![Failure::caused_by("the droplet's policy cannot be read", &error)])
+        })?;
+        let located = |failures: Vec<Failure>| {
+            EngineError::Refused(failures.into_iter().map(|failure| loaded.locate(failure)).collect())
+        };
+        let mut refused = policy.refusals(&input.app, &loaded.project);
+        refused.extend(certificates::refusals(&loaded.extension, input, self.inner.clock.now()));
+        if !refused.is_empty() {
+            return Err(located(refused));
+        }
+        let seen = survey::containers(&self.inner.docker, &input.app, Look::Glance).await?;
+        let compatibility = self.inner.compatibility(&seen).await;
+        if compatibility != loaded.project.compatibility {
+            loaded = load::project(input, &folder, compatibility).map_err(EngineError::Refused)?;
+        }
+        let images = crate::release::rollback::adapt(self, input, &mut loaded).await?;
+        let located = |failures: Vec<Failure>| {
+            EngineError::Refused(failures.into_iter().map(|failure| loaded.locate(failure)).collect())
+        };
+        let api = self.inner.docker.api_version().await.map_err(EngineError::Docker)?;
+        let mut refused = load::too_new(&loaded.project, api);
+        refused.extend(survey::missing(&self.inner, &loaded.project).await.map_err(EngineError::Docker)?);
+        if !refused.is_empty() {
+            return Err(located(refused));
+        }
+        let look = survey::world(&self.inner, &input.app, (&loaded.project, &images, seen));
+        // Boxed: it asks many things side by side.
+        let world = Box::pin(look).await;
+        let mut world = world.map_err(|error| match error {
+            EngineError::Refused(failures) => located(failures),
+            other => other,
+        })?;
+        let wanted = Wanted {
+            app: &input.app,
+            project: &loaded.project,
+            extension: &loaded.extension,
+            files: &loaded.files,
+            interrupt: input.interrupt,
+            shared: &policy.shared(&input.app),
+        };
+        let mut plan = planner::plan(wanted, &world).map_err(located)?;
+        if plan.touches_containers() {
+            let seen = survey::containers(&self.inner.docker, &input.app, Look::Close).await?;
+            world.containers = seen.into_own();
+            plan = planner::plan(wanted, &world).map_err(located)?;
+        }
+        if difference::wants_explanation(&plan)
+            && let Some(former) = run::served(&self.inner, &input.app).await
+            && let Ok(former) = load::project(&former, &folder, compatibility)
+        {
+            difference::explain(&mut plan, &former.project, &loaded.project);
+        }
+        self.schedules(&input.app, &loaded, &plan).await?;
+        plan.notes.extend(loaded.notes.iter().cloned());
+        Ok((loaded, plan))
+    }
+
+    /// Whether systemd takes the schedules of timers that change.
+    async fn schedules(
+        &self,
+        app: &AppName,
+        loaded: &LoadedProject,
+        plan: &ReleasePlan,
+    ) -> Result<(), EngineError> {
+        if plan.timers.is_empty() {
+            return Ok(());
+        }
+        let refused = schedule::refusals(&self.inner, app, loaded).await;
+        if refused.is_empty() { Ok(()) } else { Err(EngineError::Refused(refused)) }
+    }
+}
