@@ -65,7 +65,10 @@ async fn settle(inner: &Inner, droplet: DropletFolder, row: &BackupRow) -> Resul
     if let Some(found) = backups.iter().find(|found| found.folder.id() == row.id) {
         if let Some(manifest) = found.manifest.as_ref().filter(|_| found.is_complete()) {
             tracing::info!(id = %row.id, "a backup was stored whole before the agent ended");
-            return inner.store.stored(row.id, &Facts::of(manifest, find::complete(found)), (None, now)).await;
+            return inner
+                .store
+                .stored(row.id, &Facts::of(manifest, find::complete(found)), (None, now))
+                .await;
         }
         if find::is_undecided(found) {
             return Ok(undecided(row, "its manifest cannot be read"));

@@ -92,7 +92,10 @@ async fn a_row_goes_from_running_to_verified_and_loses_its_key() {
     store.verified(row.id, (later(), Duration::from_millis(1500))).await.unwrap();
     let verified = store.row(&mine, &app(), row.id).await.unwrap().unwrap();
     assert_eq!((verified.state, verified.verify_failure), (BackupState::Verified, None));
-    assert_eq!((verified.verified_at, verified.verify_took), (Some(later()), Some(Duration::from_millis(1500))));
+    assert_eq!(
+        (verified.verified_at, verified.verify_took),
+        (Some(later()), Some(Duration::from_millis(1500)))
+    );
     assert!(store.key(row.id).await.unwrap().is_none());
     store.forget(row.id).await.unwrap();
     assert_eq!(store.row(&mine, &app(), row.id).await.unwrap(), None);
