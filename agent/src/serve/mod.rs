@@ -29,6 +29,7 @@ use tracing::{debug, info, warn};
 use crate::{
     api::{AgentService, Context, EnrolmentService, authorise::Door},
     audit::{self, AuditLog},
+    backup_runs,
     clock::{self, Clock},
     config::{Config, IngressConfig},
     docker::{Docker, Logins},
@@ -150,7 +151,7 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
 
 /// The tables of all modules, oldest first.
 fn migrations() -> Vec<Migration> {
-    [audit::MIGRATIONS.to_vec(), release::migrations()].concat()
+    [audit::MIGRATIONS.to_vec(), release::migrations(), backup_runs::MIGRATIONS.to_vec()].concat()
 }
 
 fn engine(
