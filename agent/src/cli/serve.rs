@@ -41,6 +41,7 @@ pub(super) fn run(arguments: &ServeArguments) -> anyhow::Result<()> {
         state: arguments.state_dir.clone(),
         runtime: arguments.runtime_dir.clone(),
         program: std::env::current_exe().context("the agent's own file is not known")?,
+        units: PathBuf::from("/etc/systemd/system"),
     };
     // Few threads with small stacks: an idle agent has to be small.
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -54,6 +54,8 @@ pub struct Paths {
     pub runtime: PathBuf,
     /// `/usr/local/bin/tidegate-agent`: this program.
     pub program: PathBuf,
+    /// `/etc/systemd/system`: where the times of timers stand.
+    pub units: PathBuf,
 }
 
 /// Why the agent does not serve.

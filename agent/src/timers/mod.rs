@@ -20,12 +20,14 @@
 //! for a changed time: systemd reckons anew when a running timer elapses.
 
 mod calendar;
+mod due;
 mod files;
 mod instance;
 mod unit;
 mod wanted;
 
 pub use calendar::{CalendarError, Calendars};
+pub use due::{Due, due};
 pub use files::{Change, Found, Plan, PlanError, Present, UnitFiles, UnitFilesError, plan};
 pub use instance::{Instance, InstanceError};
 pub use unit::{TimerKind, TimerUnit};

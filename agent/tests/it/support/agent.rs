@@ -93,6 +93,7 @@ impl Droplet {
             state: self.path("state"),
             runtime: self.path("run"),
             program: env!("CARGO_BIN_EXE_tidegate-agent").into(),
+            units: self.path("units"),
         };
         let running = serve::start(config, paths, self.clock.clone()).await?;
         let address = running.address;

@@ -8,13 +8,14 @@ use super::{
     Whose,
     found::Found,
     list::PATIENCE,
-    view::{LeftoverView, counted},
+    view::counted,
 };
 use crate::{
     agents::{AgentError, Target},
     commands::{context::Context, reach::Reach},
     failure::{Failure, Outcome},
     output::{Table, size},
+    release::follow::FailureView,
 };
 
 /// Arguments of `backup prune`.
@@ -41,7 +42,19 @@ struct View {
     stays: Vec<Stays>,
     /// With `--dry-run`: what would be deleted.
     goes: Vec<Goes>,
-    leftovers: Vec<LeftoverView>,
+    leftovers: Vec<Leftover>,
+    /// Backups of which nothing is left.
+    deleted: Vec<String>,
+    deleted_bytes: u64,
+    /// What could not be deleted.
+    failures: Vec<FailureView>,
+}
+
+/// What is left of a backup that did not come to its end.
+#[derive(Debug, Serialize)]
+struct Leftover {
+    folder: String,
+    bytes: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -82,7 +95,18 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     }
     let deleted = on_each(&reach, &targets, &request(Mode::Delete)).await?;
     context.printer.result(&deleted, text(&deleted, Mode::Delete));
-    Ok(Outcome::Done)
+    failed(&deleted).map_or(Ok(Outcome::Done), Err)
+}
+
+/// What could not be deleted, when there is any: the first in full.
+fn failed(views: &[View]) -> Option<anyhow::Error> {
+    let mut failures = views.iter().flat_map(|view| view.failures.iter().map(move |one| (view, one)));
+    let (view, first) = failures.next()?;
+    let others = failures.count();
+    let more = if others == 0 { String::new() } else { format!(", and {others} more") };
+    let failure = Failure::failed(format!("{} (on {}){more}", first.what, view.droplet));
+    let failure = if first.cause.is_empty() { failure } else { failure.because(first.cause.clone()) };
+    Some(if first.hint.is_empty() { failure.into() } else { failure.hint(first.hint.clone()).into() })
 }
 
 async fn on_each(
@@ -118,7 +142,14 @@ fn views(droplet: &str, pruned: PruneBackupsResponse) -> Vec<View> {
         service: service.service,
         stays: service.stays.into_iter().map(|one| Stays { id: one.id, reasons: one.reasons }).collect(),
         goes: service.goes.into_iter().map(|one| Goes { id: one.id, reason: one.reason }).collect(),
-        leftovers: service.leftovers.into_iter().map(|one| LeftoverView::new(droplet, one)).collect(),
+        leftovers: service
+            .leftovers
+            .into_iter()
+            .map(|one| Leftover { folder: one.folder, bytes: one.bytes })
+            .collect(),
+        deleted: service.deleted,
+        deleted_bytes: service.deleted_bytes,
+        failures: service.failures.into_iter().map(FailureView::from).collect(),
     });
     services.collect()
 }
@@ -130,7 +161,7 @@ impl View {
 }
 
 fn confirm(context: &Context, name: &str, planned: &[View]) -> anyhow::Result<()> {
-    context.printer.note(table(planned, Mode::Look).trim_end());
+    context.printer.note(table(planned).trim_end());
     if !context.printer.can_ask() {
         return Err(Failure::input("nobody can be asked whether to delete these backups")
             .hint("say --yes")
@@ -146,27 +177,28 @@ fn confirm(context: &Context, name: &str, planned: &[View]) -> anyhow::Result<()
 fn text(views: &[View], mode: Mode) -> String {
     let number = |of: fn(&View) -> usize| u64::try_from(views.iter().map(of).sum::<usize>()).unwrap_or(0);
     let (goes, leftovers) = (number(|view| view.goes.len()), number(|view| view.leftovers.len()));
-    let mut all = vec![counted(goes, "backup")];
-    if leftovers > 0 {
-        all.push(format!("{} of unfinished ones", counted(leftovers, "folder")));
-    }
-    let all = all.join(" and ");
-    let last = match (goes.saturating_add(leftovers), mode) {
-        (0, _) => "Nothing is to delete.".to_owned(),
-        (_, Mode::Look) => format!("{all} would be deleted. Nothing was changed."),
-        (_, Mode::Delete) => format!("{all} deleted."),
+    let unfinished = match leftovers {
+        0 => String::new(),
+        some => format!(" and {} of unfinished ones", counted(some, "folder")),
     };
-    format!("{}{last}\n", table(views, mode))
+    let last = match mode {
+        Mode::Look if goes == 0 && leftovers == 0 => "There is nothing to delete.".to_owned(),
+        Mode::Look => {
+            format!("{}{unfinished} would be deleted. Nothing was changed.", counted(goes, "backup"))
+        }
+        Mode::Delete => {
+            let deleted = counted(number(|view| view.deleted.len()), "backup");
+            let bytes = views.iter().fold(0, |sum: u64, view| sum.saturating_add(view.deleted_bytes));
+            format!("Deleted {deleted}, {} in all.", size(bytes))
+        }
+    };
+    format!("{}{last}\n", table(views))
 }
 
-fn table(views: &[View], mode: Mode) -> String {
-    let gone = match mode {
-        Mode::Look => "goes",
-        Mode::Delete => "deleted",
-    };
+fn table(views: &[View]) -> String {
     let mut table = Table::new(["DROPLET", "SERVICE", "BACKUP", "", "WHY"]);
     let mut rows = 0_usize;
-    for View { droplet, service, stays, goes, leftovers } in views {
+    for View { droplet, service, stays, goes, leftovers, .. } in views {
         let mut row = |what: &str, fate: &str, why: String| {
             rows = rows.saturating_add(1);
             table.row([droplet.clone(), service.clone(), what.to_owned(), fate.to_owned(), why]);
@@ -175,11 +207,11 @@ fn table(views: &[View], mode: Mode) -> String {
             row(id, "stays", reasons.join(", "));
         }
         for Goes { id, reason } in goes {
-            row(id, gone, reason.clone());
+            row(id, "goes", reason.clone());
         }
-        for LeftoverView { at, folder, bytes, .. } in leftovers {
+        for Leftover { folder, bytes } in leftovers {
             let id = folder.rsplit('/').next().unwrap_or(folder);
-            row(id, gone, format!("not finished, {} at {at}", size(*bytes)));
+            row(id, "goes", format!("unfinished, {}", size(*bytes)));
         }
     }
     if rows == 0 { String::new() } else { table.to_string() }
@@ -187,7 +219,7 @@ fn table(views: &[View], mode: Mode) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_proto::v1::{BackupLeftover, GoneBackup, KeptBackup, PrunedService};
+    use tidegate_proto::v1::{self, GoneBackup, KeptBackup, PrunedFolder, PrunedService};
 
     use super::*;
 
@@ -204,20 +236,41 @@ mod tests {
                     id: "20261101T030000Z-00000000".to_owned(),
                     reason: "not kept by any count".to_owned(),
                 }],
-                leftovers: vec![BackupLeftover {
-                    at: "local".to_owned(),
+                leftovers: vec![PrunedFolder {
                     folder: "shop/production/7-e1/shop/db/20261120T030000Z-11111111".to_owned(),
                     bytes: 1_200_000,
-                    newest: None,
                 }],
+                deleted: vec!["20261101T030000Z-00000000".to_owned()],
+                deleted_bytes: 13_600_000,
+                failures: Vec::new(),
             }],
         };
         let views = views("web-1", pruned);
+        assert!(failed(&views).is_none());
         insta::assert_snapshot!(text(&views, Mode::Look) + "\n" + &text(&views, Mode::Delete));
     }
 
     #[test]
+    fn what_could_not_be_deleted_is_an_error() {
+        let failure = v1::Failure {
+            what: "the backup 20261101T030000Z-00000000 could not be deleted".to_owned(),
+            cause: "read-only file system".to_owned(),
+            hint: "look at the disk".to_owned(),
+            ..v1::Failure::default()
+        };
+        let service = PrunedService {
+            service: "db".to_owned(),
+            failures: vec![failure.clone(), failure],
+            ..PrunedService::default()
+        };
+        let error = failed(&views("web-1", PruneBackupsResponse { services: vec![service] })).unwrap();
+        let chain = format!("{error:#}");
+        assert!(chain.contains("(on web-1), and 1 more: read-only file system"), "{chain}");
+        assert_eq!(crate::failure::hints_of(&error), ["look at the disk"]);
+    }
+
+    #[test]
     fn where_nothing_goes_it_says_so() {
-        assert_eq!(text(&[], Mode::Look), "Nothing is to delete.\n");
+        assert_eq!(text(&[], Mode::Look), "There is nothing to delete.\n");
     }
 }

@@ -148,7 +148,9 @@ fn text(view: &View) -> String {
     let taken_at = view.manifest.as_ref().and_then(|manifest| manifest.taken_at.as_deref());
     line("data of", taken_at.unwrap_or_default());
     line("server", &format!("{} {}", backup.engine, backup.server_version));
-    line("release", &format!("r{}", backup.release));
+    if backup.release != 0 {
+        line("release", &format!("r{}", backup.release));
+    }
     line("schema", &backup.revision);
     if backup.is_stored() {
         line("size", &format!("{}, of {} of data", backup.size(), size(backup.plain_bytes)));
