@@ -4,6 +4,7 @@ pub mod api;
 pub mod apps;
 pub mod audit;
 pub mod backup;
+pub mod backup_runs;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -1,0 +1,304 @@
+//! Why a backup run did not do what it was asked.
+//!
+//! The text of each says what failed; the source says why; [`BackupError::failure`] has both, and what to do.
+
+mod failure;
+mod hint;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{BackupState, live::Doing, progress::size};
+use crate::{
+    apps::{AppName, ServiceName},
+    backup::{
+        BackupId, ByteCount, NameError, PartName,
+        destination::DestinationError,
+        manifest::ManifestError,
+        pipe::SealError,
+        rotation::KeepError,
+        seal::{KeyError, RecipientError},
+    },
+    docker::DockerError,
+    postgres::PostgresError,
+    release::EngineError,
+    store::DatabaseError,
+};
+
+/// Why a backup run did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// Nobody knows whose backups these would be.
+    #[error("this agent is not enrolled, or its droplet is a copy of another one: it has no backups")]
+    NotEnrolled,
+    /// What serves is not known.
+    #[error("it is not known what {app} wants to be backed up")]
+    Release {
+        /// The app.
+        app: AppName,
+        /// Why.
+        source: Box<EngineError>,
+    },
+    /// No service of the app asks for backups.
+    #[error("no service of {0} asks for backups")]
+    NobodyAsks(AppName),
+    /// That service does not.
+    #[error("{app} has no service {service} that asks for backups")]
+    NotAsked {
+        /// The app.
+        app: AppName,
+        /// What was asked for.
+        service: ServiceName,
+        /// Those that do.
+        known: Vec<ServiceName>,
+    },
+    /// Several do, and none was named.
+    #[error("{app} has several services that ask for backups")]
+    Which {
+        /// The app.
+        app: AppName,
+        /// Those that do.
+        services: Vec<ServiceName>,
+    },
+    /// This agent cannot back that up, or not there.
+    #[error("service {service} cannot be backed up by this agent: {what} is not possible yet")]
+    Unsupported {
+        /// The service.
+        service: ServiceName,
+        /// "a backup of mysql", "the destination bucket:x".
+        what: String,
+    },
+    /// Those who are to open the backups are none.
+    #[error("the backups of {service} cannot be encrypted to those whom `encrypt_to` names")]
+    Recipients {
+        /// The service.
+        service: ServiceName,
+        /// Why.
+        source: RecipientError,
+    },
+    /// The rule keeps nothing.
+    #[error("`keep` of {service} cannot be used")]
+    Keep {
+        /// The service.
+        service: ServiceName,
+        /// Why.
+        source: KeepError,
+    },
+    /// One run at a time.
+    #[error("{doing} of {app}/{service} is under way, begun by {actor} at {since}")]
+    Busy {
+        /// The app.
+        app: AppName,
+        /// The service.
+        service: ServiceName,
+        /// What is under way.
+        doing: Doing,
+        /// Who began it.
+        actor: String,
+        /// When.
+        since: Timestamp,
+    },
+    /// There is nothing to dump from.
+    #[error("service {service} of {app} does not run ({state})")]
+    NotRunning {
+        /// The app.
+        app: AppName,
+        /// The service.
+        service: ServiceName,
+        /// What there is instead.
+        state: String,
+    },
+    /// The server cannot be asked, or its programs are too old.
+    #[error("the database of {service} cannot be backed up as it is")]
+    Server {
+        /// The service.
+        service: ServiceName,
+        /// Why.
+        source: PostgresError,
+    },
+    /// It has no database.
+    #[error("the server of {0} has no database to back up")]
+    NoDatabase(ServiceName),
+    /// Some are named that are not there.
+    #[error("the server of {service} has no database {}", missing.join(", "))]
+    MissingDatabase {
+        /// The service.
+        service: ServiceName,
+        /// Those that are named under `databases` and are not there.
+        missing: Vec<String>,
+        /// Those that are.
+        known: Vec<String>,
+    },
+    /// Not enough space.
+    #[error("{at} has not enough space: about {} are needed, {} are free", size(*needed), size(*free))]
+    Space {
+        /// Where.
+        at: String,
+        /// What is expected to be needed, with a margin.
+        needed: ByteCount,
+        /// What is free.
+        free: ByteCount,
+    },
+    /// A destination failed outside of the stream.
+    #[error("a destination of backups cannot be used")]
+    Destination(#[source] DestinationError),
+    /// A name does not fit.
+    #[error("a backup cannot be named so")]
+    Name(#[source] NameError),
+    /// The dumping failed before the stream began, or the counting.
+    #[error("{what} could not be backed up")]
+    Dump {
+        /// "database shop".
+        what: String,
+        /// Why.
+        source: PostgresError,
+    },
+    /// The stream failed.
+    #[error("{what} could not be backed up")]
+    Seal {
+        /// "database shop".
+        what: String,
+        /// Why.
+        source: SealError,
+    },
+    /// No destination has all parts.
+    #[error("no destination took all parts of the backup")]
+    NoDestination(Vec<String>),
+    /// The manifest cannot be written.
+    #[error("what the backup holds could not be written down")]
+    Manifest(#[source] ManifestError),
+    /// It took too long.
+    #[error("{doing} did not come to its end within {} s", after.as_secs())]
+    Timeout {
+        /// What.
+        doing: Doing,
+        /// How long it was given.
+        after: Duration,
+    },
+    /// The agent's database.
+    #[error("{doing} failed")]
+    Database {
+        /// "writing down that the backup is stored".
+        doing: &'static str,
+        /// Why.
+        source: DatabaseError,
+    },
+    /// Docker, beside the streams.
+    #[error("Docker did not do its part")]
+    Docker(#[source] DockerError),
+    /// No such backup.
+    #[error("there is no backup {id} of {app}")]
+    NoBackup {
+        /// The app.
+        app: AppName,
+        /// What was asked for.
+        id: BackupId,
+    },
+    /// There is none at all.
+    #[error("there is no stored backup of {app}/{service} to verify")]
+    NothingToVerify {
+        /// The app.
+        app: AppName,
+        /// The service.
+        service: ServiceName,
+    },
+    /// It is not stored.
+    #[error("the backup {id} is {}", state.word())]
+    NotStored {
+        /// Which.
+        id: BackupId,
+        /// Where it is instead.
+        state: BackupState,
+    },
+    /// The agent cannot open it any more.
+    #[error("{}", no_key(*id, *verified_at))]
+    NoKey {
+        /// Which.
+        id: BackupId,
+        /// When it was verified; none where the agent never had the key.
+        verified_at: Option<Timestamp>,
+    },
+    /// The key in the database is none.
+    #[error("the backup {id} cannot be opened")]
+    Key {
+        /// Which.
+        id: BackupId,
+        /// Why.
+        source: KeyError,
+    },
+    /// No copy is complete.
+    #[error("no complete copy of the backup {id} was found")]
+    NoCopy {
+        /// Which.
+        id: BackupId,
+        /// What was found, line by line.
+        seen: Vec<String>,
+    },
+    /// The scratch server.
+    #[error("the server in which the backup was to be restored on trial failed")]
+    Scratch(#[source] PostgresError),
+    /// A part cannot be opened.
+    #[error("the backup {id} cannot be opened: {part} at {at} is not as it was stored")]
+    Damaged {
+        /// Which.
+        id: BackupId,
+        /// Its part.
+        part: PartName,
+        /// The destination.
+        at: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A part could not be read, which says nothing about it.
+    #[error("{part} of the backup {id} could not be read at {at}")]
+    Unread {
+        /// Which.
+        id: BackupId,
+        /// Its part.
+        part: PartName,
+        /// The destination.
+        at: String,
+        /// Why.
+        source: Box<DestinationError>,
+    },
+    /// The server did not take it.
+    #[error("the backup {id} could not be restored: {what} failed")]
+    Restore {
+        /// Which.
+        id: BackupId,
+        /// "the restore of database shop".
+        what: String,
+        /// Why.
+        source: PostgresError,
+    },
+    /// It is not what it was.
+    #[error("the backup {id} was restored, and holds other rows than it was made of")]
+    Differs {
+        /// Which.
+        id: BackupId,
+        /// The differences, line by line; bounded.
+        differences: Vec<String>,
+    },
+    /// A check of the user's was not answered true.
+    #[error("a check of the restored backup {id} was not answered true in database {database}")]
+    Check {
+        /// Which.
+        id: BackupId,
+        /// Where.
+        database: String,
+        /// The statement.
+        statement: String,
+        /// What it answered instead.
+        answer: String,
+    },
+}
+
+fn no_key(id: BackupId, verified_at: Option<Timestamp>) -> String {
+    match verified_at {
+        Some(at) => format!(
+            "the backup {id} was verified at {at}; this agent's key for it was held only until then, so it cannot verify it again"
+        ),
+        None => format!("this agent has no key for the backup {id}, so it cannot verify it"),
+    }
+}

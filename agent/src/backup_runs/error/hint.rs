@@ -1,0 +1,123 @@
+//! What to do about each error.
+
+use super::BackupError;
+use crate::{apps::ServiceName, backup::pipe::SealError, postgres::PostgresError};
+
+impl BackupError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NotEnrolled => "enrol this droplet first: `tidegate up`".to_owned(),
+            Self::Release { .. } => "`tidegate status` lists the apps of this droplet".to_owned(),
+            Self::NobodyAsks(_) => {
+                "give the service that holds the data `x-tidegate: { backup: ... }`, and deploy".to_owned()
+            }
+            Self::NotAsked { known, .. } if known.is_empty() => {
+                "give the service `x-tidegate: { backup: ... }`, and deploy".to_owned()
+            }
+            Self::NotAsked { known, .. } => format!("these do: {}", names(known)),
+            Self::Which { services, .. } => format!("name one of them: {}", names(services)),
+            Self::Unsupported { .. } => {
+                "back up PostgreSQL to `local`, or install an agent that can do more".to_owned()
+            }
+            Self::Recipients { .. } | Self::Keep { .. } => {
+                "correct it in the Compose file, and deploy".to_owned()
+            }
+            Self::Busy { .. } => "wait until it has ended, and try again".to_owned(),
+            Self::NotRunning { .. } => {
+                "start it, for example by deploying again; `tidegate status` and `tidegate logs` tell why it does not run"
+                    .to_owned()
+            }
+            Self::Server { source, .. } => server(source).to_owned(),
+            Self::NoDatabase(_) => "create a database, or remove `backup` from the service".to_owned(),
+            Self::MissingDatabase { known, .. } => {
+                format!("correct `databases` and deploy; these are there: {}", known.join(", "))
+            }
+            Self::Space { .. } => {
+                "free some space there, keep fewer backups (`keep`, then `tidegate backup prune`), or take a larger droplet"
+                    .to_owned()
+            }
+            Self::Destination(_) | Self::NoDestination(_) => {
+                "put the destination right, and make the backup again".to_owned()
+            }
+            Self::Seal { source: SealError::NoDestination(_), .. } => {
+                "put the destination right, and make the backup again".to_owned()
+            }
+            Self::Seal { source: SealError::Press(_) | SealError::Broken | SealError::Encrypt(_), .. } => {
+                "make it again; if it fails again, the agent's log (`journalctl -u tidegate-agent`) tells more".to_owned()
+            }
+            Self::Dump { .. } | Self::Seal { .. } => {
+                "see the database's log (`tidegate logs`), and make the backup again".to_owned()
+            }
+            Self::Name(_) | Self::Manifest(_) => {
+                "shorten the names in question; a database with very many tables can be left out by `databases`".to_owned()
+            }
+            Self::Timeout { .. } => {
+                "give it a longer `timeout` under `x-tidegate.backup`, or look for what is slow on the droplet".to_owned()
+            }
+            Self::Database { .. } => {
+                "see that the droplet has space (`tidegate info`), and try again".to_owned()
+            }
+            Self::Docker(_) => "see `systemctl status docker` on the droplet, and try again".to_owned(),
+            other => other.hint_of_verifying(),
+        }
+    }
+
+    fn hint_of_verifying(&self) -> String {
+        match self {
+            Self::NoBackup { .. } => "`tidegate backup list` shows those that there are".to_owned(),
+            Self::NothingToVerify { .. } | Self::NotStored { .. } => {
+                "make one: `tidegate backup now`".to_owned()
+            }
+            Self::NoKey { .. } => {
+                "make a new backup and verify that, or open this one by hand with the secret key of one of its recipients: \
+                 `age -d -i KEY FILE | zstd -d`"
+                    .to_owned()
+            }
+            Self::Key { .. } => {
+                "open it with the secret key of one of its recipients: `age -d -i KEY FILE | zstd -d`".to_owned()
+            }
+            Self::NoCopy { .. } => {
+                "see what became of it at its destinations; make a new backup: `tidegate backup now`".to_owned()
+            }
+            Self::Scratch(_) => {
+                "the backup itself was not judged; see that the droplet has memory and space, and verify again".to_owned()
+            }
+            Self::Unread { .. } => {
+                "the backup itself was not judged; put the destination right, and verify again".to_owned()
+            }
+            Self::Damaged { .. } => {
+                "do not rely on this backup: make a new one now (`tidegate backup now`) and verify it, and have the disk checked"
+                    .to_owned()
+            }
+            Self::Restore { .. } | Self::Differs { .. } => {
+                "do not rely on this backup alone: make a new one (`tidegate backup now`) and verify it".to_owned()
+            }
+            Self::Check { .. } => {
+                "see whether the data or the check is wrong: `checks` under `x-tidegate.backup` are run in every database of \
+                 the backup"
+                    .to_owned()
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+fn server(source: &PostgresError) -> &'static str {
+    match source {
+        PostgresError::OldTool { .. } => "use an image whose programs are of the server's version, and deploy",
+        PostgresError::SessionEnded { .. } => {
+            "if it refuses the login, name a superuser that may log in inside the container: `user` under \
+             `x-tidegate.backup`; else see the database's log (`tidegate logs`)"
+        }
+        PostgresError::Program { exit_code: 126 | 127, .. } => {
+            "the image has no `psql` or `pg_dump`: use one that has PostgreSQL's own programs, and deploy"
+        }
+        _ => "see the database's log (`tidegate logs`), and try again",
+    }
+}
+
+pub(super) fn names(services: &[ServiceName]) -> String {
+    let names: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
+    names.join(", ")
+}
