@@ -140,3 +140,6 @@ fn cause(caller: &Caller, told: v1::BackupCause) -> Cause {
         ) => Cause::Manual,
     }
 }
+
+#[cfg(test)]
+mod tests;
