@@ -260,7 +260,7 @@ pub enum BackupError {
         /// The destination.
         at: String,
         /// Why.
-        source: Box<DestinationError>,
+        source: std::io::Error,
     },
     /// The server did not take it.
     #[error("the backup {id} could not be restored: {what} failed")]

@@ -22,6 +22,7 @@ mod restore;
 mod row;
 mod seen;
 mod settings;
+mod source;
 mod space;
 mod store;
 mod subject;

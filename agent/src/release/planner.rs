@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidegate_compose::{
     Project,
-    x_tidegate::{Extension, Job, MigrationKind, ServiceExtension},
+    x_tidegate::{Destination, Engine, Extension, Job, MigrationKind, ServiceExtension},
 };
 
 use super::{
@@ -102,15 +102,22 @@ fn migration(wanted: Wanted<'_>, refused: &mut Vec<Failure>) -> Option<PlannedCo
     })
 }
 
-/// Until this agent makes backups, a file that asks for them is refused: whoever wrote it would believe that there are some.
-/// Goes, with its line in [`plan`] and its test, when it does.
+/// What this agent cannot back up, or not there, is refused: whoever wrote it would believe that there are backups.
 fn backups(wanted: Wanted<'_>) -> impl Iterator<Item = Failure> {
-    let asking = wanted.extension.services.iter().filter(|(_, service)| service.backup.is_some());
-    asking.map(|(name, _)| {
-        let why = "this agent cannot make backups yet, and a release would look as if there were some";
-        Failure::new(format!("service {name} asks for backups"), why)
-            .at(format!("services.{name}.x-tidegate.backup"))
-            .hint("remove `backup` and go on making them as you do now, until an agent that can is installed")
+    let asking = wanted.extension.services.iter();
+    let asking = asking.filter_map(|(name, service)| Some((name, service.backup.as_ref()?)));
+    asking.filter_map(|(name, backup)| {
+        let buckets = backup.to.iter().any(|to| matches!(to, Destination::Bucket(_)));
+        let (key, what) = match &backup.engine {
+            Engine::Postgres(_) if buckets => ("to", "a bucket as their destination".to_owned()),
+            Engine::Postgres(_) => return None,
+            other => ("engine", format!("the engine {}", other.name())),
+        };
+        let why = format!("this agent makes backups of PostgreSQL in `local` only, and not with {what} yet");
+        let failure = Failure::new(format!("service {name} asks for backups that cannot be made"), why)
+            .at(format!("services.{name}.x-tidegate.backup.{key}"))
+            .hint("leave it out and go on making them as you do now, until an agent that can is installed");
+        Some(failure)
     })
 }
 

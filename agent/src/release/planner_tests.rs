@@ -460,13 +460,19 @@ fn memory_that_is_promised_twice_is_told_and_not_refused() {
 mod networks;
 
 #[test]
-fn backups_are_refused_while_the_agent_makes_none() {
+fn backups_that_this_agent_cannot_make_are_refused() {
     let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
-    let backup = format!("{{ backup: {{ encrypt_to: [{recipient}] }} }}");
-    let compose = format!("services: {{ db: {{ image: 'postgres:17', x-tidegate: {backup} }} }}");
-    let refused = Case::new(&compose).plan(&World::default()).unwrap_err();
-    assert_eq!(refused.len(), 1, "{refused:?}");
-    assert_eq!(refused[0].what, "service db asks for backups");
-    assert_eq!(refused[0].place, "services.db.x-tidegate.backup");
-    assert!(refused[0].hint.contains("remove `backup`"), "{}", refused[0].hint);
+    let refused = |image: &str, more: &str| {
+        let backup = format!("{{ backup: {{ encrypt_to: [{recipient}]{more} }} }}");
+        let compose = format!("services: {{ db: {{ image: '{image}', x-tidegate: {backup} }} }}");
+        let refused = Case::new(&compose).plan(&World::default()).err().unwrap_or_default();
+        refused.into_iter().filter(|failure| failure.what.contains("backups")).collect::<Vec<_>>()
+    };
+    assert_eq!(refused("postgres:17", ""), []);
+    let mysql = refused("mysql:8", "");
+    assert_eq!(mysql.len(), 1, "{mysql:?}");
+    assert_eq!(mysql[0].place, "services.db.x-tidegate.backup.engine");
+    assert!(mysql[0].cause.contains("not with the engine mysql yet"), "{}", mysql[0].cause);
+    let bucket = refused("postgres:17", ", to: [local, 'bucket:far']");
+    assert_eq!(bucket[0].place, "services.db.x-tidegate.backup.to");
 }

@@ -1,5 +1,6 @@
 //! Against a real Docker daemon.
 
+mod backups;
 mod containers;
 mod exec;
 mod ingress;

@@ -1,0 +1,178 @@
+//! Making a backup.
+
+use std::sync::Arc;
+
+use super::{
+    BackupError, BackupRow, BackupState, Cause, Inner, Make, Progress, clear,
+    live::Doing,
+    progress::size,
+    prune, recover,
+    row::{Facts, POSTGRES},
+    source::Source,
+    space,
+    subject::Subject,
+    write::{self, Writing, Written},
+};
+use crate::{
+    backup::{
+        BackupId, ByteCount, ObjectName, destination::Destination, layout::BackupFolder, seal::OneTimeKey,
+    },
+    release::{Failure, chain},
+};
+
+pub(super) async fn make(inner: &Inner, wanted: Make, progress: Progress) -> Result<BackupRow, BackupError> {
+    let Make { app, service, cause, actor } = wanted;
+    let subject = inner.subject(&app, service.as_ref()).await?;
+    let now = inner.clock.now();
+    let reserved = inner.live.reserve((&app, &subject.service), Doing::Backup, (&actor, now))?;
+    recover::of_service(inner, &subject).await?;
+    let source = admitted(inner, &subject, &progress).await?;
+    let row = row_of(inner, &subject, (cause, actor));
+    let key = OneTimeKey::generate();
+    inner.store.begin(subject.folder.droplet(), &row, key.secret()).await?;
+    let made = written(inner, (&subject, &source), (row.id, key), &progress).await;
+    let row = ended(inner, &subject, (row, made)).await?;
+    progress.say(format!(
+        "backup {} is stored: {} tables, {} rows, {} of data, {} stored at {}",
+        row.id,
+        row.tables,
+        row.rows,
+        size(row.plain),
+        size(row.stored),
+        row.copies.join(", ")
+    ));
+    if cause == Cause::Schedule {
+        pruned(inner, &subject, &progress).await;
+    }
+    drop(reserved);
+    Ok(row)
+}
+
+/// Everything that can be known beforehand.
+async fn admitted(inner: &Inner, subject: &Subject, progress: &Progress) -> Result<Source, BackupError> {
+    let source = Source::find(inner, subject).await?;
+    let rows = inner.store.rows(subject.folder.droplet(), &subject.app, Some(&subject.service)).await?;
+    let needed = space::needed(&rows, source.size);
+    for destination in &subject.destinations {
+        space::check(destination.as_ref(), needed).await?;
+    }
+    progress.say(format!(
+        "backing up {}/{}: {} databases, {}, PostgreSQL {}",
+        subject.app,
+        subject.service,
+        source.databases.len(),
+        size(source.size),
+        source.versions.server
+    ));
+    Ok(source)
+}
+
+fn row_of(inner: &Inner, subject: &Subject, (cause, actor): (Cause, String)) -> BackupRow {
+    let now = inner.clock.now();
+    BackupRow {
+        id: BackupId::new(now, rand::random()),
+        app: subject.app.clone(),
+        service: subject.service.clone(),
+        cause,
+        actor,
+        state: BackupState::Running,
+        release: subject.backed.release,
+        engine: POSTGRES.to_owned(),
+        server_version: None,
+        started_at: now,
+        finished_at: None,
+        plain: ByteCount::default(),
+        stored: ByteCount::default(),
+        copies: Vec::new(),
+        tables: 0,
+        rows: 0,
+        revision: None,
+        verified_at: None,
+        verify_took: None,
+        verify_failure: None,
+        failure: None,
+    }
+}
+
+/// Parts and manifest; where it fails nothing is left, as far as the destinations let us.
+async fn written(
+    inner: &Inner,
+    (subject, source): (&Subject, &Source),
+    (id, key): (BackupId, OneTimeKey),
+    progress: &Progress,
+) -> Result<Written, BackupError> {
+    let objects = objects(subject, source, id)?;
+    let mut writing = Writing::new(inner, (subject, source), (id, key), progress);
+    let after = subject.backed.backup.timeout;
+    let parts = match tokio::time::timeout(after, writing.parts()).await {
+        Ok(parts) => parts,
+        Err(_) => Err(BackupError::Timeout { doing: Doing::Backup, after }),
+    };
+    let made = match parts {
+        Ok(()) => writing.manifest().await,
+        Err(error) => Err(error),
+    };
+    let has_it = |destination: &Arc<dyn Destination>| {
+        made.as_ref().is_ok_and(|written| written.copies.iter().any(|at| at == destination.title()))
+    };
+    for destination in subject.destinations.iter().filter(|destination| !has_it(destination)) {
+        clear::clear(destination.as_ref(), &objects, inner.settings.patience.clearing).await;
+    }
+    made
+}
+
+fn objects(subject: &Subject, source: &Source, id: BackupId) -> Result<Vec<ObjectName>, BackupError> {
+    let folder = BackupFolder::new(subject.folder.clone(), id);
+    clear::objects(&folder, &write::part_names(source)?)
+}
+
+/// Writes down how it ended.
+async fn ended(
+    inner: &Inner,
+    subject: &Subject,
+    (row, made): (BackupRow, Result<Written, BackupError>),
+) -> Result<BackupRow, BackupError> {
+    let (id, now) = (row.id, inner.clock.now());
+    let error = match made {
+        Ok(Written { manifest, copies, troubles }) => {
+            let facts = Facts::of(&manifest, copies);
+            let partly = partly(&troubles);
+            // Where this fails the backup is there all the same: the next run of the service finds it and writes it down.
+            inner.store.stored(id, &facts, (partly.as_ref(), now)).await?;
+            let stored = inner.store.row(subject.folder.droplet(), &subject.app, id).await?;
+            return stored.ok_or(BackupError::NoBackup { app: subject.app.clone(), id });
+        }
+        Err(error) => error,
+    };
+    if let Err(unwritten) = inner.store.failed(id, &error.failure(), now).await {
+        tracing::error!(%id, error = chain(&unwritten), "that a backup failed could not be written down");
+    }
+    Err(error)
+}
+
+fn partly(troubles: &[String]) -> Option<Failure> {
+    if troubles.is_empty() {
+        return None;
+    }
+    let failure = Failure::new("the backup is not at all of its destinations", troubles.join("; "));
+    Some(failure.hint("put the destination right; the next backup goes there again"))
+}
+
+/// The backup is stored whatever becomes of older ones.
+async fn pruned(inner: &Inner, subject: &Subject, progress: &Progress) {
+    match prune::of_service(inner, subject, super::PruneMode::Delete).await {
+        Ok(pruned) => {
+            for id in &pruned.deleted.backups {
+                progress.say(format!("backup {id} is deleted: `keep` does not keep it"));
+            }
+            for failure in &pruned.deleted.failures {
+                progress.say(format!("{}: {}", failure.what, failure.cause));
+                tracing::warn!(what = failure.what, cause = failure.cause, "old backups are not all deleted");
+            }
+        }
+        Err(error) => {
+            progress.say(format!("older backups are not pruned: {}", chain(&error)));
+            tracing::warn!(error = chain(&error), "older backups are not pruned");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What a run is about: one service that asks for backups, with all that its file says, as values that can be used.
+
+use std::{sync::Arc, time::Duration};
+
+use tidegate_compose::x_tidegate::{self, Databases};
+
+use super::{BackupError, Inner};
+use crate::{
+    apps::{AppName, ServiceName},
+    backup::{
+        destination::{Destination, DestinationError, LocalDirectory},
+        layout::{DropletFolder, ServiceFolder},
+        rotation::{Counts, Keep},
+        seal::Recipients,
+    },
+    release::BackedUp,
+};
+
+/// How long the directory of the destination `local` may take to be opened.
+const OPENING: Duration = Duration::from_mins(1);
+/// The superuser where nothing names another.
+const SUPERUSER: &str = "postgres";
+
+/// A service that asks for backups of a PostgreSQL.
+pub(super) struct Subject {
+    pub(super) app: AppName,
+    pub(super) service: ServiceName,
+    pub(super) folder: ServiceFolder,
+    pub(super) backed: BackedUp,
+    pub(super) databases: Databases,
+    pub(super) user: String,
+    pub(super) keep: Keep,
+    pub(super) recipients: Recipients,
+    pub(super) destinations: Vec<Arc<dyn Destination>>,
+}
+
+impl Inner {
+    /// The services of an app that ask for backups.
+    pub(super) async fn asking(&self, app: &AppName) -> Result<Vec<BackedUp>, BackupError> {
+        let asking = self.engine.backed_up(app).await;
+        asking.map_err(|source| BackupError::Release { app: app.clone(), source: Box::new(source) })
+    }
+
+    /// A service of an app; without a name the only one that asks.
+    pub(super) async fn subject(
+        &self,
+        app: &AppName,
+        service: Option<&ServiceName>,
+    ) -> Result<Subject, BackupError> {
+        self.droplet()?;
+        let asking = self.asking(app).await?;
+        let names: Vec<ServiceName> = asking.iter().map(|backed| backed.service.clone()).collect();
+        let chosen = choose(app, service, &names)?;
+        let backed = asking.into_iter().find(|backed| backed.service == chosen);
+        let backed = backed.ok_or_else(|| BackupError::NobodyAsks(app.clone()))?;
+        self.subject_of(app, backed).await
+    }
+
+    /// The same of one that is known to ask.
+    pub(super) async fn subject_of(&self, app: &AppName, backed: BackedUp) -> Result<Subject, BackupError> {
+        let service = backed.service.clone();
+        let unsupported = |what: String| BackupError::Unsupported { service: service.clone(), what };
+        let x_tidegate::Engine::Postgres(databases) = backed.backup.engine.clone() else {
+            return Err(unsupported(format!("a backup of {}", backed.backup.engine.name())));
+        };
+        let elsewhere = backed.backup.to.iter().find_map(|to| match to {
+            x_tidegate::Destination::Local => None,
+            x_tidegate::Destination::Bucket(name) => Some(name),
+        });
+        if let Some(bucket) = elsewhere {
+            return Err(unsupported(format!("the destination bucket:{bucket}")));
+        }
+        let recipients = Recipients::parse(backed.backup.encrypt_to.iter().map(|key| key.as_str()));
+        let recipients = recipients
+            .map_err(|source| BackupError::Recipients { service: service.clone(), source })?;
+        let x_tidegate::Keep { last, daily, weekly, monthly, yearly } = backed.backup.keep;
+        let keep = Keep::new(Counts { last, daily, weekly, monthly, yearly });
+        let keep = keep.map_err(|source| BackupError::Keep { service: service.clone(), source })?;
+        Ok(Subject {
+            folder: service_folder(self.droplet()?, app, &service)?,
+            user: user(&databases, &backed),
+            destinations: vec![self.local().await.map_err(BackupError::Destination)?],
+            app: app.clone(),
+            service,
+            backed,
+            databases,
+            keep,
+            recipients,
+        })
+    }
+
+    /// The destination `local`.
+    pub(super) async fn local(&self) -> Result<Arc<dyn Destination>, DestinationError> {
+        let path = self.settings.local.clone();
+        let at = format!("directory {}", path.display());
+        let opening = tokio::task::spawn_blocking(move || LocalDirectory::open(&path));
+        match tokio::time::timeout(OPENING, opening).await {
+            Ok(Ok(opened)) => {
+                let local: Arc<dyn Destination> = Arc::new(opened?);
+                Ok(local)
+            }
+            Ok(Err(_)) => Err(DestinationError::Broken { at }),
+            Err(_) => Err(DestinationError::Timeout { at, after: OPENING }),
+        }
+    }
+}
+
+/// The folder of a service's backups.
+pub(super) fn service_folder(
+    droplet: DropletFolder,
+    app: &AppName,
+    service: &ServiceName,
+) -> Result<ServiceFolder, BackupError> {
+    ServiceFolder::new(droplet, app.clone(), service.clone()).map_err(BackupError::Name)
+}
+
+/// Which service is meant.
+fn choose(
+    app: &AppName,
+    wanted: Option<&ServiceName>,
+    asking: &[ServiceName],
+) -> Result<ServiceName, BackupError> {
+    match (wanted, asking) {
+        (Some(wanted), _) if asking.contains(wanted) => Ok(wanted.clone()),
+        (Some(wanted), _) => Err(BackupError::NotAsked {
+            app: app.clone(),
+            service: wanted.clone(),
+            known: asking.to_vec(),
+        }),
+        (None, []) => Err(BackupError::NobodyAsks(app.clone())),
+        (None, [only]) => Ok(only.clone()),
+        (None, several) => Err(BackupError::Which { app: app.clone(), services: several.to_vec() }),
+    }
+}
+
+/// The superuser as the file names it, else as the image was told, else the image's own.
+fn user(databases: &Databases, backed: &BackedUp) -> String {
+    let told = || backed.environment.get("POSTGRES_USER").filter(|user| !user.is_empty()).cloned();
+    databases.user.clone().or_else(told).unwrap_or_else(|| SUPERUSER.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_service_is_the_one_that_is_named_or_the_only_one() {
+        let app = AppName::new("shop").unwrap();
+        let (db, stock) = (ServiceName::new("db"), ServiceName::new("stock"));
+        let both = [db.clone(), stock.clone()];
+        let web = ServiceName::new("web");
+        assert_eq!(choose(&app, Some(&stock), &both).unwrap(), stock);
+        assert_eq!(choose(&app, None, std::slice::from_ref(&db)).unwrap(), db);
+        assert!(matches!(choose(&app, None, &[]), Err(BackupError::NobodyAsks(_))));
+        let several = choose(&app, None, &both).unwrap_err();
+        assert_eq!(several.hint(), "name one of them: db, stock");
+        let unknown = choose(&app, Some(&web), &both).unwrap_err();
+        assert!(matches!(unknown, BackupError::NotAsked { .. }), "{unknown}");
+        assert_eq!(unknown.hint(), "these do: db, stock");
+    }
+}

@@ -1,0 +1,97 @@
+//! Verifying a backup: which one, and what is written down of it. The trial itself is in `restore`.
+
+use super::{
+    BackupError, BackupRow, BackupState, Inner, Progress, Verify, list,
+    live::Doing,
+    recover,
+    restore::{self, Trial},
+    subject::Subject,
+};
+use crate::{
+    apps::{AppName, ServiceName},
+    backup::{BackupId, seal::OneTimeKey},
+    release::chain,
+};
+
+pub(super) async fn verify(
+    inner: &Inner,
+    wanted: Verify,
+    progress: Progress,
+) -> Result<BackupRow, BackupError> {
+    let Verify { app, service, id, actor } = wanted;
+    let service = match id {
+        Some(id) => Some(service_of(inner, &app, (service, id)).await?),
+        None => service,
+    };
+    let subject = inner.subject(&app, service.as_ref()).await?;
+    let now = inner.clock.now();
+    let reserved = inner.live.reserve((&app, &subject.service), Doing::Verification, (&actor, now))?;
+    recover::of_service(inner, &subject).await?;
+    let (row, key) = chosen(inner, &subject, id).await?;
+    let after = inner.settings.patience.verification;
+    let trial = restore::trial(inner, Trial { subject: &subject, row: &row, key, progress: &progress });
+    let outcome = match tokio::time::timeout(after, Box::pin(trial)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(BackupError::Timeout { doing: Doing::Verification, after }),
+    };
+    match outcome {
+        Ok(took) => inner.store.verified(row.id, (inner.clock.now(), took)).await?,
+        Err(error) => {
+            if let Err(unwritten) = inner.store.verify_failed(row.id, &error.failure()).await {
+                let (id, error) = (row.id, chain(&unwritten));
+                tracing::error!(%id, error, "that a verification failed could not be written down");
+            }
+            return Err(error);
+        }
+    }
+    let verified = inner.store.row(subject.folder.droplet(), &app, row.id).await?;
+    let verified = verified.ok_or(BackupError::NoBackup { app, id: row.id })?;
+    progress.say(format!("backup {} is verified: all rows of its {} tables are there", verified.id, verified.tables));
+    drop(reserved);
+    Ok(verified)
+}
+
+/// The service of a backup.
+async fn service_of(
+    inner: &Inner,
+    app: &AppName,
+    (service, id): (Option<ServiceName>, BackupId),
+) -> Result<ServiceName, BackupError> {
+    let no_backup = || BackupError::NoBackup { app: app.clone(), id };
+    match inner.store.row(&inner.droplet()?, app, id).await? {
+        Some(row) if service.as_ref().is_none_or(|service| *service == row.service) => Ok(row.service),
+        Some(_) => Err(no_backup()),
+        // One that only its copies tell of has no key here.
+        None => {
+            list::show(inner, app, id).await?;
+            Err(BackupError::NoKey { id, verified_at: None })
+        }
+    }
+}
+
+/// The backup that is meant, with its key.
+async fn chosen(
+    inner: &Inner,
+    subject: &Subject,
+    id: Option<BackupId>,
+) -> Result<(BackupRow, OneTimeKey), BackupError> {
+    let (app, service) = (subject.app.clone(), subject.service.clone());
+    let rows = inner.store.rows(subject.folder.droplet(), &app, Some(&service)).await?;
+    let is_stored = |row: &BackupRow| matches!(row.state, BackupState::Stored | BackupState::Verified);
+    let row = match id {
+        Some(id) => {
+            rows.into_iter().find(|row| row.id == id).ok_or(BackupError::NoBackup { app, id })?
+        }
+        None => {
+            rows.into_iter().find(is_stored).ok_or(BackupError::NothingToVerify { app, service })?
+        }
+    };
+    let id = row.id;
+    if !is_stored(&row) {
+        return Err(BackupError::NotStored { id, state: row.state });
+    }
+    let secret = inner.store.key(id).await?;
+    let secret = secret.ok_or(BackupError::NoKey { id, verified_at: row.verified_at })?;
+    let key = OneTimeKey::parse(&secret).map_err(|source| BackupError::Key { id, source })?;
+    Ok((row, key))
+}
