@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use tidegate_proto::v1::{BackupsRequest, BackupsResponse};
 use tonic::Request;
@@ -9,7 +10,7 @@ use tonic::Request;
 use super::{
     Whose,
     found::Found,
-    view::{BackupView, CopyView, LeftoverView, counted},
+    view::{BackupView, CopyView, LeftoverView, brief, counted},
 };
 use crate::{
     agents::{AgentError, Target},
@@ -69,7 +70,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     for (target, answered) in found.all()? {
         view.add(&target.short, answered);
     }
-    context.printer.result(&view, text(&view));
+    context.printer.result(&view, text(&view, context.clock.now()));
     Ok(Outcome::Done)
 }
 
@@ -108,11 +109,11 @@ impl View {
     }
 }
 
-fn text(view: &View) -> String {
+fn text(view: &View, now: Timestamp) -> String {
     let mut text = if view.backups.is_empty() {
         "There are no backups: `tidegate backup now` makes one.\n".to_owned()
     } else {
-        table(view)
+        table(view, now)
     };
     for Listed { backup, copies } in &view.backups {
         for copy in copies.iter().filter(|copy| !copy.damage.is_empty()) {
@@ -135,9 +136,9 @@ fn text(view: &View) -> String {
     text
 }
 
-fn table(view: &View) -> String {
+fn table(view: &View, now: Timestamp) -> String {
     let mut table = Table::new([
-        "DROPLET", "ID", "SERVICE", "STATE", "BEGAN", "SIZE", "ROWS", "WHERE", "VERIFIED", "NOTES",
+        "DROPLET", "ID", "SERVICE", "STATE", "AGE", "SIZE", "ROWS", "WHERE", "VERIFIED", "NOTES",
     ]);
     for Listed { backup, copies } in &view.backups {
         let rows = if backup.is_stored() { backup.rows.to_string() } else { "-".to_owned() };
@@ -146,7 +147,7 @@ fn table(view: &View) -> String {
             backup.id.clone(),
             backup.service.clone(),
             backup.state.to_owned(),
-            backup.started_at.clone().unwrap_or_else(|| "-".to_owned()),
+            backup.age(now),
             backup.size(),
             rows,
             whereabouts(view, backup, copies),
@@ -161,14 +162,17 @@ fn table(view: &View) -> String {
 fn whereabouts(view: &View, backup: &BackupView, copies: &[CopyView]) -> String {
     let mut all: Vec<String> = copies
         .iter()
-        .map(|copy| if copy.damage.is_empty() { copy.at.clone() } else { format!("{} (damaged)", copy.at) })
+        .map(|copy| match copy.damage.as_slice() {
+            [] => brief(&copy.at).to_owned(),
+            [_, ..] => format!("{} (damaged)", brief(&copy.at)),
+        })
         .collect();
     for at in &backup.destinations {
         if copies.iter().any(|copy| copy.at == *at) {
             continue;
         }
         let fate = if view.is_unseen(&backup.droplet, at) { "not seen" } else { "gone" };
-        all.push(format!("{at} ({fate})"));
+        all.push(format!("{} ({fate})", brief(at)));
     }
     if all.is_empty() { "-".to_owned() } else { all.join(", ") }
 }
@@ -195,16 +199,16 @@ mod tests {
         let listed = |backup, copies: Vec<BackupCopy>| ListedBackup { backup: Some(backup), copies };
         let mut stored = sample::stored();
         stored.id = "20261122T040000Z-22222222".to_owned();
-        stored.copies = vec!["local".to_owned(), "bucket:far".to_owned(), "bucket:near".to_owned()];
+        stored.copies = vec![sample::LOCAL.to_owned(), "bucket:far".to_owned(), "bucket:near".to_owned()];
         let first = BackupsResponse {
             backups: vec![
-                listed(stored, vec![copy("local", &["the part globals.sql.zst.age is missing"])]),
-                listed(sample::verified(), vec![copy("local", &[])]),
+                listed(stored, vec![copy(sample::LOCAL, &["globals.sql.zst.age is missing"])]),
+                listed(sample::verified(), vec![copy(sample::LOCAL, &[])]),
                 listed(sample::doubtful(), Vec::new()),
                 listed(sample::failed(), Vec::new()),
             ],
             leftovers: vec![BackupLeftover {
-                at: "local".to_owned(),
+                at: sample::LOCAL.to_owned(),
                 folder: "shop/production/7-e1/shop/db/20261120T030000Z-11111111".to_owned(),
                 bytes: 1_200_000,
                 newest: None,
@@ -216,11 +220,11 @@ mod tests {
         };
         let mut view = View::default();
         view.add("web-1", first);
-        insta::assert_snapshot!(text(&view));
+        insta::assert_snapshot!(text(&view, "2026-11-22T09:00:00Z".parse().unwrap()));
     }
 
     #[test]
     fn where_there_are_none_it_says_how_to_make_one() {
-        insta::assert_snapshot!(text(&View::default()), @"There are no backups: `tidegate backup now` makes one.");
+        insta::assert_snapshot!(text(&View::default(), Timestamp::UNIX_EPOCH), @"There are no backups: `tidegate backup now` makes one.");
     }
 }

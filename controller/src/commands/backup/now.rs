@@ -5,7 +5,7 @@ use tidegate_proto::v1::{BackupCause, MakeBackupRequest};
 use super::{
     Whose,
     runs::{Run, on_each},
-    view::BackupView,
+    view::{BackupView, brief},
 };
 use crate::{
     commands::{context::Context, reach::Reach},
@@ -44,7 +44,7 @@ fn describe(backup: &BackupView) -> String {
         backup.droplet,
         backup.time(),
         backup.size(),
-        backup.destinations.join(", "),
+        backup.destinations.iter().map(|at| brief(at)).collect::<Vec<_>>().join(", "),
         backup.rows()
     )
 }

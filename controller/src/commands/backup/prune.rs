@@ -8,7 +8,7 @@ use super::{
     Whose,
     found::Found,
     list::PATIENCE,
-    view::counted,
+    view::{brief, counted},
 };
 use crate::{
     agents::{AgentError, Target},
@@ -53,6 +53,7 @@ struct View {
 /// What is left of a backup that did not come to its end.
 #[derive(Debug, Serialize)]
 struct Leftover {
+    /// With its destination.
     folder: String,
     bytes: u64,
 }
@@ -210,8 +211,9 @@ fn table(views: &[View]) -> String {
             row(id, "goes", reason.clone());
         }
         for Leftover { folder, bytes } in leftovers {
-            let id = folder.rsplit('/').next().unwrap_or(folder);
-            row(id, "goes", format!("unfinished, {}", size(*bytes)));
+            let (path, at) = folder.split_once(" at ").unwrap_or((folder, "its destination"));
+            let id = path.rsplit('/').next().unwrap_or(path);
+            row(id, "goes", format!("unfinished, {} at {}", size(*bytes), brief(at)));
         }
     }
     if rows == 0 { String::new() } else { table.to_string() }
@@ -237,7 +239,9 @@ mod tests {
                     reason: "not kept by any count".to_owned(),
                 }],
                 leftovers: vec![PrunedFolder {
-                    folder: "shop/production/7-e1/shop/db/20261120T030000Z-11111111".to_owned(),
+                    folder: "shop/production/7-e1/shop/db/20261120T030000Z-11111111 \
+                             at directory /var/lib/tidegate/backups"
+                        .to_owned(),
                     bytes: 1_200_000,
                 }],
                 deleted: vec!["20261101T030000Z-00000000".to_owned()],

@@ -120,10 +120,7 @@ async fn follow(
     let mut events = begun.map_err(|status| agent.error(&status))?.into_inner();
     while let Some(event) = events.message().await.map_err(|status| agent.error(&status))? {
         match event.event {
-            Some(Event::Progress(line)) => {
-                step.say(&format!("      {line}"));
-                step.now(&line);
-            }
+            Some(Event::Progress(line)) => step.tell(&line),
             Some(Event::Finished(backup)) => return Ok(backup),
             None => {}
         }

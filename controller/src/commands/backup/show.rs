@@ -246,7 +246,7 @@ mod tests {
             ],
         };
         let copies = vec![
-            BackupCopy { at: "local".to_owned(), damage: Vec::new() },
+            BackupCopy { at: sample::LOCAL.to_owned(), damage: Vec::new() },
             BackupCopy { at: "bucket:far".to_owned(), damage: vec!["its manifest is damaged".to_owned()] },
         ];
         ShowBackupResponse { backup: Some(sample::verified()), copies, manifest: Some(manifest) }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use tidegate_proto::v1::{self, BackupCause, BackupState, BackupSummary};
 
@@ -129,6 +130,12 @@ impl BackupView {
         format!("{} in {}", counted(self.rows, "row"), counted(self.tables, "table"))
     }
 
+    /// `3 h`: how long ago it began.
+    pub(super) fn age(&self, now: Timestamp) -> String {
+        let began = self.started_at.as_ref().and_then(|at| at.parse::<Timestamp>().ok());
+        began.map_or_else(|| "-".to_owned(), |began| age(now.duration_since(began).as_secs()))
+    }
+
     pub(super) fn is_stored(&self) -> bool {
         matches!(self.state, "stored" | "verified")
     }
@@ -155,8 +162,24 @@ impl BackupView {
     }
 }
 
+/// `40 s`, `12 min`, `5 h`, `3 d`; a clock that is behind the droplet's makes no sense of it.
+fn age(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
 fn seconds(seconds: f64) -> String {
     human(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+}
+
+/// A destination as tables name it. Of directories a droplet has one, which the Compose file calls `local`.
+pub(super) fn brief(at: &str) -> &str {
+    if at.starts_with("directory ") { "local" } else { at }
 }
 
 /// `1 table`, `2 tables`
@@ -190,8 +213,25 @@ fn cause_name(cause: BackupCause) -> &'static str {
 }
 
 #[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_read_well() {
+        let cases =
+            [(-5, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (172_799, "47 h"), (172_800, "2 d")];
+        for (seconds, text) in cases {
+            assert_eq!(age(seconds), text);
+        }
+    }
+}
+
+#[cfg(test)]
 pub(super) mod sample {
     use super::*;
+
+    /// The title of a droplet's directory.
+    pub(in super::super) const LOCAL: &str = "directory /var/lib/tidegate/backups";
 
     fn at(seconds: i64) -> Option<prost_types::Timestamp> {
         Some(prost_types::Timestamp { seconds: 1_795_316_400 + seconds, nanos: 0 })
@@ -218,7 +258,7 @@ pub(super) mod sample {
             finished_at: at(3),
             plain_bytes: 84_000_000,
             stored_bytes: 12_400_000,
-            copies: vec!["local".to_owned()],
+            copies: vec![LOCAL.to_owned()],
             tables: 14,
             rows: 120_034,
             revision: "0009".to_owned(),
