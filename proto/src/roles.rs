@@ -73,6 +73,13 @@ pub const RULES: &[Rule] = &[
     rule("/tidegate.v1.Agent/ExecHost", Role::Admin, Scope::Droplet),
     rule("/tidegate.v1.Agent/SetMaintenance", Role::Deployer, Scope::App),
     rule("/tidegate.v1.Agent/RemoveApp", Role::Operator, Scope::App),
+    // A dump takes what a deploy takes; a look costs nobody anything.
+    rule("/tidegate.v1.Agent/MakeBackup", Role::Deployer, Scope::App),
+    rule("/tidegate.v1.Agent/Backups", Role::Viewer, Scope::App),
+    rule("/tidegate.v1.Agent/ShowBackup", Role::Viewer, Scope::App),
+    rule("/tidegate.v1.Agent/VerifyBackup", Role::Deployer, Scope::App),
+    rule("/tidegate.v1.Agent/PruneBackups", Role::Operator, Scope::App),
+    rule("/tidegate.v1.Agent/Timers", Role::Viewer, Scope::App),
     rule("/tidegate.v1.Agent/AuditLog", Role::Viewer, Scope::Droplet),
     rule("/tidegate.v1.Agent/Renew", Role::Admin, Scope::Droplet),
     // The list is signed: any caller may bring it.

@@ -68,14 +68,26 @@ fn each_role_reaches_exactly_what_the_design_says() {
                 "ReleaseOutcome",
                 "AuditLog",
                 "InstallRevocationList",
+                "Backups",
+                "ShowBackup",
+                "Timers",
             ]
             .as_slice(),
         ),
         (
             Role::Deployer,
-            &["Deploy", "PlanDeploy", "Rollback", "PlanRollback", "CancelRelease", "SetMaintenance"],
+            &[
+                "Deploy",
+                "PlanDeploy",
+                "Rollback",
+                "PlanRollback",
+                "CancelRelease",
+                "SetMaintenance",
+                "MakeBackup",
+                "VerifyBackup",
+            ],
         ),
-        (Role::Operator, &["ExecContainer", "Run", "RemoveApp", "ResolveRelease"]),
+        (Role::Operator, &["ExecContainer", "Run", "RemoveApp", "ResolveRelease", "PruneBackups"]),
         (Role::Admin, &["ExecHost", "Renew"]),
     ];
     for holder in [Role::Viewer, Role::Deployer, Role::Operator, Role::Admin] {

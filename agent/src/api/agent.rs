@@ -5,18 +5,19 @@
 use std::sync::Arc;
 
 use tidegate_proto::v1::{
-    AuditEntry, AuditLogRequest, CancelReleaseRequest, CancelReleaseResponse, DeployRequest, ExecRequest,
+    AuditEntry, AuditLogRequest, BackupEvent, BackupsRequest, BackupsResponse, CancelReleaseRequest, CancelReleaseResponse, DeployRequest, ExecRequest,
     ExecResponse, InfoRequest, InfoResponse, InstallRevocationListRequest, InstallRevocationListResponse,
-    LogEntry, LogsRequest, PlanDeployResponse, ReleaseEvent, ReleaseOutcomeRequest, ReleaseOutcomeResponse,
+    LogEntry, LogsRequest, MakeBackupRequest, PlanDeployResponse, PruneBackupsRequest, PruneBackupsResponse, ReleaseEvent, ReleaseOutcomeRequest, ReleaseOutcomeResponse,
     ReleasesRequest, ReleasesResponse, RemoveAppRequest, RemoveAppResponse, RenewRequest, RenewResponse,
     ResolveReleaseRequest, ResolveReleaseResponse, RollbackRequest, SetMaintenanceRequest,
-    SetMaintenanceResponse, StatusRequest, StatusResponse, WatchReleaseRequest, agent_server::Agent,
+    SetMaintenanceResponse, ShowBackupRequest, ShowBackupResponse, StatusRequest, StatusResponse, TimersRequest,
+    TimersResponse, VerifyBackupRequest, WatchReleaseRequest, agent_server::Agent,
 };
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    Context, audit, caller::Caller, deploy, errors, exec, info, logs, maintenance, releases, renewal,
-    rollback, status, stream::Answers, together,
+    Context, audit, backups, caller::Caller, deploy, errors, exec, info, logs, maintenance, releases, renewal,
+    rollback, status, stream::Answers, timers, together,
 };
 
 /// `tidegate.v1.Agent`.
@@ -172,6 +173,53 @@ impl Agent for AgentService {
         self.check_app(&request, "/tidegate.v1.Agent/RemoveApp", &request.get_ref().app)?;
         let caller = Caller::from_request(&request)?;
         releases::remove(&self.context, &caller, request.into_inner()).await.map(Response::new)
+    }
+
+    type MakeBackupStream = Answers<BackupEvent>;
+    async fn make_backup(
+        &self,
+        request: Request<MakeBackupRequest>,
+    ) -> Result<Response<Self::MakeBackupStream>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/MakeBackup", &request.get_ref().app)?;
+        let caller = Caller::from_request(&request)?;
+        backups::make(&self.context, &caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn backups(&self, request: Request<BackupsRequest>) -> Result<Response<BackupsResponse>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/Backups", &request.get_ref().app)?;
+        backups::list(&self.context, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn show_backup(
+        &self,
+        request: Request<ShowBackupRequest>,
+    ) -> Result<Response<ShowBackupResponse>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/ShowBackup", &request.get_ref().app)?;
+        backups::show(&self.context, request.into_inner()).await.map(Response::new)
+    }
+
+    type VerifyBackupStream = Answers<BackupEvent>;
+    async fn verify_backup(
+        &self,
+        request: Request<VerifyBackupRequest>,
+    ) -> Result<Response<Self::VerifyBackupStream>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/VerifyBackup", &request.get_ref().app)?;
+        let caller = Caller::from_request(&request)?;
+        backups::verify(&self.context, &caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn prune_backups(
+        &self,
+        request: Request<PruneBackupsRequest>,
+    ) -> Result<Response<PruneBackupsResponse>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/PruneBackups", &request.get_ref().app)?;
+        let caller = Caller::from_request(&request)?;
+        backups::prune(&self.context, &caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn timers(&self, request: Request<TimersRequest>) -> Result<Response<TimersResponse>, Status> {
+        let caller = Caller::from_request(&request)?;
+        timers::timers(&self.context, &caller, request.get_ref()).await.map(Response::new)
     }
 
     type AuditLogStream = Answers<AuditEntry>;

@@ -2,27 +2,32 @@
 //!
 //! Owns the task and the end of the audit entry. Must not know what is done.
 
+use tokio::task::JoinHandle;
 use tonic::Status;
 
 use super::errors;
-use crate::{
-    audit::{Begun, Outcome},
-    release::EngineError,
-};
+use crate::audit::{Begun, Outcome};
 
-/// Does this in a task of its own; the caller is answered when it is done and written down.
-pub(super) async fn done<T: Send + 'static>(
+/// Does this in a task of its own, and writes down how it ended. Who drops what is returned ends nothing.
+pub(super) fn begin<T: Send + 'static>(
     begun: Begun,
-    work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
-) -> Result<T, Status> {
-    let task = tokio::spawn(async move {
-        let result = work.await.map_err(|error| errors::engine(&error));
+    work: impl Future<Output = Result<T, Status>> + Send + 'static,
+) -> JoinHandle<Result<T, Status>> {
+    tokio::spawn(async move {
+        let result = work.await;
         let outcome = match &result {
             Ok(_) => Outcome::Succeeded,
             Err(status) => Outcome::Failed(errors::reason(status)),
         };
         begun.end(outcome).await;
         result
-    });
-    task.await.map_err(|_| errors::broken())?
+    })
+}
+
+/// The same; the caller is answered when it is done and written down.
+pub(super) async fn done<T: Send + 'static>(
+    begun: Begun,
+    work: impl Future<Output = Result<T, Status>> + Send + 'static,
+) -> Result<T, Status> {
+    begin(begun, work).await.map_err(|_| errors::broken())?
 }

@@ -2,25 +2,33 @@
 //!
 //! Owns the choice of codes: one exhaustive match per error type. Must not hide a cause, nor tell a secret.
 
+mod backups;
+mod exec;
+mod messages;
+mod timers;
+mod trust;
+
 use std::{error::Error, time::Duration};
 
-use tidegate_proto::{limits::MAX_CHUNK_BYTES, roles::Denied, status::RichError, tls::PeerRefused};
+use tidegate_proto::{roles::Denied, status::RichError, tls::PeerRefused};
 use tonic::{Code, Status};
 
 use crate::{
     audit::AuditError,
     docker::DockerError,
-    exec::{
-        CommandError,
-        container::{ContainerExecError, TargetError},
-        host::HostExecError,
-    },
     host::HostError,
     ingress::IngressError,
     logs::LogsError,
     release::{EngineError, Failure},
-    trust::{ChangeError, EnrolmentError},
 };
+
+pub(super) use backups::backup;
+pub(super) use exec::{command, container_exec, host_exec};
+pub(super) use messages::{
+    bad_field, broken, chunk_too_long, cloud_variable, no_resolution, no_signal, out_of_order,
+};
+pub(super) use timers::{systemd, unit_files};
+pub(super) use trust::{change, enrolment};
 
 /// The reason in a status, for the audit log.
 pub(super) fn reason(status: &Status) -> String {
@@ -102,58 +110,6 @@ pub(super) fn deadline(deadline: Duration) -> Status {
     RichError::new(Code::DeadlineExceeded, "DEADLINE", what)
         .hint("the droplet may be under heavy load: `tidegate status` tells more")
         .into()
-}
-
-// --- messages
-
-pub(super) fn bad_field(field: &'static str, error: &(dyn Error + 'static)) -> Status {
-    RichError::new(Code::InvalidArgument, "BAD_FIELD", format!("the request's {field} is refused"))
-        .at(field)
-        .caused_by(error)
-        .into()
-}
-
-pub(super) fn out_of_order(expected: &str) -> Status {
-    RichError::new(Code::InvalidArgument, "OUT_OF_ORDER", format!("the stream should go on with {expected}"))
-        .because("another message came, or none")
-        .into()
-}
-
-pub(super) fn chunk_too_long() -> Status {
-    let what = format!("a piece of standard input may have at most {MAX_CHUNK_BYTES} bytes");
-    RichError::new(Code::InvalidArgument, "CHUNK", what).at("stdin").hint("send smaller pieces").into()
-}
-
-pub(super) fn no_signal(number: i32) -> Status {
-    RichError::new(Code::InvalidArgument, "SIGNAL", format!("there is no signal {number}"))
-        .at("signal")
-        .hint("Linux has the signals 1 to 64")
-        .into()
-}
-
-pub(super) fn broken() -> Status {
-    RichError::new(Code::Internal, "BROKEN", "a part of the agent broke")
-        .hint("`journalctl -u tidegate-agent` on the droplet tells more; this is a mistake in the agent: please report it")
-        .into()
-}
-
-pub(super) fn no_resolution() -> Status {
-    RichError::new(Code::InvalidArgument, "RESOLUTION", "the request does not say how the release is to end")
-        .at("resolution")
-        .hint("say whether the new release is kept or undone")
-        .into()
-}
-
-pub(super) fn cloud_variable(name: &str) -> Status {
-    RichError::new(
-        Code::InvalidArgument,
-        "CLOUD_VARIABLE",
-        format!("the variable {name} may not reach a droplet"),
-    )
-    .at("variables")
-    .because("variables that begin with DIGITALOCEAN_ or SPACES_ are the keys of the cloud account")
-    .hint("give the app a variable of another name, with a key of its own")
-    .into()
 }
 
 // --- the domain
@@ -257,110 +213,6 @@ pub(super) fn host(error: &HostError) -> Status {
     }
 }
 
-pub(super) fn enrolment(error: &EnrolmentError) -> Status {
-    let again = "run `tidegate up` again";
-    match error {
-        EnrolmentError::AlreadyEnrolled => return already_enrolled(),
-        EnrolmentError::NoToken(_) => rich(Code::FailedPrecondition, "NO_TOKEN", error)
-            .hint("a droplet that never enrolled is replaced by `tidegate up`"),
-        EnrolmentError::TokenFile(_) => rich(Code::FailedPrecondition, "TOKEN_FILE", error),
-        EnrolmentError::Token(_) => rich(Code::FailedPrecondition, "TOKEN_EXPIRED", error).hint(again),
-        EnrolmentError::TokenUsed => rich(Code::FailedPrecondition, "TOKEN_USED", error)
-            .hint("a token counts once: write a new one, or make a new droplet"),
-        EnrolmentError::NoDroplet => rich(Code::Unavailable, "NO_DROPLET_ID", error).hint(again),
-        EnrolmentError::Request(_) => rich(Code::Internal, "REQUEST", error),
-        EnrolmentError::NotBegun => rich(Code::FailedPrecondition, "NOT_BEGUN", error).hint("begin again"),
-        EnrolmentError::Proof(_) => rich(Code::PermissionDenied, "PROOF", error).hint(
-            "nothing was changed; if this happens again, somebody may stand between controller and droplet",
-        ),
-        EnrolmentError::Certificate(_) => rich(Code::InvalidArgument, "CERTIFICATE", error),
-        EnrolmentError::OtherIdentity { .. } => rich(Code::InvalidArgument, "OTHER_IDENTITY", error),
-        EnrolmentError::OtherKey => rich(Code::InvalidArgument, "OTHER_KEY", error),
-        EnrolmentError::Id(_) => rich(Code::InvalidArgument, "ENROLMENT_ID", error),
-        EnrolmentError::Tls(_) => rich(Code::InvalidArgument, "CREDENTIALS", error),
-        EnrolmentError::Pki(_) => disk(Code::Unavailable, "STORAGE", error),
-        EnrolmentError::Audit(_) => disk(Code::Unavailable, "AUDIT_LOG", error),
-    }
-    .into()
-}
-
-pub(super) fn change(error: &ChangeError) -> Status {
-    match error {
-        ChangeError::NotEnrolled => return not_enrolled(),
-        ChangeError::Key(_) => rich(Code::Internal, "KEY", error),
-        ChangeError::Request(_) => rich(Code::Internal, "REQUEST", error),
-        ChangeError::Own(_) => rich(Code::Internal, "OWN_CERTIFICATE", error),
-        ChangeError::Certificate(_) => rich(Code::InvalidArgument, "CERTIFICATE", error),
-        ChangeError::OtherAgent => rich(Code::InvalidArgument, "OTHER_AGENT", error),
-        ChangeError::Shorter { .. } => rich(Code::FailedPrecondition, "SHORTER", error),
-        ChangeError::Revocation(_) => rich(Code::FailedPrecondition, "REVOCATION_LIST", error)
-            .hint("bring the newest list of the environment"),
-        ChangeError::Tls(_) => rich(Code::InvalidArgument, "CREDENTIALS", error),
-        ChangeError::Pki(_) => disk(Code::Unavailable, "STORAGE", error),
-        ChangeError::Audit(_) => disk(Code::Unavailable, "AUDIT_LOG", error),
-    }
-    .into()
-}
-
-pub(super) fn command(error: &CommandError) -> Status {
-    let place = match error {
-        CommandError::Empty | CommandError::Nul(_) | CommandError::TooLong { .. } => "command",
-        CommandError::VariableName(_) => "environment",
-        CommandError::User(_) => "user",
-        CommandError::WorkingDirectory(_) => "working_directory",
-    };
-    rich(Code::InvalidArgument, "COMMAND", error).at(place).into()
-}
-
-fn target(error: &TargetError) -> RichError {
-    let status = "`tidegate status` shows what runs";
-    match error {
-        TargetError::Docker { .. } => rich(Code::Unavailable, "DOCKER", error),
-        TargetError::NoApp { .. } => {
-            rich(Code::NotFound, "NO_APP", error).hint("deploy it first: `tidegate deploy`")
-        }
-        TargetError::NoService { .. } => rich(Code::NotFound, "NO_SERVICE", error).hint(status),
-        TargetError::NoIndex { .. } => rich(Code::NotFound, "NO_CONTAINER", error).hint(status),
-        TargetError::NotRunning { service, .. } => {
-            rich(Code::FailedPrecondition, "NOT_RUNNING", error).hint(format!(
-                "`tidegate logs {service}` tells why it stopped; `tidegate run` starts a container of its own"
-            ))
-        }
-    }
-}
-
-pub(super) fn container_exec(error: &ContainerExecError) -> Status {
-    match error {
-        ContainerExecError::Target(source) => target(source),
-        ContainerExecError::Docker { .. } | ContainerExecError::Start(_) => {
-            rich(Code::Unavailable, "DOCKER", error)
-        }
-        ContainerExecError::Timeout { .. } => {
-            rich(Code::DeadlineExceeded, "DOCKER_SLOW", error).hint("the droplet may be under heavy load")
-        }
-        ContainerExecError::Lost => rich(Code::Aborted, "COMMAND_LOST", error)
-            .hint("Docker may have been restarted: look whether the command did its work"),
-    }
-    .into()
-}
-
-pub(super) fn host_exec(error: &HostExecError) -> Status {
-    match error {
-        HostExecError::NoUser(_) | HostExecError::Group(_) => {
-            rich(Code::InvalidArgument, "USER", error).at("user")
-        }
-        HostExecError::Stdio { .. } => {
-            rich(Code::ResourceExhausted, "STDIO", error).hint("too many commands may be running at once")
-        }
-        HostExecError::Variables(_) => disk(Code::Unavailable, "STORAGE", error),
-        HostExecError::Systemd(_) => rich(Code::Unavailable, "SYSTEMD", error)
-            .hint("on the droplet: `systemctl status dbus`, `journalctl -u tidegate-agent`"),
-        HostExecError::Handover(_) => rich(Code::Aborted, "COMMAND_LOST", error)
-            .hint("look whether the command did its work before you repeat it: the droplet is very busy"),
-    }
-    .into()
-}
-
 pub(super) fn logs(error: &LogsError) -> Status {
     match error {
         LogsError::Docker { .. } => rich(Code::Unavailable, "DOCKER", error),
@@ -382,6 +234,7 @@ pub(super) fn logs(error: &LogsError) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trust::EnrolmentError;
 
     #[test]
     fn a_status_tells_what_why_and_what_to_do() {

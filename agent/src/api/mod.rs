@@ -6,6 +6,7 @@
 mod agent;
 mod audit;
 pub mod authorise;
+mod backups;
 pub mod caller;
 mod convert;
 mod deadline;
@@ -22,6 +23,7 @@ mod renewal;
 mod rollback;
 mod status;
 mod stream;
+mod timers;
 mod together;
 
 use std::{path::PathBuf, sync::Arc};
@@ -33,8 +35,9 @@ pub use enrolment::EnrolmentService;
 use tonic::Status;
 
 use crate::{
-    audit::AuditLog, clock::Clock, docker_stream::DockerStreams, exec::host::HostExec, host::HostFacts,
-    release::Engine, trust::Trust,
+    audit::AuditLog, backup_runs::BackupRuns, clock::Clock, docker_stream::DockerStreams,
+    exec::host::HostExec, host::HostFacts, release::Engine, systemd::Systemd, timers::UnitFiles,
+    trust::Trust,
 };
 
 /// What the handlers work with. One for the whole agent.
@@ -51,6 +54,12 @@ pub struct Context {
     pub host: HostFacts,
     /// Releases.
     pub engine: Engine,
+    /// Backups.
+    pub backups: BackupRuns,
+    /// The droplet's systemd.
+    pub systemd: Arc<Systemd>,
+    /// Where the times of timers stand.
+    pub units: UnitFiles,
     /// Docker's unix socket.
     pub docker_socket: PathBuf,
 }

@@ -13,7 +13,7 @@ use tonic::{
 
 pub(super) type Client = AgentClient<Channel>;
 
-/// A local agent that does not answer this long does not answer.
+/// A local agent that does not begin to answer in this time does not answer. A stream that has begun has no end of its own.
 const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Runs a local command.
@@ -41,6 +41,9 @@ pub(super) async fn connect(socket: &Path) -> anyhow::Result<Client> {
 pub(super) fn explain(status: &Status) -> anyhow::Error {
     let error = RichError::from_status(status);
     let mut text = error.what;
+    for line in &error.details {
+        text.extend(["\n    ", line]);
+    }
     for (label, part) in [("at", error.place), ("cause", error.cause), ("hint", error.hint)] {
         if !part.is_empty() {
             text.extend(["\n  ", label, ": ", &part]);

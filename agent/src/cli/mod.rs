@@ -3,6 +3,7 @@
 //! Owns the arguments. Must not do anything of the agent's work.
 
 mod audit;
+mod backup;
 mod info;
 mod local;
 mod serve;
@@ -31,6 +32,10 @@ enum Command {
     Info(info::InfoArguments),
     /// The audit log: who did what, when.
     Audit(audit::AuditArguments),
+    /// Make a backup of a service's data, and wait until it is stored.
+    Backup(backup::BackupArguments),
+    /// Restore the latest backup of a service on trial, and wait until it is compared.
+    Verify(backup::VerifyArguments),
     /// Wait to become a command on the droplet; the agent starts this.
     #[command(hide = true)]
     Standby,
@@ -58,6 +63,8 @@ pub fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Result<ExitCode
         Command::Status(arguments) => local::block_on(status::run(&arguments, out)),
         Command::Info(arguments) => local::block_on(info::run(&arguments, out)),
         Command::Audit(arguments) => local::block_on(audit::run(&arguments, out)),
+        Command::Backup(arguments) => local::block_on(backup::make(&arguments, out)),
+        Command::Verify(arguments) => local::block_on(backup::verify(&arguments, out)),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@
 
 mod lock;
 mod notify;
+mod parts;
 mod port;
 mod resume;
 mod socket;
@@ -28,21 +29,15 @@ use tracing::{debug, info, warn};
 
 use crate::{
     api::{AgentService, Context, EnrolmentService, authorise::Door},
-    audit::{self, AuditLog},
-    backup_runs,
+    audit::AuditLog,
     clock::{self, Clock},
-    config::{Config, IngressConfig},
-    docker::{Docker, Logins},
+    config::Config,
     droplet,
     exec::host::HostExec,
     host::HostFacts,
-    ingress::edge::{Edge, Position},
-    peers::AgentPeers,
-    probe::DirectDial,
-    release::{self, Engine, EngineSettings},
-    store::{Database, DatabaseError, DatabaseSettings, Migration},
+    store::{Database, DatabaseError, DatabaseSettings},
     systemd::Systemd,
-    timers::TimerKeeper,
+    timers::UnitFiles,
     trust::{OpenError, Phase, Trust, TrustSettings},
 };
 
@@ -57,7 +52,7 @@ pub struct Paths {
     pub runtime: PathBuf,
     /// `/usr/local/bin/tidegate-agent`: this program.
     pub program: PathBuf,
-    /// `/etc/systemd/system`: when timers elapse.
+    /// `/etc/systemd/system`: where the times of timers stand.
     pub units: PathBuf,
 }
 
@@ -113,7 +108,7 @@ pub struct Running {
 /// When something that it needs is missing, damaged or in use.
 pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Result<Running, ServeError> {
     let lock = lock::StateLock::take(&paths.state).map_err(ServeError::State)?;
-    let database = Database::open(&paths.state.join("agent.db"), &migrations(), DatabaseSettings::default())
+    let database = Database::open(&paths.state.join("agent.db"), &parts::migrations(), DatabaseSettings::default())
         .map_err(ServeError::Database)?;
     let audit = AuditLog::new(database.clone(), clock.clone());
     let (switch, acceptor) = tls::server(config.domain(), clock::for_tls(clock.clone()));
@@ -127,13 +122,18 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
     };
     let trust = Trust::open(settings, switch, &facts, clock.clone(), audit.clone()).await;
     let trust = Arc::new(trust.map_err(ServeError::Trust)?);
+    let systemd = Arc::<Systemd>::default();
+    let engine = parts::engine((&config, &paths), database.clone(), (&trust, &systemd), clock.clone());
     let context = Arc::new(Context {
         trust: trust.clone(),
         audit,
         clock: clock.clone(),
         host_exec: HostExec::new(paths.runtime.clone(), paths.program.clone()),
         host: HostFacts::new(&paths.state),
-        engine: engine(&config, &paths, database, (&trust, Arc::default()), clock.clone()),
+        backups: parts::backups(&paths, engine.clone(), database, &trust, clock.clone()),
+        systemd,
+        units: UnitFiles::new(paths.units.clone()),
+        engine,
         docker_socket: config.docker.socket.clone(),
     });
     let door = Door::new(config.domain(), clock, trust.phase());
@@ -147,43 +147,6 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
     info!(%address, version = crate::trust::AGENT_VERSION, "listening");
     let resume = AbortOnDropHandle::new(resume);
     Ok(Running { address, trust, servers, _resume: resume, stop: assembly.stop, _lock: lock })
-}
-
-/// The tables of all modules, oldest first.
-fn migrations() -> Vec<Migration> {
-    [audit::MIGRATIONS.to_vec(), release::migrations(), backup_runs::MIGRATIONS.to_vec()].concat()
-}
-
-fn engine(
-    config: &Config,
-    paths: &Paths,
-    database: Database,
-    (trust, systemd): (&Arc<Trust>, Arc<Systemd>),
-    clock: Arc<dyn Clock>,
-) -> Engine {
-    let settings = EngineSettings {
-        state: paths.state.clone(),
-        policy: paths.configuration.join("policy.toml"),
-        ingress_image: config.ingress.image.clone(),
-        edge: edge(&config.ingress),
-        docker_compose: release::compatibility::DOCKER_COMPOSE.iter().map(Into::into).collect(),
-        dial: Arc::new(DirectDial),
-        peers: Arc::new(AgentPeers::new(trust.clone(), clock.clone())),
-        timers: TimerKeeper::new(paths.units.clone(), systemd),
-    };
-    let logins = Logins::new(config.docker.logins.clone());
-    Engine::new(Docker::new(config.docker.socket.clone(), logins), database, clock, settings)
-}
-
-fn edge(config: &IngressConfig) -> Edge {
-    Edge {
-        acme_directory: config.acme_directory.as_ref().map(|directory| directory.as_str().to_owned()),
-        acme_email: config.acme_email.clone(),
-        acme_root: config.acme_root.clone(),
-        trusted_proxies: config.trusted_proxies.iter().map(|network| network.as_str().to_owned()).collect(),
-        position: if config.behind_balancer { Position::BehindBalancer } else { Position::Front },
-        health_path: config.health_path.clone(),
-    }
 }
 
 struct Assembly {

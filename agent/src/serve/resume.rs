@@ -1,4 +1,5 @@
-//! What begins once the agent is somebody: releases that a dead agent left behind are finished or undone.
+//! What begins once the agent is somebody: releases that a dead agent left behind are finished or undone, runs of backups
+//! are set right.
 //!
 //! Owns the moment, and the audit of it. Must not know how a release is resumed.
 
@@ -9,7 +10,7 @@ use tracing::{error, info};
 
 use crate::{
     api::{self, Context},
-    audit::Deed,
+    audit::{Deed, Outcome},
     release::{Joined, Release, ReleaseId},
     trust::Phase,
 };
@@ -28,16 +29,42 @@ pub(super) async fn when_enrolled(context: Arc<Context>, mut phase: watch::Recei
     if phase.wait_for(|phase| *phase == Phase::Enrolled).await.is_err() {
         return;
     }
+    releases(&context).await;
+    backups(&context).await;
+}
+
+async fn releases(context: &Context) {
     for wait in WAITS {
         match context.engine.resume_all().await {
             Ok(resumed) => {
                 for release in resumed {
-                    audit(&context, release).await;
+                    audit(context, release).await;
                 }
                 return;
             }
             Err(failure) => {
                 error!(error = crate::release::chain(&failure), "releases could not be resumed");
+                sleep(wait).await;
+            }
+        }
+    }
+}
+
+async fn backups(context: &Context) {
+    for wait in WAITS {
+        match context.backups.recover().await {
+            Ok(0) => return,
+            Ok(recovered) => {
+                info!(recovered, "runs of backups that were cut off were set right");
+                let deed = Deed::new("agent", "recover-backups", "droplet").with("recovered", &recovered);
+                if let Err(failure) = context.audit.write(&deed, &Outcome::Succeeded).await {
+                    error!(error = crate::release::chain(&failure), "this is not in the audit log");
+                }
+                return;
+            }
+            Err(failure) => {
+                // A next run of the same service sets it right too.
+                error!(error = crate::release::chain(&failure), "runs of backups could not be set right");
                 sleep(wait).await;
             }
         }

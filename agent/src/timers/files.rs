@@ -33,6 +33,16 @@ pub enum Found {
     Foreign,
 }
 
+impl Found {
+    /// When the unit elapses, where the drop-in is ours.
+    pub fn schedule(&self) -> Option<&str> {
+        match self {
+            Self::Ours(content) => content.lines().find_map(|line| line.strip_prefix("OnCalendar=")),
+            Self::Leftover | Self::Foreign => None,
+        }
+    }
+}
+
 /// What there is, by unit. A unit that an admin alone configures is not among them.
 pub type Present = BTreeMap<TimerUnit, Found>;
 

@@ -20,6 +20,7 @@
 //! come before. A reload is enough for a changed time: systemd reckons anew when a running timer elapses.
 
 mod calendar;
+mod due;
 mod files;
 mod instance;
 mod keeper;
@@ -28,6 +29,7 @@ mod unit;
 mod wanted;
 
 pub use calendar::{CalendarError, Calendars};
+pub use due::{Due, due};
 pub use files::{Change, Found, Plan, PlanError, Present, UnitFiles, UnitFilesError, plan};
 pub use instance::{Instance, InstanceError};
 pub use keeper::{KeeperError, Scheduler, TimerKeeper};

@@ -181,6 +181,7 @@ impl Trust {
         self.store_enrolment(&identity, actor).await?;
         self.publish(&identity).map_err(EnrolmentError::Tls)?;
         info!(droplet = %identity.record.droplet_id, enrolment = identity.record.enrolment_id, actor, "enrolled");
+        self.record.get_or_init(|| identity.record.clone());
         *state = State::Enrolled(Box::new(identity));
         self.phase.send_replace(Phase::Enrolled);
         Ok(())

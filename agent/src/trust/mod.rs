@@ -8,7 +8,10 @@ mod enrolment;
 mod files;
 mod open;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use jiff::Timestamp;
 use tidegate_proto::{
@@ -49,6 +52,8 @@ pub struct Trust {
     audit: AuditLog,
     switch: CredentialsSwitch,
     phase: watch::Sender<Phase>,
+    /// Set once the agent is enrolled, which does not end while it runs.
+    record: OnceLock<EnrolmentRecord>,
     state: Mutex<State>,
 }
 
@@ -111,6 +116,11 @@ impl Trust {
     /// Follows whether the agent is enrolled.
     pub fn phase(&self) -> watch::Receiver<Phase> {
         self.phase.subscribe()
+    }
+
+    /// Who the agent became; `None` when it is not enrolled, or was on another droplet. Waits for nothing.
+    pub fn record(&self) -> Option<&EnrolmentRecord> {
+        self.record.get()
     }
 
     /// What may be told; `None` when the agent is not enrolled.

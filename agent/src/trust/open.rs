@@ -2,7 +2,10 @@
 //!
 //! Owns the recognition of clones. Must not serve.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use fs_err as fs;
 use tidegate_proto::{
@@ -107,6 +110,7 @@ impl Trust {
             audit,
             switch,
             phase: watch::Sender::new(phase),
+            record: OnceLock::new(),
             state: Mutex::new(state),
         };
         trust.publish_first().await?;
@@ -118,6 +122,7 @@ impl Trust {
             State::Enrolled(identity) => {
                 info!(droplet = %identity.record.droplet_id, enrolment = identity.record.enrolment_id, "enrolled");
                 self.publish(identity).map_err(OpenError::Tls)?;
+                self.record.get_or_init(|| identity.record.clone());
                 self.remove_token();
                 Ok(())
             }

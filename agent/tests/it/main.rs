@@ -11,6 +11,7 @@
 mod access;
 mod audit;
 mod backup;
+mod backups;
 mod docker;
 mod enrolment;
 mod renewal;

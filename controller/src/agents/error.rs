@@ -94,6 +94,11 @@ impl CallError {
         self.rich.code
     }
 
+    /// Which error it is, for programs.
+    pub fn reason(&self) -> &str {
+        &self.rich.reason
+    }
+
     /// What to do.
     pub fn hint(&self) -> Option<&str> {
         Some(self.rich.hint.as_str()).filter(|hint| !hint.is_empty())
@@ -150,6 +155,16 @@ impl AgentError {
             }
             Self::Tls(_) | Self::Refused { .. } => None,
         }
+    }
+
+    /// Whether the agent has nothing of that name: no such app, service or backup.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Call(call) if call.code() == Code::NotFound)
+    }
+
+    /// Whether it is not known what became of the call.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost { .. } | Self::Contract { .. })
     }
 
     /// Whether the request itself was wrong.

@@ -3,6 +3,7 @@
 
 mod agreed;
 mod audit;
+mod backup;
 mod carrier;
 mod compose;
 pub mod context;
@@ -27,6 +28,7 @@ mod rollout;
 mod run;
 mod sandbox;
 mod status;
+mod timers;
 mod up;
 
 use clap::Subcommand;
@@ -65,6 +67,10 @@ pub enum Command {
     Compose(compose::Args),
     /// Show an app's visitors a page that tells them to come back later, or serve them again
     Maintenance(maintenance::Args),
+    /// Make backups of an app's data, look at them, try them, and delete those that are not kept
+    Backup(backup::Args),
+    /// Show when backups are made and verified by themselves, and how that went last
+    Timers(timers::Args),
     /// Take an app off its droplets
     Remove(remove::Args),
     /// Look at who did what
@@ -96,6 +102,8 @@ impl Command {
             Self::Run(args) => run::run(&context, &args).await,
             Self::Compose(args) => compose::run(&context, &args),
             Self::Maintenance(args) => maintenance::run(&context, &args).await,
+            Self::Backup(args) => backup::run(&context, &args).await,
+            Self::Timers(args) => timers::run(&context, &args).await,
             Self::Remove(args) => remove::run(&context, &args).await,
             Self::Info => info::run(&context).await,
             Self::Sandbox(args) => sandbox::run(&context, &args),

@@ -2,6 +2,7 @@
 //! is not an error. On a terminal progress shows elapsed time, elsewhere it is plain lines.
 
 mod progress;
+mod size;
 mod table;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
 
 pub use progress::Step;
 use serde::Serialize;
+pub use size::size;
 pub use table::Table;
 
 use crate::clock::human;

@@ -51,6 +51,11 @@ impl Step {
         }
     }
 
+    /// What it is at now, for steps that take long: where there is no terminal it has a line of its own.
+    pub fn tell(&self, detail: &str) {
+        if self.terminal { self.now(detail) } else { self.say(&format!("      {detail}")) }
+    }
+
     /// A line above it.
     pub fn say(&self, text: &str) {
         let text = format!("{}{text}", self.prefix);

@@ -103,6 +103,14 @@ pub struct FailureView {
     pub details: Vec<String>,
 }
 
+impl FailureView {
+    /// Where, what and why in one line.
+    pub fn in_one_line(&self) -> String {
+        let parts = [&self.place, &self.what, &self.cause].into_iter().filter(|part| !part.is_empty());
+        parts.map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
+}
+
 impl From<Told> for FailureView {
     fn from(told: Told) -> Self {
         Self { what: told.what, place: told.place, cause: told.cause, hint: told.hint, details: told.details }

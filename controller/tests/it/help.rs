@@ -20,6 +20,9 @@ fn the_command_line_is_as_it_was() {
     for name in names {
         all.push_str(&format!("\n\n==== {name}\n{}", help(&[name])));
     }
+    for name in ["now", "list", "show", "verify", "prune"] {
+        all.push_str(&format!("\n\n==== backup {name}\n{}", help(&["backup", name])));
+    }
     insta::assert_snapshot!(all);
 }
 

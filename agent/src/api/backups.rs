@@ -1,0 +1,145 @@
+//! `MakeBackup`, `VerifyBackup`, `Backups`, `ShowBackup` and `PruneBackups`.
+//!
+//! Owns the conversion of what is asked, the audit entries, and the stream of a run. Must not know how a backup is made. A
+//! run belongs to a task of its own: it goes on when its caller is gone.
+
+mod message;
+mod row;
+
+use futures::{StreamExt, stream};
+use tidegate_proto::v1::{
+    self, BackupEvent, BackupsRequest, BackupsResponse, MakeBackupRequest, PruneBackupsRequest,
+    PruneBackupsResponse, ShowBackupRequest, ShowBackupResponse, VerifyBackupRequest, backup_event::Event,
+};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use super::{Context, caller::Caller, deed, errors, stream::Answers};
+use crate::{
+    apps::{AppName, ServiceName},
+    audit::{Begun, Deed},
+    backup::BackupId,
+    backup_runs::{BackupError, BackupRow, Cause, Make, Progress, Prune, PruneMode, Verify},
+};
+
+/// Lines that wait for a slow caller; those after them are not told.
+const LINES: usize = 64;
+
+pub(super) async fn make(
+    context: &Context,
+    caller: &Caller,
+    request: MakeBackupRequest,
+) -> Result<Answers<BackupEvent>, Status> {
+    let (app, service) = whose(&request.app, &request.service)?;
+    let cause = cause(caller, request.cause());
+    let deed = deed(caller, "make-backup", (&app, service.as_ref())).with("cause", cause.word());
+    let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
+    let wanted = Make { app, service, cause, actor: caller.actor() };
+    let runs = context.backups.clone();
+    Ok(follow(begun, |progress| async move { runs.make(wanted, progress).await }))
+}
+
+pub(super) async fn verify(
+    context: &Context,
+    caller: &Caller,
+    request: VerifyBackupRequest,
+) -> Result<Answers<BackupEvent>, Status> {
+    let (app, service) = whose(&request.app, &request.service)?;
+    let id = if request.id.is_empty() { None } else { Some(id(&request.id)?) };
+    let told = id.map_or_else(|| "latest".to_owned(), |id| id.to_string());
+    let deed = deed(caller, "verify-backup", (&app, service.as_ref())).with("backup", &told);
+    let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
+    let wanted = Verify { app, service, id, actor: caller.actor() };
+    let runs = context.backups.clone();
+    Ok(follow(begun, |progress| async move { runs.verify(wanted, progress).await }))
+}
+
+pub(super) async fn list(context: &Context, request: BackupsRequest) -> Result<BackupsResponse, Status> {
+    let (app, service) = whose(&request.app, &request.service)?;
+    let listing = context.backups.list(&app, service.as_ref()).await;
+    Ok(message::listing(listing.map_err(|error| errors::backup(&error))?))
+}
+
+pub(super) async fn show(
+    context: &Context,
+    request: ShowBackupRequest,
+) -> Result<ShowBackupResponse, Status> {
+    let (app, _) = whose(&request.app, "")?;
+    let shown = context.backups.show(&app, id(&request.id)?).await;
+    Ok(message::shown(shown.map_err(|error| errors::backup(&error))?))
+}
+
+pub(super) async fn prune(
+    context: &Context,
+    caller: &Caller,
+    request: PruneBackupsRequest,
+) -> Result<PruneBackupsResponse, Status> {
+    let (app, service) = whose(&request.app, &request.service)?;
+    let mode = if request.dry_run { PruneMode::Show } else { PruneMode::Delete };
+    let deed = deed(caller, "prune-backups", (&app, service.as_ref()));
+    let runs = context.backups.clone();
+    let work = async move {
+        let pruned = runs.prune(Prune { app, service, mode }).await;
+        pruned.map_err(|error| errors::backup(&error))
+    };
+    let pruned = match mode {
+        PruneMode::Show => work.await?,
+        PruneMode::Delete => {
+            let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
+            deed::done(begun, work).await?
+        }
+    };
+    Ok(PruneBackupsResponse { services: pruned.into_iter().map(message::pruned).collect() })
+}
+
+/// Does this in a task of its own; its lines, then its end.
+fn follow<W>(begun: Begun, work: impl FnOnce(Progress) -> W) -> Answers<BackupEvent>
+where
+    W: Future<Output = Result<BackupRow, BackupError>> + Send + 'static,
+{
+    let (sender, lines) = mpsc::channel(LINES);
+    let work = work(Progress::to(sender));
+    let run = deed::begin(begun, async move { work.await.map_err(|error| errors::backup(&error)) });
+    let lines = ReceiverStream::new(lines).map(|line| Ok(event(Event::Progress(line))));
+    let end = stream::once(async move {
+        let row = run.await.map_err(|_| errors::broken())??;
+        Ok(event(Event::Finished(row::summary(row))))
+    });
+    lines.chain(end).boxed()
+}
+
+fn event(event: Event) -> BackupEvent {
+    BackupEvent { event: Some(event) }
+}
+
+fn whose(app: &str, service: &str) -> Result<(AppName, Option<ServiceName>), Status> {
+    let app = AppName::new(app).map_err(|error| errors::bad_field("app", &error))?;
+    Ok((app, (!service.is_empty()).then(|| ServiceName::new(service))))
+}
+
+fn id(text: &str) -> Result<BackupId, Status> {
+    text.parse().map_err(|error: crate::backup::BackupIdError| errors::bad_field("id", &error))
+}
+
+fn deed(caller: &Caller, action: &'static str, (app, service): (&AppName, Option<&ServiceName>)) -> Deed {
+    let subject = service.map_or_else(|| app.to_string(), |service| format!("{app}/{service}"));
+    Deed::new(caller.actor(), action, subject)
+}
+
+/// Why a backup is made. Only the droplet's own timers, which come over the unix socket, make one because its time has come.
+fn cause(caller: &Caller, told: v1::BackupCause) -> Cause {
+    match (caller, told) {
+        (Caller::LocalRoot, v1::BackupCause::Schedule) => Cause::Schedule,
+        (
+            Caller::LocalRoot | Caller::Certified(_),
+            v1::BackupCause::Unspecified
+            | v1::BackupCause::Manual
+            | v1::BackupCause::Schedule
+            | v1::BackupCause::Release,
+        ) => Cause::Manual,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! The parts of the agent that take more than one line to put together.
+//!
+//! Owns which settings each gets. Must not know what they do.
+
+use std::sync::Arc;
+
+use super::Paths;
+use crate::{
+    audit,
+    backup::{EnrolmentId, layout::DropletFolder},
+    backup_runs::{self, BackupRuns, BackupSettings, Patience},
+    clock::Clock,
+    config::{Config, IngressConfig},
+    docker::{Docker, Logins},
+    ingress::edge::{Edge, Position},
+    peers::AgentPeers,
+    probe::DirectDial,
+    release::{self, Engine, EngineSettings},
+    store::{Database, Migration},
+    systemd::Systemd,
+    timers::TimerKeeper,
+    trust::Trust,
+};
+
+/// The tables of all modules, oldest first.
+pub(super) fn migrations() -> Vec<Migration> {
+    [audit::MIGRATIONS.to_vec(), release::migrations(), backup_runs::MIGRATIONS.to_vec()].concat()
+}
+
+pub(super) fn engine(
+    (config, paths): (&Config, &Paths),
+    database: Database,
+    (trust, systemd): (&Arc<Trust>, &Arc<Systemd>),
+    clock: Arc<dyn Clock>,
+) -> Engine {
+    let settings = EngineSettings {
+        state: paths.state.clone(),
+        policy: paths.configuration.join("policy.toml"),
+        ingress_image: config.ingress.image.clone(),
+        edge: edge(&config.ingress),
+        docker_compose: release::compatibility::DOCKER_COMPOSE.iter().map(Into::into).collect(),
+        dial: Arc::new(DirectDial),
+        peers: Arc::new(AgentPeers::new(trust.clone(), clock.clone())),
+        timers: TimerKeeper::new(paths.units.clone(), systemd.clone()),
+    };
+    let logins = Logins::new(config.docker.logins.clone());
+    Engine::new(Docker::new(config.docker.socket.clone(), logins), database, clock, settings)
+}
+
+/// Runs of backups, of the droplet that this agent was enrolled on.
+pub(super) fn backups(
+    paths: &Paths,
+    engine: Engine,
+    database: Database,
+    trust: &Arc<Trust>,
+    clock: Arc<dyn Clock>,
+) -> BackupRuns {
+    let trust = trust.clone();
+    let settings = BackupSettings {
+        local: paths.state.join("backups"),
+        whose: Arc::new(move || folder(&trust)),
+        patience: Patience::default(),
+    };
+    BackupRuns::new(engine, database, clock, settings)
+}
+
+fn folder(trust: &Trust) -> Option<DropletFolder> {
+    let record = trust.record()?;
+    let domain = trust.domain();
+    Some(DropletFolder {
+        fleet: domain.fleet.clone(),
+        environment: domain.environment.clone(),
+        droplet: record.droplet_id,
+        // It was checked when the droplet enrolled.
+        enrolment: EnrolmentId::new(record.enrolment_id.as_str()).ok()?,
+    })
+}
+
+fn edge(config: &IngressConfig) -> Edge {
+    Edge {
+        acme_directory: config.acme_directory.as_ref().map(|directory| directory.as_str().to_owned()),
+        acme_email: config.acme_email.clone(),
+        acme_root: config.acme_root.clone(),
+        trusted_proxies: config.trusted_proxies.iter().map(|network| network.as_str().to_owned()).collect(),
+        position: if config.behind_balancer { Position::BehindBalancer } else { Position::Front },
+        health_path: config.health_path.clone(),
+    }
+}
