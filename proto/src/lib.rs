@@ -23,6 +23,7 @@ pub mod tls;
     clippy::pedantic,
     clippy::as_conversions,
     clippy::indexing_slicing,
+    clippy::large_enum_variant,
     clippy::unwrap_used
 )]
 pub mod v1 {
