@@ -5,19 +5,21 @@
 use std::sync::Arc;
 
 use tidegate_proto::v1::{
-    AuditEntry, AuditLogRequest, BackupEvent, BackupsRequest, BackupsResponse, CancelReleaseRequest, CancelReleaseResponse, DeployRequest, ExecRequest,
-    ExecResponse, InfoRequest, InfoResponse, InstallRevocationListRequest, InstallRevocationListResponse,
-    LogEntry, LogsRequest, MakeBackupRequest, PlanDeployResponse, PruneBackupsRequest, PruneBackupsResponse, ReleaseEvent, ReleaseOutcomeRequest, ReleaseOutcomeResponse,
-    ReleasesRequest, ReleasesResponse, RemoveAppRequest, RemoveAppResponse, RenewRequest, RenewResponse,
-    ResolveReleaseRequest, ResolveReleaseResponse, RollbackRequest, SetMaintenanceRequest,
-    SetMaintenanceResponse, ShowBackupRequest, ShowBackupResponse, StatusRequest, StatusResponse, TimersRequest,
-    TimersResponse, VerifyBackupRequest, WatchReleaseRequest, agent_server::Agent,
+    AuditEntry, AuditLogRequest, BackupEvent, BackupsRequest, BackupsResponse, CancelReleaseRequest,
+    CancelReleaseResponse, DeployRequest, ExecRequest, ExecResponse, InfoRequest, InfoResponse,
+    InstallRevocationListRequest, InstallRevocationListResponse, LogEntry, LogsRequest, MakeBackupRequest,
+    PlanDeployResponse, PruneBackupsRequest, PruneBackupsResponse, ReleaseEvent, ReleaseOutcomeRequest,
+    ReleaseOutcomeResponse, ReleasesRequest, ReleasesResponse, RemoveAppRequest, RemoveAppResponse,
+    RenewRequest, RenewResponse, ResolveReleaseRequest, ResolveReleaseResponse, RollbackRequest,
+    SetMaintenanceRequest, SetMaintenanceResponse, ShowBackupRequest, ShowBackupResponse, StatusRequest,
+    StatusResponse, TimersRequest, TimersResponse, VerifyBackupRequest, WatchReleaseRequest,
+    agent_server::Agent,
 };
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    Context, audit, backups, caller::Caller, deploy, errors, exec, info, logs, maintenance, releases, renewal,
-    rollback, status, stream::Answers, timers, together,
+    Context, audit, backups, caller::Caller, deploy, errors, exec, info, logs, maintenance, releases,
+    renewal, rollback, status, stream::Answers, timers, together,
 };
 
 /// `tidegate.v1.Agent`.

@@ -15,9 +15,9 @@ pub(super) fn of(rpc: &str) -> Duration {
         // Containers get their grace period to stop.
         "/tidegate.v1.Agent/RemoveApp" => Duration::from_mins(15),
         // A destination may take a quarter of an hour to be listed.
-        "/tidegate.v1.Agent/Backups" | "/tidegate.v1.Agent/ShowBackup" | "/tidegate.v1.Agent/PruneBackups" => {
-            Duration::from_mins(16)
-        }
+        "/tidegate.v1.Agent/Backups"
+        | "/tidegate.v1.Agent/ShowBackup"
+        | "/tidegate.v1.Agent/PruneBackups" => Duration::from_mins(16),
         "/tidegate.v1.Enrolment/Begin" | "/tidegate.v1.Enrolment/Complete" => Duration::from_secs(30),
         _ => ORDINARY,
     }

@@ -22,9 +22,8 @@ pub(super) async fn set(
     let deed = Deed::new(caller.actor(), "maintenance", app.to_string()).with("set", word);
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let engine = context.engine.clone();
-    let work = async move {
-        engine.set_maintenance(&app, wanted).await.map_err(|error| errors::engine(&error))
-    };
+    let work =
+        async move { engine.set_maintenance(&app, wanted).await.map_err(|error| errors::engine(&error)) };
     let changed = deed::done(begun, work).await?;
     Ok(SetMaintenanceResponse { changed: changed == Changed::Yes })
 }

@@ -87,9 +87,8 @@ pub(super) async fn remove(
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let engine = context.engine.clone();
     let actor = caller.actor();
-    let work = async move {
-        engine.remove(&app, volumes, &actor).await.map_err(|error| errors::engine(&error))
-    };
+    let work =
+        async move { engine.remove(&app, volumes, &actor).await.map_err(|error| errors::engine(&error)) };
     let removed = deed::done(begun, work).await?;
     Ok(RemoveAppResponse { removed })
 }

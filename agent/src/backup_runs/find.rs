@@ -35,9 +35,7 @@ pub(super) async fn look(destinations: &[Arc<dyn Destination>], folder: &Service
 /// The copies of a backup, with what is wrong with each.
 pub(super) fn copies(found: &Found) -> Vec<Copy> {
     let copies = found.copies.iter();
-    copies
-        .map(|copy| Copy { at: copy.at.clone(), damage: copy.damage.iter().map(words).collect() })
-        .collect()
+    copies.map(|copy| Copy { at: copy.at.clone(), damage: copy.damage.iter().map(words).collect() }).collect()
 }
 
 /// The titles of the destinations where a backup is complete.

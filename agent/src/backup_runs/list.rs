@@ -127,9 +127,13 @@ mod tests {
 
     #[test]
     fn rows_and_copies_are_told_together() {
-        let [gone, here, running, unknown] =
-            ["20261119T030000Z-00000001", "20261120T030000Z-00000002", "20261122T030000Z-00000003", "20261121T030000Z-00000004"]
-                .map(manifest);
+        let [gone, here, running, unknown] = [
+            "20261119T030000Z-00000001",
+            "20261120T030000Z-00000002",
+            "20261122T030000Z-00000003",
+            "20261121T030000Z-00000004",
+        ]
+        .map(manifest);
         let row = |manifest, state| BackupRow { state, ..BackupRow::found(manifest, Vec::new()) };
         let rows = vec![
             row(&running, BackupState::Running),

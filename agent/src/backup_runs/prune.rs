@@ -107,11 +107,7 @@ struct Decision<'a> {
 
 /// Pure. A backup whose restore on trial failed takes nobody's place, and all the same stays as long as it would if it were
 /// good: the trial may have failed for another reason. One that cannot be judged now stays.
-fn decide<'a>(
-    keep: Keep,
-    rows: &[BackupRow],
-    (catalog, now): (&'a Catalog, Timestamp),
-) -> Decision<'a> {
+fn decide<'a>(keep: Keep, rows: &[BackupRow], (catalog, now): (&'a Catalog, Timestamp)) -> Decision<'a> {
     let row = |id: BackupId| rows.iter().find(|row| row.id == id);
     let doubted = |id: BackupId| row(id).is_some_and(|row| row.verify_failure.is_some());
     let (undecided, known): (Vec<&Found>, Vec<&Found>) =

@@ -80,7 +80,8 @@ fn one_that_did_not_restore_takes_nobodys_place_and_stays_all_the_same() {
 
 #[test]
 fn what_cannot_be_judged_now_stays() {
-    let timeout = DestinationError::Timeout { at: "disk".to_owned(), after: std::time::Duration::from_secs(1) };
+    let timeout =
+        DestinationError::Timeout { at: "disk".to_owned(), after: std::time::Duration::from_secs(1) };
     let newer = Damage::Manifest(ManifestError::Version { found: "2".to_owned() });
     let seen = catalog(vec![
         found(0, vec![Damage::Unread(timeout)]),

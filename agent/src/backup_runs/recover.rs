@@ -3,8 +3,6 @@
 //! What is at the destinations decides: a whole backup with its manifest is stored, whatever the row says; without a manifest
 //! there is none, and what is left of it is deleted.
 
-use std::sync::Arc;
-
 use super::{
     BackupError, BackupRow, BackupState, Inner, clear, find,
     live::Doing,
@@ -13,7 +11,7 @@ use super::{
     subject::{Subject, service_folder},
 };
 use crate::{
-    backup::{catalog::Catalog, destination::Destination, layout::DropletFolder},
+    backup::{catalog::Catalog, layout::DropletFolder},
     postgres,
     release::{Failure, chain},
 };
@@ -57,29 +55,31 @@ async fn settle(inner: &Inner, droplet: DropletFolder, row: &BackupRow) -> Resul
     let folder = service_folder(droplet, &row.app, &row.service)?;
     let local = match inner.local().await {
         Ok(local) => local,
-        Err(error) => return Ok(undecided(row, &chain(&error))),
+        Err(error) => {
+            undecided(row, &chain(&error));
+            return Ok(());
+        }
     };
-    let destinations: [Arc<dyn Destination>; 1] = [local];
-    let Catalog { backups, orphans, unseen } = find::look(&destinations, &folder).await;
+    let Catalog { backups, orphans, unseen } = find::look(std::slice::from_ref(&local), &folder).await;
     let now = inner.clock.now();
     if let Some(found) = backups.iter().find(|found| found.folder.id() == row.id) {
         if let Some(manifest) = found.manifest.as_ref().filter(|_| found.is_complete()) {
             tracing::info!(id = %row.id, "a backup was stored whole before the agent ended");
-            return inner.store.stored(row.id, &Facts::of(manifest, find::complete(found)), (None, now)).await;
+            return inner
+                .store
+                .stored(row.id, &Facts::of(manifest, find::complete(found)), (None, now))
+                .await;
         }
         if find::is_undecided(found) {
-            return Ok(undecided(row, "its manifest cannot be read"));
+            undecided(row, "its manifest cannot be read");
+            return Ok(());
         }
     } else if let Some(unseen) = unseen.first() {
-        return Ok(undecided(row, &chain(&unseen.error)));
+        undecided(row, &chain(&unseen.error));
+        return Ok(());
     }
-    for destination in &destinations {
-        for orphan in orphans.iter().filter(|orphan| orphan.folder.id() == row.id) {
-            if orphan.at == destination.title() {
-                let patience = inner.settings.patience.clearing;
-                clear::clear(destination.as_ref(), &orphan.objects, patience).await;
-            }
-        }
+    for orphan in orphans.iter().filter(|orphan| orphan.folder.id() == row.id) {
+        clear::clear(local.as_ref(), &orphan.objects, inner.settings.patience.clearing).await;
     }
     inner.store.failed(row.id, &cut_off(), now).await
 }

@@ -63,10 +63,7 @@ pub(super) async fn trial(inner: &Inner, trial: Trial<'_>) -> Result<Duration, B
 }
 
 /// The copy that is tried: the one at `local`, which is the first destination, else the first that is complete.
-async fn copy(
-    subject: &Subject,
-    row: &BackupRow,
-) -> Result<(Manifest, Arc<dyn Destination>), BackupError> {
+async fn copy(subject: &Subject, row: &BackupRow) -> Result<(Manifest, Arc<dyn Destination>), BackupError> {
     let catalog = find::look(&subject.destinations, &subject.folder).await;
     let unseen = catalog.unseen.iter().map(|unseen| {
         format!("{} could not be looked at: {}", unseen.at, crate::release::chain(&unseen.error))
@@ -119,7 +116,10 @@ impl Restoring<'_> {
         }
         let took = begun.elapsed();
         if !differences.is_empty() {
-            return Err(BackupError::Differs { id: self.folder.id(), differences: judge::bounded(differences) });
+            return Err(BackupError::Differs {
+                id: self.folder.id(),
+                differences: judge::bounded(differences),
+            });
         }
         self.checks(postgres, manifest).await?;
         Ok(took)
@@ -159,7 +159,9 @@ impl Restoring<'_> {
                 let answer = match answered {
                     Ok(answer) if is_true(&answer) => continue,
                     Ok(answer) => answer,
-                    Err(PostgresError::SessionEnded { complaints }) if !servers_own(&complaints) => complaints,
+                    Err(PostgresError::SessionEnded { complaints }) if !servers_own(&complaints) => {
+                        complaints
+                    }
                     Err(error) => return Err(BackupError::Scratch(error)),
                 };
                 let (id, statement) = (self.folder.id(), statement.clone());
@@ -192,7 +194,8 @@ impl Restoring<'_> {
                 },
                 _ => self.unread(part, source),
             },
-            PostgresError::Program { ref complaints, .. } | PostgresError::SessionEnded { ref complaints }
+            PostgresError::Program { ref complaints, .. }
+            | PostgresError::SessionEnded { ref complaints }
                 if !servers_own(complaints) =>
             {
                 BackupError::Restore { id, what: what.to_owned(), source: error }

@@ -62,7 +62,8 @@ mod tests {
         let beside = |rows: &[BackupRow]| needed(rows, databases).get() - MARGIN.get();
         assert_eq!(beside(&[]), 500);
         assert_eq!(beside(&[row(BackupState::Failed, 0), row(BackupState::Running, 0)]), 500);
-        let rows = [row(BackupState::Failed, 0), row(BackupState::Verified, 400), row(BackupState::Stored, 40)];
+        let rows =
+            [row(BackupState::Failed, 0), row(BackupState::Verified, 400), row(BackupState::Stored, 40)];
         assert_eq!(beside(&rows), 500);
         assert_eq!(beside(&[row(BackupState::Stored, 40)]), 50);
     }

@@ -158,7 +158,10 @@ impl BackupStore {
             t.execute(
                 "UPDATE backup SET state = ?2, verify_failure = ?3 WHERE id = ?1 AND state IN (?2, ?4)",
                 params![
-                    id.to_string(), BackupState::Stored.word(), json(&failure)?, BackupState::Verified.word()
+                    id.to_string(),
+                    BackupState::Stored.word(),
+                    json(&failure)?,
+                    BackupState::Verified.word()
                 ],
             )
             .map(drop)
@@ -229,10 +232,10 @@ impl BackupStore {
     pub(super) async fn forget(&self, id: BackupId) -> Result<(), BackupError> {
         let delete = move |t: &Transaction<'_>| {
             t.execute_batch(SECURE_DELETE)?;
-            t.execute("DELETE FROM backup WHERE id = ?1 AND state <> ?2", params![
-                id.to_string(),
-                BackupState::Running.word()
-            ])
+            t.execute(
+                "DELETE FROM backup WHERE id = ?1 AND state <> ?2",
+                params![id.to_string(), BackupState::Running.word()],
+            )
             .map(drop)
         };
         self.write("forgetting a backup that was deleted", delete).await
@@ -250,7 +253,10 @@ impl BackupStore {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        let failed = |source: DatabaseError| BackupError::Database { doing: "reading which backups there are", source };
+        let failed = |source: DatabaseError| BackupError::Database {
+            doing: "reading which backups there are",
+            source,
+        };
         self.database.read(work).await.map_err(failed)
     }
 }

@@ -71,8 +71,8 @@ impl Inner {
             return Err(unsupported(format!("the destination bucket:{bucket}")));
         }
         let recipients = Recipients::parse(backed.backup.encrypt_to.iter().map(|key| key.as_str()));
-        let recipients = recipients
-            .map_err(|source| BackupError::Recipients { service: service.clone(), source })?;
+        let recipients =
+            recipients.map_err(|source| BackupError::Recipients { service: service.clone(), source })?;
         let x_tidegate::Keep { last, daily, weekly, monthly, yearly } = backed.backup.keep;
         let keep = Keep::new(Counts { last, daily, weekly, monthly, yearly });
         let keep = keep.map_err(|source| BackupError::Keep { service: service.clone(), source })?;
@@ -122,11 +122,9 @@ fn choose(
 ) -> Result<ServiceName, BackupError> {
     match (wanted, asking) {
         (Some(wanted), _) if asking.contains(wanted) => Ok(wanted.clone()),
-        (Some(wanted), _) => Err(BackupError::NotAsked {
-            app: app.clone(),
-            service: wanted.clone(),
-            known: asking.to_vec(),
-        }),
+        (Some(wanted), _) => {
+            Err(BackupError::NotAsked { app: app.clone(), service: wanted.clone(), known: asking.to_vec() })
+        }
         (None, []) => Err(BackupError::NobodyAsks(app.clone())),
         (None, [only]) => Ok(only.clone()),
         (None, several) => Err(BackupError::Which { app: app.clone(), services: several.to_vec() }),

@@ -46,7 +46,10 @@ pub(super) async fn verify(
     }
     let verified = inner.store.row(subject.folder.droplet(), &app, row.id).await?;
     let verified = verified.ok_or(BackupError::NoBackup { app, id: row.id })?;
-    progress.say(format!("backup {} is verified: all rows of its {} tables are there", verified.id, verified.tables));
+    progress.say(format!(
+        "backup {} is verified: all rows of its {} tables are there",
+        verified.id, verified.tables
+    ));
     drop(reserved);
     Ok(verified)
 }
@@ -79,12 +82,8 @@ async fn chosen(
     let rows = inner.store.rows(subject.folder.droplet(), &app, Some(&service)).await?;
     let is_stored = |row: &BackupRow| matches!(row.state, BackupState::Stored | BackupState::Verified);
     let row = match id {
-        Some(id) => {
-            rows.into_iter().find(|row| row.id == id).ok_or(BackupError::NoBackup { app, id })?
-        }
-        None => {
-            rows.into_iter().find(is_stored).ok_or(BackupError::NothingToVerify { app, service })?
-        }
+        Some(id) => rows.into_iter().find(|row| row.id == id).ok_or(BackupError::NoBackup { app, id })?,
+        None => rows.into_iter().find(is_stored).ok_or(BackupError::NothingToVerify { app, service })?,
     };
     let id = row.id;
     if !is_stored(&row) {

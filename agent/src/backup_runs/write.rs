@@ -8,11 +8,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    BackupError, Inner, Progress,
-    counted::Counted,
-    progress::size,
-    source::Source,
-    subject::Subject,
+    BackupError, Inner, Progress, counted::Counted, progress::size, source::Source, subject::Subject,
 };
 use crate::{
     backup::{

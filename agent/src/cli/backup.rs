@@ -75,7 +75,10 @@ pub(super) async fn make(arguments: &BackupArguments, out: &mut dyn Write) -> an
     }
     let BackupSummary { id, app, service, stored_bytes, copies, tables, rows, .. } = &backup;
     let at = copies.join(", ");
-    writeln!(out, "backup {id} of {app}/{service}: {stored_bytes} bytes at {at}, {rows} rows in {tables} tables")?;
+    writeln!(
+        out,
+        "backup {id} of {app}/{service}: {stored_bytes} bytes at {at}, {rows} rows in {tables} tables"
+    )?;
     if let Some(failure) = &backup.failure {
         writeln!(out, "warning: {}\n  cause: {}\n  hint: {}", failure.what, failure.cause, failure.hint)?;
     }
@@ -96,7 +99,10 @@ pub(super) async fn verify(arguments: &VerifyArguments, out: &mut dyn Write) -> 
     }
     let BackupSummary { id, app, service, tables, rows, .. } = &backup;
     let took = seconds(&backup).map(|took| format!(" in {took:.1} s")).unwrap_or_default();
-    writeln!(out, "backup {id} of {app}/{service} is verified: {rows} rows in {tables} tables restored{took}")?;
+    writeln!(
+        out,
+        "backup {id} of {app}/{service} is verified: {rows} rows in {tables} tables restored{took}"
+    )?;
     Ok(())
 }
 
@@ -143,7 +149,8 @@ fn seconds(backup: &BackupSummary) -> Option<f64> {
 }
 
 fn as_json(backup: &BackupSummary) -> serde_json::Value {
-    let failure = |failure: &Failure| json!({"what": failure.what, "cause": failure.cause, "hint": failure.hint});
+    let failure =
+        |failure: &Failure| json!({"what": failure.what, "cause": failure.cause, "hint": failure.hint});
     json!({
         "id": backup.id,
         "app": backup.app,
@@ -179,10 +186,7 @@ mod tests {
     #[test]
     fn a_timer_names_an_instance_and_a_person_an_app() {
         let told = |app: &str, service: &str, cause| Some((app.to_owned(), service.to_owned(), cause));
-        assert_eq!(
-            names(&["--instance", "my\\x2dshop-db"]),
-            told("my-shop", "db", BackupCause::Schedule)
-        );
+        assert_eq!(names(&["--instance", "my\\x2dshop-db"]), told("my-shop", "db", BackupCause::Schedule));
         assert_eq!(names(&["shop"]), told("shop", "", BackupCause::Manual));
         assert_eq!(names(&["shop", "db"]), told("shop", "db", BackupCause::Manual));
         for wrong in

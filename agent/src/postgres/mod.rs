@@ -118,11 +118,17 @@ impl Postgres {
     ///
     /// # Errors
     /// When the container does not run.
-    pub async fn dump(&self, snapshot: &Snapshot) -> Result<Dump, PostgresError> {
+    pub fn dump<'a>(
+        &'a self,
+        snapshot: &Snapshot,
+    ) -> impl Future<Output = Result<Dump, PostgresError>> + Send + use<'a> {
         let by = format!("--snapshot={}", snapshot.id());
         let database = format!("--dbname={}", session::connection(snapshot.database()));
-        let fixed = ["pg_dump", "--format=custom", "--compress=0", "--no-password", "--username", &self.user];
-        Ok(Dump::of("pg_dump", self.pipe(&[&fixed[..], &[&by, &database]].concat()).await?))
+        async move {
+            let fixed =
+                ["pg_dump", "--format=custom", "--compress=0", "--no-password", "--username", &self.user];
+            Ok(Dump::of("pg_dump", self.pipe(&[&fixed[..], &[&by, &database]].concat()).await?))
+        }
     }
 
     /// Reads a dump in the custom format into a database that is there and empty. It ends at the first statement that fails.

@@ -108,8 +108,9 @@ pub struct Running {
 /// When something that it needs is missing, damaged or in use.
 pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Result<Running, ServeError> {
     let lock = lock::StateLock::take(&paths.state).map_err(ServeError::State)?;
-    let database = Database::open(&paths.state.join("agent.db"), &parts::migrations(), DatabaseSettings::default())
-        .map_err(ServeError::Database)?;
+    let database =
+        Database::open(&paths.state.join("agent.db"), &parts::migrations(), DatabaseSettings::default())
+            .map_err(ServeError::Database)?;
     let audit = AuditLog::new(database.clone(), clock.clone());
     let (switch, acceptor) = tls::server(config.domain(), clock::for_tls(clock.clone()));
     let facts = droplet::ask(&config.droplet).await;

@@ -60,8 +60,7 @@ mod tests {
             (unit("tidegate-verify@shop-db"), Found::Foreign),
             (unit("tidegate-verify@blog-db"), Found::Leftover),
         ]);
-        let loaded =
-            ["tidegate-verify@shop-db", "tidegate-backup@shop-db", "apt-daily"].map(status).to_vec();
+        let loaded = ["tidegate-verify@shop-db", "tidegate-backup@shop-db", "apt-daily"].map(status).to_vec();
         let told: Vec<_> = due(loaded, &present)
             .into_iter()
             .map(|due| (due.unit.to_string(), due.schedule, due.status.is_some()))

@@ -193,7 +193,10 @@ async fn timers_are_told_or_why_they_are_not() {
     match told(fleet.user(Role::Viewer), "shop").await {
         Ok(answered) => {
             let timer = &answered.timers[0];
-            assert_eq!((timer.app.as_str(), timer.service.as_str(), timer.kind.as_str()), ("shop", "db", "backup"));
+            assert_eq!(
+                (timer.app.as_str(), timer.service.as_str(), timer.kind.as_str()),
+                ("shop", "db", "backup")
+            );
             assert_eq!((timer.schedule.as_str(), timer.result.as_str()), ("daily", "not loaded"));
             let of_blog = told(fleet.user_of(Role::Viewer, "blog"), "").await.unwrap();
             assert!(of_blog.timers.is_empty(), "{of_blog:?}");

@@ -43,9 +43,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let reach = Reach::open(context)?;
     let selection = args.droplet.as_deref().map_or(Selection::All, Selection::Named);
     let (app, targets) = match &args.app {
-        None => {
-            (String::new(), agents::of_environment(&reach.fleet, &reach.inventory, selection)?)
-        }
+        None => (String::new(), agents::of_environment(&reach.fleet, &reach.inventory, selection)?),
         Some(named) => {
             let (name, app) = reach.app(Some(named))?;
             (name.to_string(), reach.targets((&name, &app), selection)?)

@@ -35,8 +35,7 @@ pub(super) fn pruned(pruned: Pruned) -> v1::PrunedService {
     let Pruned { service, stays, goes, orphans, deleted } = pruned;
     let stays = stays.into_iter().map(|(id, reasons)| v1::KeptBackup { id: id.to_string(), reasons });
     let goes = goes.into_iter().map(|(id, reason)| v1::GoneBackup { id: id.to_string(), reason });
-    let folder =
-        |(folder, bytes): (String, ByteCount)| v1::PrunedFolder { folder, bytes: bytes.get() };
+    let folder = |(folder, bytes): (String, ByteCount)| v1::PrunedFolder { folder, bytes: bytes.get() };
     v1::PrunedService {
         service: service.to_string(),
         stays: stays.collect(),
@@ -50,10 +49,7 @@ pub(super) fn pruned(pruned: Pruned) -> v1::PrunedService {
 
 fn listed(listed: Listed) -> v1::ListedBackup {
     let Listed { row, copies } = listed;
-    v1::ListedBackup {
-        backup: Some(row::summary(row)),
-        copies: copies.into_iter().map(copy).collect(),
-    }
+    v1::ListedBackup { backup: Some(row::summary(row)), copies: copies.into_iter().map(copy).collect() }
 }
 
 fn copy(Copy { at, damage }: Copy) -> v1::BackupCopy {

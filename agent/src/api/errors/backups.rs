@@ -18,8 +18,7 @@ fn code(error: &BackupError) -> (Code, Cow<'static, str>) {
         BackupError::Release { source, .. } => {
             let told = RichError::from_status(&engine(source));
             // That an app's files cannot be read any more is no mistake of who asks for a backup.
-            let code =
-                if told.code == Code::InvalidArgument { Code::FailedPrecondition } else { told.code };
+            let code = if told.code == Code::InvalidArgument { Code::FailedPrecondition } else { told.code };
             return (code, Cow::Owned(told.reason));
         }
         BackupError::NotEnrolled => (Code::FailedPrecondition, "NOT_ENROLLED"),
@@ -92,9 +91,8 @@ mod tests {
     #[test]
     fn a_key_that_was_erased_after_a_verification_has_a_reason_of_its_own() {
         let id = "20261122T030000Z-4f2a91c0".parse().unwrap();
-        let reason = |verified_at| {
-            RichError::from_status(&backup(&BackupError::NoKey { id, verified_at })).reason
-        };
+        let reason =
+            |verified_at| RichError::from_status(&backup(&BackupError::NoKey { id, verified_at })).reason;
         assert_eq!(reason(Some(jiff::Timestamp::UNIX_EPOCH)), "ALREADY_VERIFIED");
         assert_eq!(reason(None), "NO_KEY");
     }

@@ -105,7 +105,9 @@ impl BackupError {
 
 fn server(source: &PostgresError) -> &'static str {
     match source {
-        PostgresError::OldTool { .. } => "use an image whose programs are of the server's version, and deploy",
+        PostgresError::OldTool { .. } => {
+            "use an image whose programs are of the server's version, and deploy"
+        }
         PostgresError::SessionEnded { .. } => {
             "if it refuses the login, name a superuser that may log in inside the container: `user` under \
              `x-tidegate.backup`; else see the database's log (`tidegate logs`)"

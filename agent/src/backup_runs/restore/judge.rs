@@ -11,11 +11,7 @@ use crate::{
 const MOST: usize = 20;
 
 /// The differences between what was backed up and what is there now, a line each.
-pub(super) fn compare(
-    database: &DatabaseName,
-    expected: &[TableCount],
-    found: &[TableRows],
-) -> Vec<String> {
+pub(super) fn compare(database: &DatabaseName, expected: &[TableCount], found: &[TableRows]) -> Vec<String> {
     let mut there: BTreeMap<(&str, &str), u64> =
         found.iter().map(|table| ((table.schema.as_str(), table.name.as_str()), table.rows)).collect();
     let place = |schema: &str, name: &str| format!("{}: {schema}.{name}", database.0);
@@ -110,7 +106,11 @@ mod tests {
 
     #[test]
     fn a_server_that_was_killed_says_nothing_about_the_backup() {
-        assert!(servers_own("pg_restore: error: could not execute query: server closed the connection unexpectedly"));
-        assert!(!servers_own("pg_restore: error: could not execute query: ERROR:  role \"reader\" does not exist"));
+        assert!(servers_own(
+            "pg_restore: error: could not execute query: server closed the connection unexpectedly"
+        ));
+        assert!(!servers_own(
+            "pg_restore: error: could not execute query: ERROR:  role \"reader\" does not exist"
+        ));
     }
 }

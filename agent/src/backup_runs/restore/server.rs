@@ -31,7 +31,8 @@ impl ScratchServer {
         manifest: &Manifest,
     ) -> Result<Self, BackupError> {
         let docker = inner.engine.docker().clone();
-        let name = format!("tidegate-scratch-{}-{}", subject.app, subject.service);
+        // A name that no other trial has: what removes one late must not remove the next one.
+        let name = format!("tidegate-scratch-{}-{}-{:08x}", subject.app, subject.service, rand::random::<u32>());
         let settings = ScratchSettings {
             name: name.clone(),
             purpose: format!("verify {}/{}", subject.app, subject.service),

@@ -39,7 +39,9 @@ pub(super) fn row_of(row: &Row<'_>) -> rusqlite::Result<BackupRow> {
         rows: number(row, "rows")?,
         revision: row.get("revision")?,
         verified_at: time(row, "verified_at")?,
-        verify_took: row.get::<_, Option<i64>>("verify_took")?.map(|millis| Duration::from_millis(unsigned(millis))),
+        verify_took: row
+            .get::<_, Option<i64>>("verify_took")?
+            .map(|millis| Duration::from_millis(unsigned(millis))),
         verify_failure: from_json(row, "verify_failure")?,
         failure: from_json(row, "failure")?,
     })

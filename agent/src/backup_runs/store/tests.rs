@@ -67,7 +67,7 @@ const TWO: &str = "20261121T030000Z-00000002";
 
 #[tokio::test]
 async fn a_row_goes_from_running_to_verified_and_loses_its_key() {
-    let World { store, .. } = world();
+    let World { store, directory: _directory } = world();
     let (mine, row) = (droplet("e1"), row(ONE));
     store.begin(&mine, &row, key()).await.unwrap();
     assert_eq!(store.rows(&mine, &app(), None).await.unwrap(), [row.clone()]);
@@ -92,7 +92,10 @@ async fn a_row_goes_from_running_to_verified_and_loses_its_key() {
     store.verified(row.id, (later(), Duration::from_millis(1500))).await.unwrap();
     let verified = store.row(&mine, &app(), row.id).await.unwrap().unwrap();
     assert_eq!((verified.state, verified.verify_failure), (BackupState::Verified, None));
-    assert_eq!((verified.verified_at, verified.verify_took), (Some(later()), Some(Duration::from_millis(1500))));
+    assert_eq!(
+        (verified.verified_at, verified.verify_took),
+        (Some(later()), Some(Duration::from_millis(1500)))
+    );
     assert!(store.key(row.id).await.unwrap().is_none());
     store.forget(row.id).await.unwrap();
     assert_eq!(store.row(&mine, &app(), row.id).await.unwrap(), None);
@@ -100,7 +103,7 @@ async fn a_row_goes_from_running_to_verified_and_loses_its_key() {
 
 #[tokio::test]
 async fn what_has_ended_does_not_change_its_end() {
-    let World { store, .. } = world();
+    let World { store, directory: _directory } = world();
     let (mine, row) = (droplet("e1"), row(ONE));
     store.begin(&mine, &row, key()).await.unwrap();
     store.forget(row.id).await.unwrap();
@@ -117,7 +120,7 @@ async fn what_has_ended_does_not_change_its_end() {
 
 #[tokio::test]
 async fn a_copy_of_the_droplet_has_none_of_its_backups() {
-    let World { store, .. } = world();
+    let World { store, directory: _directory } = world();
     store.begin(&droplet("e1"), &row(ONE), key()).await.unwrap();
     store.begin(&droplet("e2"), &row(TWO), key()).await.unwrap();
     let ids = |rows: Vec<BackupRow>| rows.into_iter().map(|row| row.id.to_string()).collect::<Vec<_>>();

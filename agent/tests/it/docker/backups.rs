@@ -47,7 +47,8 @@ async fn a_backup_is_made_and_verified_and_told() {
     assert_eq!((shown.copies.len(), shown.copies[0].damage.len()), (1, 0));
     let secrets = site.files().into_iter().filter(|file| {
         let bytes = fs_err::read(file).unwrap();
-        bytes.windows(8).any(|window| window == b"a-secret") || bytes.windows(6).any(|window| window == b"orders")
+        bytes.windows(8).any(|window| window == b"a-secret")
+            || bytes.windows(6).any(|window| window == b"orders")
     });
     assert_eq!(secrets.filter(|file| !file.ends_with("manifest")).count(), 0, "parts are not in clear");
 
@@ -103,7 +104,9 @@ async fn pruning_keeps_the_last_verified() {
     let fourth = site.make_one(Cause::Schedule).await;
     assert_eq!(site.ids().await, [fourth, first]);
     let listing = site.runs.list(&name("shop"), Some(&service("db"))).await.unwrap();
-    assert!(listing.backups.iter().all(|listed| listed.copies.len() == 1 && listed.copies[0].damage.is_empty()));
+    assert!(
+        listing.backups.iter().all(|listed| listed.copies.len() == 1 && listed.copies[0].damage.is_empty())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,7 +132,10 @@ async fn a_changed_part_is_found_and_never_called_verified() {
 
     fs_err::write(&part, &whole[..middle]).unwrap();
     let listing = site.runs.list(&name("shop"), None).await.unwrap();
-    assert!(listing.backups[0].copies[0].damage[0].starts_with("database-2.dump.zst.age has "), "{listing:?}");
+    assert!(
+        listing.backups[0].copies[0].damage[0].starts_with("database-2.dump.zst.age has "),
+        "{listing:?}"
+    );
     let error = site.runs.verify(Site::verify(Some(id)), Progress::none()).await.unwrap_err();
     assert!(matches!(error, BackupError::NoCopy { .. }), "{error:?}");
 
@@ -143,6 +149,9 @@ async fn a_changed_part_is_found_and_never_called_verified() {
     let empty = site.make_one(Cause::Manual).await;
     let verify = Verify { service: Some(service("db")), ..Site::verify(None) };
     let error = site.runs.verify(verify, Progress::none()).await.unwrap_err();
-    assert!(matches!(&error, BackupError::Check { id, answer, .. } if (*id, answer.as_str()) == (empty, "f")), "{error:?}");
+    assert!(
+        matches!(&error, BackupError::Check { id, answer, .. } if (*id, answer.as_str()) == (empty, "f")),
+        "{error:?}"
+    );
     assert_eq!(site.row(empty).await.state, BackupState::Stored);
 }

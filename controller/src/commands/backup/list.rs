@@ -60,8 +60,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let reach = Reach::open(context)?;
     let (name, app) = reach.app(args.whose.app.as_ref())?;
     let targets = reach.targets((&name, &app), args.whose.selection())?;
-    let request =
-        BackupsRequest { app: name.to_string(), service: args.service.clone().unwrap_or_default() };
+    let request = BackupsRequest { app: name.to_string(), service: args.service.clone().unwrap_or_default() };
     let mut found = Found::default();
     for target in &targets {
         found.take(ask(&reach, target, &request).await.map(|answered| (target, answered)))?;

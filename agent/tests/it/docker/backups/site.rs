@@ -20,8 +20,8 @@ use tidegate_agent::{
 };
 use tidegate_tests::docker::Image;
 
-use super::super::release::fixture::{App, Fixture, ended};
 pub use super::super::release::fixture::name;
+use super::super::release::fixture::{App, Fixture, ended};
 
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Three tables of 5001 and of 300 rows, with a role that owns nothing and one that may read.

@@ -1,12 +1,17 @@
 //! What is refused beforehand, and what is left where a run breaks off: no manifest, no parts, a row that says why, and a next
 //! run that works.
 
-use std::{path::{Path, PathBuf}, process::Command, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
 
 use tidegate_agent::{
     backup_runs::{
-        BackupError, BackupRuns, BackupSettings, BackupState, Cause, Make, Patience, Progress, Prune, PruneMode,
-        Verify,
+        BackupError, BackupRuns, BackupSettings, BackupState, Cause, Make, Patience, Progress, Prune,
+        PruneMode, Verify,
     },
     clock::SystemClock,
     release::ReleaseState,
@@ -46,7 +51,10 @@ async fn what_is_known_beforehand_is_refused() {
     let missing = app("databases: [shop, stock]");
     assert_eq!(ended(&site.fixture.release(&missing).await), ReleaseState::Released);
     let error = refused(Site::make(Cause::Manual)).await;
-    assert!(matches!(&error, BackupError::MissingDatabase { missing, .. } if *missing == ["stock"]), "{error:?}");
+    assert!(
+        matches!(&error, BackupError::MissingDatabase { missing, .. } if *missing == ["stock"]),
+        "{error:?}"
+    );
     let login = app("user: nobody");
     assert_eq!(ended(&site.fixture.release(&login).await), ReleaseState::Released);
     let failure = refused(Site::make(Cause::Manual)).await.failure();
@@ -64,7 +72,8 @@ async fn a_full_disk_leaves_nothing_but_the_row() {
     let runs = runs(&site.fixture, &site.database, disk.path().join("backups"));
     let small = runs.make(Site::make(Cause::Manual), Progress::none()).await.unwrap();
     // What the last one took lets expect little; what comes does not compress.
-    let noise = "CREATE TABLE noise AS SELECT (SELECT string_agg(decode(md5(random()::text || n || m), 'hex'), '')
+    let noise =
+        "CREATE TABLE noise AS SELECT (SELECT string_agg(decode(md5(random()::text || n || m), 'hex'), '')
                  FROM generate_series(1, 65536) m) AS bytes FROM generate_series(1, 80) n";
     site.sql("shop", noise).await;
     let error = runs.make(Site::make(Cause::Manual), Progress::none()).await.unwrap_err();
@@ -78,7 +87,10 @@ async fn a_full_disk_leaves_nothing_but_the_row() {
     let verify = Verify { id: Some(small.id), ..Site::verify(None) };
     assert_eq!(runs.verify(verify, Progress::none()).await.unwrap().state, BackupState::Verified);
     site.sql("shop", "DROP TABLE noise").await;
-    assert_eq!(runs.make(Site::make(Cause::Manual), Progress::none()).await.unwrap().state, BackupState::Stored);
+    assert_eq!(
+        runs.make(Site::make(Cause::Manual), Progress::none()).await.unwrap().state,
+        BackupState::Stored
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,7 +102,10 @@ async fn an_agent_that_dies_in_mid_run_leaves_no_backup() {
     assert_eq!(site.row(cut).await.state, BackupState::Running);
     assert_eq!(site.runs.recover().await.unwrap(), 1);
     let row = site.row(cut).await;
-    assert_eq!((row.state, row.failure.unwrap().what.as_str()), (BackupState::Failed, "the backup run was cut off"));
+    assert_eq!(
+        (row.state, row.failure.unwrap().what.as_str()),
+        (BackupState::Failed, "the backup run was cut off")
+    );
     assert!(site.files().is_empty(), "{:?}", site.files());
     assert_eq!(site.runs.recover().await.unwrap(), 0);
 
@@ -102,7 +117,8 @@ async fn an_agent_that_dies_in_mid_run_leaves_no_backup() {
     assert_eq!(states, [BackupState::Stored, BackupState::Failed, BackupState::Failed]);
 
     // It died between the manifest and the row: the backup is whole, and its key is still there.
-    let again = site.database.write(|t| t.execute("UPDATE backup SET state = 'running' WHERE state = 'stored'", ()));
+    let again =
+        site.database.write(|t| t.execute("UPDATE backup SET state = 'running' WHERE state = 'stored'", ()));
     assert_eq!(again.await.unwrap(), 1);
     assert_eq!(site.runs.recover().await.unwrap(), 1);
     assert_eq!(site.row(made).await.state, BackupState::Stored);
