@@ -23,7 +23,8 @@ pub(in crate::api) fn unit_files(error: &UnitFilesError) -> Status {
     match error {
         UnitFilesError::Read { .. }
         | UnitFilesError::Write { .. }
-        | UnitFilesError::Directory { .. } | UnitFilesError::Template { .. }
+        | UnitFilesError::Directory { .. }
+        | UnitFilesError::Template { .. }
         | UnitFilesError::Remove { .. } => RichError::new(Code::Unavailable, "UNIT_FILES", WHAT)
             .caused_by(error)
             .hint("look at the directory of systemd's units on the droplet, then at the agent's journal")

@@ -69,7 +69,7 @@ pub(super) async fn on_each(
     let mut ended = Ok(());
     for target in targets {
         let what = run.describe(target);
-        let one = attended(&what, one(context, reach, target, run)).await;
+        let one = attended(&what, Box::pin(one(context, reach, target, run))).await;
         ended = one.and_then(|one| found.take(one).map_err(|error| failed(&what, error)));
         if ended.is_err() {
             break;

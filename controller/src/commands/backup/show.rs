@@ -59,11 +59,11 @@ struct Part {
     plain_bytes: u64,
     stored_bytes: u64,
     stored_sha256: String,
-    tables: Vec<Rows>,
+    tables: Vec<TableView>,
 }
 
 #[derive(Debug, Serialize)]
-struct Rows {
+struct TableView {
     schema: String,
     name: String,
     rows: u64,
@@ -122,7 +122,7 @@ impl From<BackupManifest> for Manifest {
 
 impl From<BackupPart> for Part {
     fn from(told: BackupPart) -> Self {
-        let rows = |TableRows { schema, name, rows }| Rows { schema, name, rows };
+        let rows = |TableRows { schema, name, rows }| TableView { schema, name, rows };
         Self {
             name: told.name,
             content: told.content,

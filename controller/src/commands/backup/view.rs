@@ -233,13 +233,13 @@ pub(super) mod sample {
     /// The title of a droplet's directory.
     pub(in super::super) const LOCAL: &str = "directory /var/lib/tidegate/backups";
 
-    fn at(seconds: i64) -> Option<prost_types::Timestamp> {
-        Some(prost_types::Timestamp { seconds: 1_795_316_400 + seconds, nanos: 0 })
+    fn at(seconds: i64) -> prost_types::Timestamp {
+        prost_types::Timestamp { seconds: 1_795_316_400 + seconds, nanos: 0 }
     }
 
-    fn failure(what: &str, cause: &str, hint: &str) -> Option<v1::Failure> {
+    fn failure(what: &str, cause: &str, hint: &str) -> v1::Failure {
         let [what, cause, hint] = [what, cause, hint].map(str::to_owned);
-        Some(v1::Failure { what, cause, hint, ..v1::Failure::default() })
+        v1::Failure { what, cause, hint, ..v1::Failure::default() }
     }
 
     /// One that was stored and not tried yet.
@@ -254,8 +254,8 @@ pub(super) mod sample {
             release: 12,
             engine: "postgres".to_owned(),
             server_version: "17.2".to_owned(),
-            started_at: at(0),
-            finished_at: at(3),
+            started_at: Some(at(0)),
+            finished_at: Some(at(3)),
             plain_bytes: 84_000_000,
             stored_bytes: 12_400_000,
             copies: vec![LOCAL.to_owned()],
@@ -270,7 +270,7 @@ pub(super) mod sample {
     pub(in super::super) fn verified() -> BackupSummary {
         BackupSummary {
             state: BackupState::Verified.into(),
-            verified_at: at(3600),
+            verified_at: Some(at(3600)),
             verify_took: Some(prost_types::Duration { seconds: 12, nanos: 0 }),
             ..stored()
         }
@@ -280,11 +280,11 @@ pub(super) mod sample {
     pub(in super::super) fn doubtful() -> BackupSummary {
         BackupSummary {
             id: "20261121T030000Z-00000000".to_owned(),
-            verify_failure: failure(
+            verify_failure: Some(failure(
                 "what was restored differs",
                 "public.orders has 2 rows instead of 3",
                 "make another backup",
-            ),
+            )),
             ..stored()
         }
     }
@@ -298,11 +298,11 @@ pub(super) mod sample {
             copies: Vec::new(),
             tables: 0,
             rows: 0,
-            failure: failure(
+            failure: Some(failure(
                 "the backup did not fit",
                 "the disk has 1.0 GB free, and 2.4 GB are needed",
                 "make room, or let `to` name a bucket",
-            ),
+            )),
             ..stored()
         }
     }

@@ -38,7 +38,9 @@ pub fn all(world: &World) -> Result<Vec<Value>, String> {
 /// How many were made by the timer and stored.
 pub fn stored_by_timer(world: &World) -> Result<usize, String> {
     let made = |backup: &&Value| {
-        backup["cause"] == "schedule" && backup["state"] == "stored" && backup["destinations"][0] == "local"
+        backup["cause"] == "schedule"
+            && backup["state"] == "stored"
+            && backup["destinations"].as_array().is_some_and(|at| !at.is_empty())
     };
     Ok(all(world)?.iter().filter(made).count())
 }
