@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use self::failure::no_key;
 use super::{BackupState, live::Doing, progress::size};
 use crate::{
     apps::{AppName, ServiceName},
@@ -292,13 +293,4 @@ pub enum BackupError {
         /// What it answered instead.
         answer: String,
     },
-}
-
-fn no_key(id: BackupId, verified_at: Option<Timestamp>) -> String {
-    match verified_at {
-        Some(at) => format!(
-            "the backup {id} was verified at {at}; this agent's key for it was held only until then, so it cannot verify it again"
-        ),
-        None => format!("this agent has no key for the backup {id}, so it cannot verify it"),
-    }
 }

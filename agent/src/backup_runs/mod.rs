@@ -32,7 +32,7 @@ mod write;
 
 use std::{fmt, sync::Arc};
 
-use tokio::sync::RwLock;
+use tokio::sync::Mutex;
 
 pub use self::{
     error::BackupError,
@@ -65,8 +65,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     settings: BackupSettings,
     live: Live,
-    /// Who uses a scratch server reads; who removes all that were left behind writes.
-    scratch: RwLock<()>,
+    /// Who uses a scratch server, or removes those that were left behind. One at a time: each takes memory from those who serve.
+    scratch: Mutex<()>,
 }
 
 impl fmt::Debug for BackupRuns {
@@ -78,7 +78,7 @@ impl fmt::Debug for BackupRuns {
 impl BackupRuns {
     /// With these parts; nothing happens yet. The database has run [`MIGRATIONS`].
     pub fn new(engine: Engine, database: Database, clock: Arc<dyn Clock>, settings: BackupSettings) -> Self {
-        let (store, live, scratch) = (BackupStore::new(database), Live::default(), RwLock::default());
+        let (store, live, scratch) = (BackupStore::new(database), Live::default(), Mutex::default());
         Self { inner: Arc::new(Inner { engine, store, clock, settings, live, scratch }) }
     }
 

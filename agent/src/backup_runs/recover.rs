@@ -34,7 +34,7 @@ pub(super) async fn recover(inner: &Inner) -> Result<usize, BackupError> {
         count = count.saturating_add(1);
     }
     // Who uses one holds the lock; their next use removes what they left.
-    if let Ok(_nobody) = inner.scratch.try_write() {
+    if let Ok(_nobody) = inner.scratch.try_lock() {
         let removed = postgres::remove_leftovers(inner.engine.docker()).await;
         count = count.saturating_add(removed.map_err(BackupError::Scratch)?);
     }

@@ -52,7 +52,13 @@ pub(super) async fn trial(inner: &Inner, trial: Trial<'_>) -> Result<Duration, B
         progress,
     };
     progress.say(format!("restoring backup {} from {} on trial", row.id, restoring.destination.title()));
-    let _used = inner.scratch.read().await;
+    let _used = match inner.scratch.try_lock() {
+        Ok(free) => free,
+        Err(_) => {
+            progress.say("waiting until another backup is verified");
+            inner.scratch.lock().await
+        }
+    };
     let server = ScratchServer::start(inner, subject, &manifest).await?;
     let restored = Box::pin(restoring.all(server.postgres(), &manifest)).await;
     let removed = server.remove().await;

@@ -5,6 +5,7 @@ use crate::{
     backup::ByteCount,
     docker::Container,
     postgres::{DatabaseName, Postgres, PostgresError, Versions},
+    release::EngineError,
 };
 
 /// A server that answers, with the databases that are to be dumped.
@@ -41,8 +42,12 @@ impl Source {
 async fn running(inner: &Inner, subject: &Subject) -> Result<Container, BackupError> {
     let (app, service) = (&subject.app, &subject.service);
     let found = inner.engine.containers(app, Some(service.as_str())).await;
-    let found =
-        found.map_err(|source| BackupError::Release { app: app.clone(), source: Box::new(source) })?;
+    let found = match found {
+        Ok(found) => found,
+        // It is in the release, and has nothing that was ever started.
+        Err(EngineError::NoService { .. }) => Vec::new(),
+        Err(source) => return Err(BackupError::Release { app: app.clone(), source: Box::new(source) }),
+    };
     let states: Vec<String> =
         found.iter().map(|one| format!("{} is {}", one.name, one.state.word())).collect();
     found.into_iter().find(Container::is_running).ok_or_else(|| BackupError::NotRunning {

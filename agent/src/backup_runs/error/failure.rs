@@ -2,8 +2,13 @@
 
 use std::error::Error as _;
 
+use jiff::Timestamp;
+
 use super::BackupError;
-use crate::release::{EngineError, Failure, chain};
+use crate::{
+    backup::BackupId,
+    release::{EngineError, Failure, chain},
+};
 
 impl BackupError {
     /// What failed, why, and what to do.
@@ -35,6 +40,16 @@ fn shown(answer: &str) -> String {
         return "nothing".to_owned();
     }
     format!("`{}`", answer.chars().take(LONGEST_ANSWER).collect::<String>())
+}
+
+/// A key that is gone is no fault.
+pub(super) fn no_key(id: BackupId, verified_at: Option<Timestamp>) -> String {
+    match verified_at {
+        Some(at) => format!(
+            "the backup {id} was verified at {at}; this agent's key for it was held only until then, so it cannot verify it again"
+        ),
+        None => format!("this agent has no key for the backup {id}, so it cannot verify it"),
+    }
 }
 
 #[cfg(test)]

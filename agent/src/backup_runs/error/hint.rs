@@ -1,7 +1,7 @@
 //! What to do about each error.
 
 use super::BackupError;
-use crate::{apps::ServiceName, backup::pipe::SealError, postgres::PostgresError};
+use crate::{apps::ServiceName, backup::pipe::SealError, backup_runs::Doing, postgres::PostgresError};
 
 impl BackupError {
     /// What to do about it.
@@ -45,9 +45,10 @@ impl BackupError {
             Self::Name(_) | Self::Manifest(_) => {
                 "shorten the names in question; a database with very many tables can be left out by `databases`".to_owned()
             }
-            Self::Timeout { .. } => {
+            Self::Timeout { doing: Doing::Backup, .. } => {
                 "give it a longer `timeout` under `x-tidegate.backup`, or look for what is slow on the droplet".to_owned()
             }
+            Self::Timeout { .. } => "look for what is slow on the droplet, and try again".to_owned(),
             Self::Database { .. } => {
                 "see that the droplet has space (`tidegate info`), and try again".to_owned()
             }
