@@ -19,7 +19,7 @@ mod names;
 pub mod pipe;
 pub mod rotation;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod seal;
 
 pub use self::{

@@ -160,7 +160,7 @@ pub enum BackupError {
         /// "database shop".
         what: String,
         /// Why.
-        source: SealError,
+        source: Box<SealError>,
     },
     /// No destination has all parts.
     #[error("no destination took all parts of the backup")]
@@ -182,7 +182,7 @@ pub enum BackupError {
         /// "writing down that the backup is stored".
         doing: &'static str,
         /// Why.
-        source: DatabaseError,
+        source: Box<DatabaseError>,
     },
     /// Docker, beside the streams.
     #[error("Docker did not do its part")]
@@ -270,7 +270,7 @@ pub enum BackupError {
         /// "the restore of database shop".
         what: String,
         /// Why.
-        source: PostgresError,
+        source: Box<PostgresError>,
     },
     /// It is not what it was.
     #[error("the backup {id} was restored, and holds other rows than it was made of")]

@@ -77,13 +77,11 @@ async fn copy(subject: &Subject, row: &BackupRow) -> Result<(Manifest, Arc<dyn D
     let is_whole = |destination: &&Arc<dyn Destination>| {
         copies.iter().any(|copy| copy.at == destination.title() && copy.damage.is_empty())
     };
-    match subject.destinations.iter().find(is_whole) {
-        Some(destination) => Ok((manifest.clone(), Arc::clone(destination))),
-        None => {
-            seen.extend(found.iter().flat_map(told));
-            Err(BackupError::NoCopy { id: row.id, seen })
-        }
+    if let Some(destination) = subject.destinations.iter().find(is_whole) {
+        return Ok((manifest.clone(), Arc::clone(destination)));
     }
+    seen.extend(found.iter().flat_map(told));
+    Err(BackupError::NoCopy { id: row.id, seen })
 }
 
 fn told(found: &Found) -> Vec<String> {
@@ -198,7 +196,7 @@ impl Restoring<'_> {
             | PostgresError::SessionEnded { ref complaints }
                 if !servers_own(complaints) =>
             {
-                BackupError::Restore { id, what: what.to_owned(), source: error }
+                BackupError::Restore { id, what: what.to_owned(), source: Box::new(error) }
             }
             other => BackupError::Scratch(other),
         }

@@ -245,7 +245,10 @@ impl BackupStore {
     where
         F: FnMut(&Transaction<'_>) -> rusqlite::Result<()> + Send + 'static,
     {
-        self.database.write(work).await.map_err(|source| BackupError::Database { doing, source })
+        self.database
+            .write(work)
+            .await
+            .map_err(|source| BackupError::Database { doing, source: Box::new(source) })
     }
 
     async fn read<T, F>(&self, work: F) -> Result<T, BackupError>
@@ -255,7 +258,7 @@ impl BackupStore {
     {
         let failed = |source: DatabaseError| BackupError::Database {
             doing: "reading which backups there are",
-            source,
+            source: Box::new(source),
         };
         self.database.read(work).await.map_err(failed)
     }

@@ -70,7 +70,8 @@ impl Inner {
         if let Some(bucket) = elsewhere {
             return Err(unsupported(format!("the destination bucket:{bucket}")));
         }
-        let recipients = Recipients::parse(backed.backup.encrypt_to.iter().map(|key| key.as_str()));
+        let recipients =
+            Recipients::parse(backed.backup.encrypt_to.iter().map(x_tidegate::Recipient::as_str));
         let recipients =
             recipients.map_err(|source| BackupError::Recipients { service: service.clone(), source })?;
         let x_tidegate::Keep { last, daily, weekly, monthly, yearly } = backed.backup.keep;

@@ -131,7 +131,8 @@ impl<'a> Writing<'a> {
         let (dump, count) = Counted::new(dump);
         let sealing = seal(dump, &self.sealing, targets);
         let sealed = count.told((self.progress, what), sealing).await;
-        let sealed = sealed.map_err(|source| BackupError::Seal { what: what.to_owned(), source })?;
+        let sealed =
+            sealed.map_err(|source| BackupError::Seal { what: what.to_owned(), source: Box::new(source) })?;
         let mut left = Vec::new();
         for (destination, outcome) in std::mem::take(&mut self.complete).into_iter().zip(sealed.outcomes) {
             match outcome.stored {

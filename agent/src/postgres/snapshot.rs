@@ -14,8 +14,11 @@ pub struct Snapshot {
 impl Snapshot {
     pub(super) async fn open(postgres: &Postgres, database: &DatabaseName) -> Result<Self, PostgresError> {
         let mut session = Session::open(postgres, database).await?;
-        // A server that ends idle transactions, or slow statements, must not end this one.
+        // A server that ends idle transactions, or slow statements, must not end this one. Where nobody waits for it any more it
+        // ends by itself, also in the middle of a count, as far as the server can (14 and later).
         let begin = "SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0; SET lock_timeout = 0; \
+                     DO $$ BEGIN IF EXISTS (SELECT FROM pg_settings WHERE name = 'client_connection_check_interval') \
+                     THEN PERFORM set_config('client_connection_check_interval', '5s', false); END IF; END $$; \
                      BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_export_snapshot()";
         let answer = session.ask(begin, QUESTION).await?;
         match answer.as_slice() {

@@ -38,17 +38,10 @@ impl BackupError {
                     .to_owned()
             }
             Self::Destination(_) | Self::NoDestination(_) => {
-                "put the destination right, and make the backup again".to_owned()
+                DESTINATION.to_owned()
             }
-            Self::Seal { source: SealError::NoDestination(_), .. } => {
-                "put the destination right, and make the backup again".to_owned()
-            }
-            Self::Seal { source: SealError::Press(_) | SealError::Broken | SealError::Encrypt(_), .. } => {
-                "make it again; if it fails again, the agent's log (`journalctl -u tidegate-agent`) tells more".to_owned()
-            }
-            Self::Dump { .. } | Self::Seal { .. } => {
-                "see the database's log (`tidegate logs`), and make the backup again".to_owned()
-            }
+            Self::Seal { source, .. } => seal(source).to_owned(),
+            Self::Dump { .. } => DATABASE.to_owned(),
             Self::Name(_) | Self::Manifest(_) => {
                 "shorten the names in question; a database with very many tables can be left out by `databases`".to_owned()
             }
@@ -99,6 +92,19 @@ impl BackupError {
                     .to_owned()
             }
             _ => String::new(),
+        }
+    }
+}
+
+const DESTINATION: &str = "put the destination right, and make the backup again";
+const DATABASE: &str = "see the database's log (`tidegate logs`), and make the backup again";
+
+fn seal(source: &SealError) -> &'static str {
+    match source {
+        SealError::NoDestination(_) | SealError::NoTarget => DESTINATION,
+        SealError::Source(_) | SealError::Silent { .. } => DATABASE,
+        SealError::Press(_) | SealError::Broken | SealError::Encrypt(_) => {
+            "make it again; if it fails again, the agent's log (`journalctl -u tidegate-agent`) tells more"
         }
     }
 }

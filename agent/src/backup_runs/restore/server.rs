@@ -32,7 +32,8 @@ impl ScratchServer {
     ) -> Result<Self, BackupError> {
         let docker = inner.engine.docker().clone();
         // A name that no other trial has: what removes one late must not remove the next one.
-        let name = format!("tidegate-scratch-{}-{}-{:08x}", subject.app, subject.service, rand::random::<u32>());
+        let name =
+            format!("tidegate-scratch-{}-{}-{:08x}", subject.app, subject.service, rand::random::<u32>());
         let settings = ScratchSettings {
             name: name.clone(),
             purpose: format!("verify {}/{}", subject.app, subject.service),

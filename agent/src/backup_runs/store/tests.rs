@@ -70,7 +70,7 @@ async fn a_row_goes_from_running_to_verified_and_loses_its_key() {
     let World { store, directory: _directory } = world();
     let (mine, row) = (droplet("e1"), row(ONE));
     store.begin(&mine, &row, key()).await.unwrap();
-    assert_eq!(store.rows(&mine, &app(), None).await.unwrap(), [row.clone()]);
+    assert_eq!(store.rows(&mine, &app(), None).await.unwrap(), std::slice::from_ref(&row));
     assert_eq!(store.running().await.unwrap()[0].droplet, "shop/production/7-e1");
     assert!(store.begin(&mine, &row, key()).await.is_err(), "ids are not used twice");
 

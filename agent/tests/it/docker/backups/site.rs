@@ -122,6 +122,22 @@ impl Site {
         self.postgres().await.value(&database, (statements, PATIENCE)).await.unwrap()
     }
 
+    /// Waits until nobody but who asks has a session with the server.
+    pub async fn has_no_sessions(&self) {
+        let others =
+            "SELECT string_agg(application_name || ' ' || coalesce(state, ''), ', ') FROM pg_stat_activity
+                      WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        let begun = std::time::Instant::now();
+        loop {
+            let others = self.sql("shop", others).await;
+            if others.is_empty() {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "sessions are left: {others}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     pub fn make(cause: Cause) -> Make {
         Make { app: name("shop"), service: None, cause, actor: "test".to_owned() }
     }

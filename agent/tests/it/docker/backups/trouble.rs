@@ -8,15 +8,21 @@ use std::{
     time::Duration,
 };
 
+use bollard::{
+    exec::{CreateExecOptions, StartExecResults},
+    query_parameters::StopContainerOptionsBuilder,
+};
+use futures::StreamExt as _;
 use tidegate_agent::{
     backup_runs::{
         BackupError, BackupRuns, BackupSettings, BackupState, Cause, Make, Patience, Progress, Prune,
         PruneMode, Verify,
     },
     clock::SystemClock,
+    postgres::DatabaseName,
     release::ReleaseState,
 };
-use tokio::sync::mpsc;
+use tokio::{io::AsyncWriteExt as _, sync::mpsc};
 
 use super::super::release::fixture::ended;
 use super::site::{Site, app, name, runs, service};
@@ -62,6 +68,10 @@ async fn what_is_known_beforehand_is_refused() {
     assert!(failure.hint.contains("`user`"), "{failure:?}");
     let prune = Prune { app: name("shop"), service: Some(service("web")), mode: PruneMode::Show };
     assert!(matches!(site.runs.prune(prune).await, Err(BackupError::NotAsked { .. })));
+    let options = StopContainerOptionsBuilder::default().t(0).build();
+    site.fixture.docker.client().stop_container("shop-db-1", Some(options)).await.unwrap();
+    let error = refused(Site::make(Cause::Manual)).await;
+    assert!(error.to_string().ends_with("does not run (shop-db-1 is exited)"), "{error}");
     assert!(site.ids().await.is_empty() && site.files().is_empty(), "no row and no file");
 }
 
@@ -97,6 +107,7 @@ async fn a_full_disk_leaves_nothing_but_the_row() {
 async fn an_agent_that_dies_in_mid_run_leaves_no_backup() {
     let site = Site::start("databases: [shop, postgres]").await;
     cut_off(&site, "database shop: 3 tables").await;
+    site.has_no_sessions().await;
     assert!(site.files().iter().any(|file| file.ends_with("database-1.dump.zst.age")), "{:?}", site.files());
     let cut = site.ids().await[0];
     assert_eq!(site.row(cut).await.state, BackupState::Running);
@@ -138,6 +149,68 @@ async fn an_agent_that_dies_in_mid_run_leaves_no_backup() {
     }
     let verified = site.runs.verify(Site::verify(None), Progress::none()).await.unwrap();
     assert_eq!((verified.id, verified.state), (made, BackupState::Verified));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_takes_too_long_is_ended() {
+    let site = Site::start("databases: [shop], timeout: 4s").await;
+    let postgres = site.postgres().await;
+    let lock = "BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3600)";
+    let shop = DatabaseName("shop".to_owned());
+    let locked = tokio::spawn(async move { postgres.value(&shop, (lock, Duration::from_hours(1))).await });
+    let held = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted";
+    while site.sql("shop", held).await == "0" {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let error = site.runs.make(Site::make(Cause::Manual), Progress::none()).await.unwrap_err();
+    assert!(matches!(error, BackupError::Timeout { .. }), "{error:?}");
+    assert!(error.hint().contains("`timeout`"), "{}", error.hint());
+    // The server does not count on for nobody, although the lock is still held.
+    let begun = std::time::Instant::now();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    while site.sql("shop", waiting).await != "0" {
+        assert!(begun.elapsed() < Duration::from_secs(20), "a session of the run is left");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(site.sql("shop", held).await, "1");
+    locked.abort();
+    let unlock = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                  WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()";
+    site.sql("shop", unlock).await;
+    site.has_no_sessions().await;
+    let row = site.row(site.ids().await[0]).await;
+    assert_eq!((row.state, row.failure), (BackupState::Failed, Some(error.failure())));
+    assert!(site.files().is_empty(), "{:?}", site.files());
+    assert_eq!(ended(&site.fixture.release(&app("databases: [shop]")).await), ReleaseState::Released);
+    assert_eq!(site.row(site.make_one(Cause::Manual).await).await.state, BackupState::Stored);
+}
+
+/// A snapshot that nobody closes would keep the server from cleaning up its tables. A killed agent closes nothing but its
+/// connections to Docker.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_agents_sessions_end() {
+    let site = Site::start("databases: [shop]").await;
+    let client = site.fixture.docker.client();
+    let options = CreateExecOptions {
+        cmd: Some(vec!["psql", "-X", "-U", "postgres", "shop"]),
+        attach_stdin: Some(true),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        ..CreateExecOptions::default()
+    };
+    let exec = client.create_exec("shop-db-1", options).await.unwrap().id;
+    let StartExecResults::Attached { mut output, mut input } = client.start_exec(&exec, None).await.unwrap()
+    else {
+        panic!("it is attached")
+    };
+    input.write_all(b"BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_export_snapshot();\n").await.unwrap();
+    while let Some(Ok(chunk)) = output.next().await {
+        if chunk.to_string().contains("(1 row)") {
+            break;
+        }
+    }
+    drop((input, output));
+    site.has_no_sessions().await;
 }
 
 /// Ends a run at this line.
