@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn an_app_that_is_not_here_is_not_found() {
-        let gone = BackupError::Release { app: app(), source: EngineError::NoApp(app()) };
+        let gone = BackupError::Release { app: app(), source: Box::new(EngineError::NoApp(app())) };
         let told = RichError::from_status(&backup(&gone));
         assert_eq!((told.code, told.reason.as_str()), (Code::NotFound, "NO_APP"));
     }
