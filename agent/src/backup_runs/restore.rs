@@ -42,7 +42,6 @@ pub(super) struct Trial<'a> {
 pub(super) async fn trial(inner: &Inner, trial: Trial<'_>) -> Result<Duration, BackupError> {
     let Trial { subject, row, key, progress } = trial;
     let (manifest, destination) = copy(subject, row).await?;
-    space::check_for_restore(inner, Facts::of(&manifest, Vec::new()).plain).await?;
     let restoring = Restoring {
         inner,
         subject,
@@ -52,13 +51,13 @@ pub(super) async fn trial(inner: &Inner, trial: Trial<'_>) -> Result<Duration, B
         progress,
     };
     progress.say(format!("restoring backup {} from {} on trial", row.id, restoring.destination.title()));
-    let _used = match inner.scratch.try_lock() {
-        Ok(free) => free,
-        Err(_) => {
-            progress.say("waiting until another backup is verified");
-            inner.scratch.lock().await
-        }
+    let _used = if let Ok(free) = inner.scratch.try_lock() {
+        free
+    } else {
+        progress.say("waiting until another backup is verified");
+        inner.scratch.lock().await
     };
+    space::check_for_restore(inner, Facts::of(&manifest, Vec::new()).plain).await?;
     let server = ScratchServer::start(inner, subject, &manifest).await?;
     let restored = Box::pin(restoring.all(server.postgres(), &manifest)).await;
     let removed = server.remove().await;
