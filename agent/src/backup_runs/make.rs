@@ -1,6 +1,6 @@
 //! Making a backup.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     BackupError, BackupRow, BackupState, Cause, Inner, Make, Progress, clear,
@@ -27,6 +27,7 @@ pub(super) async fn make(inner: &Inner, wanted: Make, progress: Progress) -> Res
     let reserved = inner.live.reserve((&app, &subject.service), Doing::Backup, (&actor, now))?;
     recover::of_service(inner, &subject).await?;
     let source = admitted(inner, &subject, &progress).await?;
+    second_of_its_own(inner, &subject).await?;
     let row = row_of(inner, &subject, (cause, actor));
     let key = OneTimeKey::generate();
     inner.store.begin(subject.folder.droplet(), &row, key.secret()).await?;
@@ -65,6 +66,16 @@ async fn admitted(inner: &Inner, subject: &Subject, progress: &Progress) -> Resu
         source.versions.server
     ));
     Ok(source)
+}
+
+/// Ids sort by their second: of two backups of a service the later one has to be the newer.
+async fn second_of_its_own(inner: &Inner, subject: &Subject) -> Result<(), BackupError> {
+    let rows = inner.store.rows(subject.folder.droplet(), &subject.app, Some(&subject.service)).await?;
+    let second = inner.clock.now().as_second();
+    if rows.first().is_some_and(|last| last.id.time().as_second() == second) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    Ok(())
 }
 
 fn row_of(inner: &Inner, subject: &Subject, (cause, actor): (Cause, String)) -> BackupRow {
