@@ -67,7 +67,7 @@ pub enum Command {
     Compose(compose::Args),
     /// Show an app's visitors a page that tells them to come back later, or serve them again
     Maintenance(maintenance::Args),
-    /// Make backups of an app's data, look at them, try them, and delete those that are not kept
+    /// Make backups of an app's data, show, verify and prune them
     Backup(backup::Args),
     /// Show when backups are made and verified by themselves, and how that went last
     Timers(timers::Args),

@@ -180,8 +180,8 @@ fn text(view: &View) -> String {
 /// `verified 2026-11-22T04:00:00Z, restored in 12 s`
 fn state(backup: &BackupView) -> String {
     match (&backup.verified_at, backup.restore_time()) {
-        (Some(at), Some(took)) => format!("{}, verified {at}, restored in {took}", backup.state),
-        (Some(at), None) => format!("{}, verified {at}", backup.state),
+        (Some(at), Some(took)) => format!("{} {at}, restored in {took}", backup.state),
+        (Some(at), None) => format!("{} {at}", backup.state),
         (None, _) => backup.state.to_owned(),
     }
 }
