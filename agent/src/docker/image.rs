@@ -171,7 +171,14 @@ impl Docker {
                 return Err(DockerError::Deadline { doing, deadline: PULL_SILENCE });
             };
             let Some(info) = next else { break };
-            let info = info.map_err(|error| DockerError::new(&doing, error))?;
+            let info = match info {
+                Ok(info) => info,
+                // The client takes a stream for broken whose last line end comes by itself. A digest is here whole or not at all.
+                Err(error) => match self.image(&reference.with_digest(digest)).await {
+                    Ok(Some(_)) => break,
+                    Ok(None) | Err(_) => return Err(DockerError::new(&doing, error)),
+                },
+            };
             if let Some(message) = info.error_detail.and_then(|detail| detail.message) {
                 return Err(DockerError::Refused { doing, message });
             }
