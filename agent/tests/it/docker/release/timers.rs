@@ -51,7 +51,7 @@ fn backup(schedule: &str) -> String {
 }
 
 /// The drop-ins' lines with a time.
-fn schedules(fixture: &Fixture) -> Vec<String> {
+pub fn schedules(fixture: &Fixture) -> Vec<String> {
     let Ok(entries) = fs_err::read_dir(fixture.state().join("units")) else { return Vec::new() };
     let mut found = Vec::new();
     for entry in entries {

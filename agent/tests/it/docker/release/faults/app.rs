@@ -102,6 +102,11 @@ impl Content {
         format!("10.201.{}.0/24", self.network % 250)
     }
 
+    /// When the database is backed up: every version has its own time of day.
+    pub fn schedule(self) -> String {
+        format!("*-*-* {:02}:{:02}", self.version / 60 % 24, self.version % 60)
+    }
+
     /// What is deployed.
     pub fn input(self, course: Course) -> DeployInput {
         let interrupt = if course.changes_network() { Interrupt::Allowed } else { Interrupt::Refused };
@@ -127,6 +132,7 @@ impl Content {
                 &if self.image == 0 { "probe:1".to_owned() } else { registry::name(self.image) },
             )
             .variable("SUBNET", &self.subnet())
+            .variable("SCHEDULE", &self.schedule())
             .variable("PAGE", if is_sick { "missing" } else { "" })
             .variable("POLLER", if course == Course::Poller { "false" } else { "true" })
             .variable("MIGRATION", &migration)

@@ -8,7 +8,10 @@ use bollard::query_parameters::{
 use tidegate_agent::release::{ReleaseRow, ReleaseState};
 
 use super::{
-    super::fixture::{self, Fixture, get},
+    super::{
+        fixture::{self, Fixture, get},
+        timers,
+    },
     app::{APP, Content},
 };
 
@@ -65,6 +68,8 @@ pub async fn faults_of(
     let poller = poller.map_or_else(|error| error.to_string(), |(_, said)| said);
     expect("the poller", poller, version.repeat(2) + "ready\n");
     expect("the project's network", subnets(fixture).await.join(", "), content.subnet());
+    let timer = format!("tidegate-backup@{APP}-db.timer.d OnCalendar={}", content.schedule());
+    expect("the timers", timers::schedules(fixture).join(", "), timer);
     let image = world.images.get(&content.image).cloned().unwrap_or_default();
     expect("the image of web", web_images(fixture).await.join(", "), image);
     faults.extend(stray_images(fixture, world).await);
