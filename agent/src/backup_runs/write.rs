@@ -197,7 +197,7 @@ impl<'a> Writing<'a> {
             app: subject.app.clone(),
             service: subject.service.clone(),
             release: Some(subject.backed.release),
-            migration: revision(&self.revisions).or_else(|| subject.backed.migration.clone()),
+            migration: revision(&self.revisions),
             engine: Engine {
                 kind: EngineKind::PostgreSql,
                 server_version: self.source.versions.server.to_string(),

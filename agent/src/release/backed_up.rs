@@ -24,8 +24,6 @@ pub struct BackedUp {
     pub image_id: String,
     /// The service's variables.
     pub environment: BTreeMap<String, String>,
-    /// What the release's migration told last.
-    pub migration: Option<String>,
 }
 
 impl Engine {
@@ -58,7 +56,6 @@ impl Engine {
                 image_id: used.map(|used| used.id.clone()).unwrap_or_default(),
                 image,
                 environment: variables.filter_map(|(k, v)| Some((k.clone(), v.clone()?))).collect(),
-                migration: row.migration.clone(),
             })
         });
         Ok(found.collect())

@@ -35,20 +35,21 @@ pub fn all(world: &World) -> Result<Vec<Value>, String> {
     Ok(said.json()["backups"].as_array().cloned().unwrap_or_default())
 }
 
-/// How many were made by the timer and stored.
-pub fn stored_by_timer(world: &World) -> Result<usize, String> {
-    let made = |backup: &&Value| {
+/// The newest that the timer made and that is stored. Ids are in the order of time; older ones of a day are not kept.
+pub fn newest_by_timer(world: &World) -> Result<Option<String>, String> {
+    let made = |backup: &Value| {
         backup["cause"] == "schedule"
             && backup["state"] == "stored"
             && backup["destinations"].as_array().is_some_and(|at| !at.is_empty())
     };
-    Ok(all(world)?.iter().filter(made).count())
+    let ids = all(world)?.into_iter().filter(made).map(|backup| backup["id"].as_str().unwrap().to_owned());
+    Ok(ids.max())
 }
 
-/// Waits until the timer has made more backups than these.
-pub fn more_than(world: &World, before: usize) -> usize {
-    eventually("a backup by the timer", PATIENCE, || match stored_by_timer(world)? {
-        count if count > before => Ok(count),
+/// Waits until the timer has made one that is newer than this.
+pub fn newer_than(world: &World, before: Option<&str>) -> String {
+    eventually("a backup by the timer", PATIENCE, || match newest_by_timer(world)? {
+        Some(newest) if Some(newest.as_str()) > before => Ok(newest),
         _ => Err(format!("{:?}", all(world)?.first())),
     })
 }

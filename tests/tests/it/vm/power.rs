@@ -35,8 +35,8 @@ fn a_release_survives_the_loss_of_power() {
         assert_eq!(tide.on_host(KEPT), kept, "networks and volumes");
     }
     let last = served + 1;
-    let made = backups::more_than(&tide.world, 0);
-    tide.world.say(&format!("{made} backups by the timer"));
+    let made = backups::newer_than(&tide.world, None);
+    tide.world.say(&format!("the timer made the backup {made}"));
     let (at, due) = (backups::schedule_in(&tide.world, 150), Instant::now() + Duration::from_secs(155));
     tide.write_with(last, &at);
     tide.world.tidegate(&["deploy"]).ok("the deploy after the loss of power");
@@ -82,12 +82,12 @@ impl Tide {
 
     /// The droplet is off when its backup is due, and makes it when it is on again.
     fn sleeps_through(&self, due: Instant) {
-        let before = backups::stored_by_timer(&self.world).unwrap();
+        let before = backups::newest_by_timer(&self.world).unwrap();
         account::act(&self.world, &self.id, "power_off");
         assert!(Instant::now() < due, "the droplet was still on when its backup was due");
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         account::act(&self.world, &self.id, "power_on");
-        backups::more_than(&self.world, before);
+        backups::newer_than(&self.world, before.as_deref());
         self.world.say("the backup that the droplet slept through was made up for");
     }
 
