@@ -41,7 +41,7 @@ fn app(backup: &str, command: &str) -> App {
         "shop",
         &format!(
             "services:\n  db:\n    image: probe:1\n    init: true\n    command: {command}\n    x-tidegate:\n      \
-             gate: {{ stable: 0s, timeout: 5s }}\n{backup}"
+             gate: {{ stable: 1s, timeout: 20s }}\n{backup}"
         ),
     )
 }
