@@ -8,7 +8,6 @@ use tidegate_proto::{
     identity::Identity,
     names::DropletId,
     roles::{LeastRole, RULES, Scope},
-    status::RichError,
     tls::{ClientCredentials, Refusal},
     v1::{
         InfoRequest, InstallRevocationListRequest, LogsRequest, ReleaseDecision, ReleaseOutcomeRequest,
@@ -21,21 +20,11 @@ use tonic_health::pb::{
 };
 
 use crate::support::{
-    agent::{Agent, Droplet},
+    enrolled,
     fleet::{Fleet, NOW},
     raw::{self, RawCodec},
+    reason,
 };
-
-async fn enrolled(fleet: &Fleet) -> (Droplet, Agent) {
-    let droplet = Droplet::new(fleet).await;
-    let agent = droplet.enrolled(fleet).await;
-    (droplet, agent)
-}
-
-fn reason(status: &Status) -> (Code, String) {
-    let error = RichError::from_status(status);
-    (error.code, error.reason)
-}
 
 /// Calls any RPC with an empty message.
 async fn call(channel: Channel, rpc: &'static str) -> Result<(), Status> {

@@ -1,9 +1,5 @@
 //! The audit log, from the first change on, over the wire and by root's own commands.
 
-use std::path::Path;
-
-use clap::Parser;
-use tidegate_agent::cli;
 use tidegate_proto::{
     audit::{Head, verify},
     grants::Role,
@@ -12,6 +8,7 @@ use tidegate_proto::{
 
 use crate::support::{
     agent::{Agent, Droplet},
+    command,
     fleet::Fleet,
 };
 
@@ -65,15 +62,6 @@ async fn every_change_is_told_with_who_and_how_it_ended_and_no_secret() {
     assert_eq!((info.audit_head_number, info.audit_head_hash), (head.number, head.hash.to_vec()));
     let tail = entries(&fleet, &agent, 2).await;
     assert_eq!(tail, all[2..]);
-}
-
-fn command(socket: &Path, words: &[&str]) -> Result<String, String> {
-    let socket = socket.display().to_string();
-    let (first, rest) = words.split_first().unwrap();
-    let words = [&["tidegate-agent", first, "--socket", &socket], rest].concat();
-    let mut out = Vec::new();
-    let ran = cli::run(cli::Arguments::try_parse_from(words).unwrap(), &mut out);
-    ran.map(|_| String::from_utf8(out).unwrap()).map_err(|error| format!("{error:#}"))
 }
 
 async fn locally(droplet: &Droplet, words: &'static [&'static str]) -> Result<String, String> {

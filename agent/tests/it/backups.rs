@@ -1,10 +1,8 @@
 //! Backups and timers at the agent's door: who may, what is refused, and what is written down. What they do to databases is
 //! tested with Docker.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
-use clap::Parser;
-use tidegate_agent::cli;
 use tidegate_proto::{
     grants::Role,
     status::RichError,
@@ -15,23 +13,9 @@ use tidegate_proto::{
 };
 use tonic::{Code, Response, Status, Streaming};
 
-use crate::support::{
-    agent::{Agent, Droplet},
-    fleet::Fleet,
-};
+use crate::support::{agent::Agent, command, enrolled, fleet::Fleet, reason};
 
 const ID: &str = "20261122T030000Z-4f2a91c0";
-
-async fn enrolled(fleet: &Fleet) -> (Droplet, Agent) {
-    let droplet = Droplet::new(fleet).await;
-    let agent = droplet.enrolled(fleet).await;
-    (droplet, agent)
-}
-
-fn reason(status: &Status) -> (Code, String) {
-    let error = RichError::from_status(status);
-    (error.code, error.reason)
-}
 
 fn of_shop() -> MakeBackupRequest {
     MakeBackupRequest { app: "shop".to_owned(), cause: BackupCause::Schedule.into(), ..Default::default() }
@@ -148,15 +132,6 @@ async fn a_look_at_what_would_be_deleted_is_no_deed() {
     let told = audited(&fleet, &agent, "prune-backups").await;
     let told: Vec<_> = told.iter().map(|entry| entry.outcome.as_str()).collect();
     assert_eq!(told, ["started", "failed: NO_APP"]);
-}
-
-fn command(socket: &Path, words: &[&str]) -> Result<String, String> {
-    let socket = socket.display().to_string();
-    let (first, rest) = words.split_first().unwrap();
-    let words = [&["tidegate-agent", first, "--socket", &socket], rest].concat();
-    let mut out = Vec::new();
-    let ran = cli::run(cli::Arguments::try_parse_from(words).unwrap(), &mut out);
-    ran.map(|_| String::from_utf8(out).unwrap()).map_err(|error| format!("{error:#}"))
 }
 
 #[tokio::test]

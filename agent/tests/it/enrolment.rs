@@ -6,22 +6,17 @@ use tidegate_proto::{
     enrolment::ProofError,
     grants::Role,
     names::DropletId,
-    status::RichError,
     tls::{Dialer, Refusal},
     v1::InfoRequest,
 };
-use tonic::{Code, Status};
+use tonic::Code;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::support::{
     agent::Droplet,
     fleet::{Attempt, DROPLET, Fleet, at_now, in_an_hour},
+    reason,
 };
-
-fn reason(status: &Status) -> (Code, String) {
-    let error = RichError::from_status(status);
-    (error.code, error.reason)
-}
 
 async fn attempt<'a>(fleet: &'a Fleet, agent: &crate::support::agent::Agent) -> Attempt<'a> {
     Attempt::connect(fleet, agent.address, &fleet.user(Role::Admin)).await

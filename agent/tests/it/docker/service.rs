@@ -15,7 +15,7 @@ use tidegate_tests::docker::{Docker, Image};
 use tokio::time::timeout;
 use tonic::{Code, Status, Streaming, transport::Channel};
 
-use crate::support::{agent::Droplet, fleet::Fleet};
+use crate::support::{agent::Droplet, fleet::Fleet, reason};
 
 const COMPOSE: &str = "
 services:
@@ -37,11 +37,6 @@ fn deploy(compose: &str) -> DeployRequest {
         git_revision: "7f3c2a1".to_owned(),
         ..DeployRequest::default()
     }
-}
-
-fn reason(status: &Status) -> (Code, String) {
-    let error = RichError::from_status(status);
-    (error.code, error.reason)
 }
 
 async fn release(client: &mut Client) -> ReleaseState {

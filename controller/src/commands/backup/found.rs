@@ -1,6 +1,33 @@
-//! The answers of several droplets, of which not each has what is asked for: a service with data is often on one of them.
+//! What droplets are asked about backups, and the answers of several, of which not each has what is asked for: a service with data is often on one of them.
 
-use crate::agents::AgentError;
+use std::time::Duration;
+
+use tidegate_proto::v1::agent_client::AgentClient;
+use tonic::{Request, Response, Status, transport::Channel};
+
+use crate::{
+    agents::{AgentError, Target},
+    commands::reach::Reach,
+};
+
+/// How long destinations may take to be looked at; agents give them a quarter of an hour.
+const PATIENCE: Duration = Duration::from_mins(17);
+
+/// Asks one droplet what takes a look at the destinations of its backups.
+///
+/// # Errors
+/// When the droplet cannot be reached, refuses, or is not done in time.
+pub(super) async fn ask<Q, A>(
+    (reach, target): (&Reach, &Target),
+    question: Q,
+    call: impl AsyncFnOnce(AgentClient<Channel>, Request<Q>) -> Result<Response<A>, Status>,
+) -> Result<A, AgentError> {
+    let agent = reach.connect(target).await?;
+    let mut request = Request::new(question);
+    request.set_timeout(PATIENCE);
+    let answered = call(agent.client(), request).await;
+    answered.map(Response::into_inner).map_err(|status| agent.error(&status))
+}
 
 /// Answers so far. A droplet that has nothing of what was asked for is passed over as long as another has it.
 #[derive(Debug)]
@@ -50,8 +77,6 @@ impl<T> Found<T> {
 
 #[cfg(test)]
 mod tests {
-    use tonic::Status;
-
     use super::*;
     use crate::agents::CallError;
 

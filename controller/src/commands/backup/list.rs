@@ -1,26 +1,19 @@
 //! `tidegate backup list`: which backups there are, and what of them is at their destinations now.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use serde::Serialize;
 use tidegate_proto::v1::{BackupsRequest, BackupsResponse};
-use tonic::Request;
 
 use super::{
     Whose,
-    found::Found,
+    found::{Found, ask},
     view::{BackupView, CopyView, LeftoverView, brief, counted},
 };
 use crate::{
-    agents::{AgentError, Target},
     commands::{context::Context, reach::Reach},
     failure::Outcome,
     output::{Table, size},
 };
-
-/// How long destinations may take to be looked at; agents give them a quarter of an hour.
-pub(super) const PATIENCE: Duration = Duration::from_mins(17);
 
 /// Arguments of `backup list`.
 #[derive(Debug, clap::Args)]
@@ -63,7 +56,11 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let request = BackupsRequest { app: name.to_string(), service: args.service.clone().unwrap_or_default() };
     let mut found = Found::default();
     for target in &targets {
-        found.take(ask(&reach, target, &request).await.map(|answered| (target, answered)))?;
+        found.take(
+            ask((&reach, target), request.clone(), async |mut client, request| client.backups(request).await)
+                .await
+                .map(|answered| (target, answered)),
+        )?;
     }
     let mut view = View::default();
     for (target, answered) in found.all()? {
@@ -71,18 +68,6 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     }
     context.printer.result(&view, text(&view, context.clock.now()));
     Ok(Outcome::Done)
-}
-
-async fn ask(
-    reach: &Reach,
-    target: &Target,
-    request: &BackupsRequest,
-) -> Result<BackupsResponse, AgentError> {
-    let agent = reach.connect(target).await?;
-    let mut request = Request::new(request.clone());
-    request.set_timeout(PATIENCE);
-    let answered = agent.client().backups(request).await;
-    answered.map(tonic::Response::into_inner).map_err(|status| agent.error(&status))
 }
 
 impl View {

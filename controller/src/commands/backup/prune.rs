@@ -2,16 +2,14 @@
 
 use serde::Serialize;
 use tidegate_proto::v1::{PruneBackupsRequest, PruneBackupsResponse};
-use tonic::Request;
 
 use super::{
     Whose,
-    found::Found,
-    list::PATIENCE,
+    found::{Found, ask},
     view::{brief, counted},
 };
 use crate::{
-    agents::{AgentError, Target},
+    agents::Target,
     commands::{context::Context, reach::Reach},
     failure::{Failure, Outcome},
     output::{Table, size},
@@ -120,21 +118,15 @@ async fn on_each(
         if !request.dry_run {
             reach.checked(target).await?;
         }
-        found.take(ask(reach, target, request).await.map(|pruned| views(&target.short, pruned)))?;
+        found.take(
+            ask((reach, target), request.clone(), async |mut client, request| {
+                client.prune_backups(request).await
+            })
+            .await
+            .map(|pruned| views(&target.short, pruned)),
+        )?;
     }
     Ok(found.all()?.into_iter().flatten().collect())
-}
-
-async fn ask(
-    reach: &Reach,
-    target: &Target,
-    request: &PruneBackupsRequest,
-) -> Result<PruneBackupsResponse, AgentError> {
-    let agent = reach.connect(target).await?;
-    let mut request = Request::new(request.clone());
-    request.set_timeout(PATIENCE);
-    let answered = agent.client().prune_backups(request).await;
-    answered.map(tonic::Response::into_inner).map_err(|status| agent.error(&status))
 }
 
 fn views(droplet: &str, pruned: PruneBackupsResponse) -> Vec<View> {

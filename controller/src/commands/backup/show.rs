@@ -2,15 +2,12 @@
 
 use serde::Serialize;
 use tidegate_proto::v1::{BackupManifest, BackupPart, ShowBackupRequest, ShowBackupResponse, TableRows};
-use tonic::Request;
 
 use super::{
-    found::Found,
-    list::PATIENCE,
+    found::{Found, ask},
     view::{BackupView, CopyView},
 };
 use crate::{
-    agents::{AgentError, Target},
     commands::{
         context::Context,
         reach::{Reach, Which},
@@ -76,25 +73,16 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let request = ShowBackupRequest { app: name.to_string(), id: args.id.clone() };
     let mut found = Found::default();
     for target in &targets {
-        let shown = ask(&reach, target, &request).await;
+        let shown = ask((&reach, target), request.clone(), async |mut client, request| {
+            client.show_backup(request).await
+        })
+        .await;
         found.take(shown.map(|shown| View::new(&target.short, shown)))?;
     }
     // An id is one backup's on one droplet.
     let view = found.all()?.into_iter().flatten().next();
     context.printer.result(&view, view.as_ref().map(text).unwrap_or_default());
     Ok(Outcome::Done)
-}
-
-async fn ask(
-    reach: &Reach,
-    target: &Target,
-    request: &ShowBackupRequest,
-) -> Result<ShowBackupResponse, AgentError> {
-    let agent = reach.connect(target).await?;
-    let mut request = Request::new(request.clone());
-    request.set_timeout(PATIENCE);
-    let answered = agent.client().show_backup(request).await;
-    answered.map(tonic::Response::into_inner).map_err(|status| agent.error(&status))
 }
 
 impl View {

@@ -33,7 +33,7 @@ use super::fixture::{App, Fixture, input, name};
 
 /// How many projects are under way at a time.
 const TOGETHER: usize = 3;
-/// How long one command of docker compose may take.
+/// How long one command of docker compose, or an answer of Docker, may take.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! Docker's own words: what its API answers, as it answers it. A typed client would drop what it does not know, and a
 //! program for each question would take longer than all that is asked about.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tokio::{
@@ -10,8 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_mins(2);
+use super::PATIENCE;
 
 /// A kind of object that a project has.
 #[derive(Clone, Copy, Debug)]
