@@ -6,6 +6,7 @@ use anyhow::Error;
 use crate::{
     agents::{AgentError, EnrolError, TargetError},
     apply::up::UpError,
+    backup_keys::KeysError,
     cloud::CloudError,
     environ::EnvironError,
     fleet::FleetError,
@@ -132,6 +133,7 @@ fn is_input(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<TargetError>()
         || cause.is::<BundleError>()
         || cause.is::<PlacementError>()
+        || cause.is::<KeysError>()
 }
 
 /// Hints of all errors in the chain, each once, outermost first.

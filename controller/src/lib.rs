@@ -5,6 +5,7 @@
 pub mod agents;
 pub mod apply;
 pub mod authority;
+pub mod backup_keys;
 pub mod cli;
 pub mod clock;
 pub mod cloud;

@@ -70,6 +70,7 @@ fn each_role_reaches_exactly_what_the_design_says() {
                 "InstallRevocationList",
                 "Backups",
                 "ShowBackup",
+                "Restores",
                 "Timers",
             ]
             .as_slice(),
@@ -85,9 +86,22 @@ fn each_role_reaches_exactly_what_the_design_says() {
                 "SetMaintenance",
                 "MakeBackup",
                 "VerifyBackup",
+                "BackupHeaders",
             ],
         ),
-        (Role::Operator, &["ExecContainer", "Run", "RemoveApp", "ResolveRelease", "PruneBackups"]),
+        (
+            Role::Operator,
+            &[
+                "ExecContainer",
+                "Run",
+                "RemoveApp",
+                "ResolveRelease",
+                "PruneBackups",
+                "RestoreBackup",
+                "RevertRestore",
+                "DropFormer",
+            ],
+        ),
         (Role::Admin, &["ExecHost", "Renew"]),
     ];
     for holder in [Role::Viewer, Role::Deployer, Role::Operator, Role::Admin] {

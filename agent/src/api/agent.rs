@@ -5,21 +5,22 @@
 use std::sync::Arc;
 
 use tidegate_proto::v1::{
-    AuditEntry, AuditLogRequest, BackupEvent, BackupsRequest, BackupsResponse, CancelReleaseRequest,
-    CancelReleaseResponse, DeployRequest, ExecRequest, ExecResponse, InfoRequest, InfoResponse,
-    InstallRevocationListRequest, InstallRevocationListResponse, LogEntry, LogsRequest, MakeBackupRequest,
-    PlanDeployResponse, PruneBackupsRequest, PruneBackupsResponse, ReleaseEvent, ReleaseOutcomeRequest,
-    ReleaseOutcomeResponse, ReleasesRequest, ReleasesResponse, RemoveAppRequest, RemoveAppResponse,
-    RenewRequest, RenewResponse, ResolveReleaseRequest, ResolveReleaseResponse, RollbackRequest,
-    SetMaintenanceRequest, SetMaintenanceResponse, ShowBackupRequest, ShowBackupResponse, StatusRequest,
-    StatusResponse, TimersRequest, TimersResponse, VerifyBackupRequest, WatchReleaseRequest,
-    agent_server::Agent,
+    AuditEntry, AuditLogRequest, BackupEvent, BackupHeadersRequest, BackupHeadersResponse, BackupsRequest,
+    BackupsResponse, CancelReleaseRequest, CancelReleaseResponse, DeployRequest, DropFormerRequest,
+    DropFormerResponse, ExecRequest, ExecResponse, InfoRequest, InfoResponse, InstallRevocationListRequest,
+    InstallRevocationListResponse, LogEntry, LogsRequest, MakeBackupRequest, PlanDeployResponse,
+    PruneBackupsRequest, PruneBackupsResponse, ReleaseEvent, ReleaseOutcomeRequest, ReleaseOutcomeResponse,
+    ReleasesRequest, ReleasesResponse, RemoveAppRequest, RemoveAppResponse, RenewRequest, RenewResponse,
+    ResolveReleaseRequest, ResolveReleaseResponse, RestoreBackupRequest, RestoreEvent, RestoresRequest,
+    RestoresResponse, RevertRestoreRequest, RollbackRequest, SetMaintenanceRequest, SetMaintenanceResponse,
+    ShowBackupRequest, ShowBackupResponse, StatusRequest, StatusResponse, TimersRequest, TimersResponse,
+    VerifyBackupRequest, WatchReleaseRequest, agent_server::Agent,
 };
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Context, audit, backups, caller::Caller, deploy, errors, exec, info, logs, maintenance, releases,
-    renewal, rollback, status, stream::Answers, timers, together,
+    renewal, restores, rollback, status, stream::Answers, timers, together,
 };
 
 /// `tidegate.v1.Agent`.
@@ -217,6 +218,51 @@ impl Agent for AgentService {
         self.check_app(&request, "/tidegate.v1.Agent/PruneBackups", &request.get_ref().app)?;
         let caller = Caller::from_request(&request)?;
         backups::prune(&self.context, &caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn backup_headers(
+        &self,
+        request: Request<BackupHeadersRequest>,
+    ) -> Result<Response<BackupHeadersResponse>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/BackupHeaders", &request.get_ref().app)?;
+        backups::headers(&self.context, request.into_inner()).await.map(Response::new)
+    }
+
+    type RestoreBackupStream = Answers<RestoreEvent>;
+    async fn restore_backup(
+        &self,
+        request: Request<RestoreBackupRequest>,
+    ) -> Result<Response<Self::RestoreBackupStream>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/RestoreBackup", &request.get_ref().app)?;
+        let caller = Caller::from_request(&request)?;
+        restores::restore(&self.context, &caller, request.into_inner()).await.map(Response::new)
+    }
+
+    type RevertRestoreStream = Answers<RestoreEvent>;
+    async fn revert_restore(
+        &self,
+        request: Request<RevertRestoreRequest>,
+    ) -> Result<Response<Self::RevertRestoreStream>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/RevertRestore", &request.get_ref().app)?;
+        let caller = Caller::from_request(&request)?;
+        restores::revert(&self.context, &caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn restores(
+        &self,
+        request: Request<RestoresRequest>,
+    ) -> Result<Response<RestoresResponse>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/Restores", &request.get_ref().app)?;
+        restores::list(&self.context, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn drop_former(
+        &self,
+        request: Request<DropFormerRequest>,
+    ) -> Result<Response<DropFormerResponse>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/DropFormer", &request.get_ref().app)?;
+        let caller = Caller::from_request(&request)?;
+        restores::drop_former(&self.context, &caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn timers(&self, request: Request<TimersRequest>) -> Result<Response<TimersResponse>, Status> {

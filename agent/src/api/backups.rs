@@ -8,19 +8,21 @@ mod row;
 
 use futures::{StreamExt, stream};
 use tidegate_proto::v1::{
-    self, BackupEvent, BackupsRequest, BackupsResponse, MakeBackupRequest, PruneBackupsRequest,
-    PruneBackupsResponse, ShowBackupRequest, ShowBackupResponse, VerifyBackupRequest, backup_event::Event,
+    self, BackupEvent, BackupHeadersRequest, BackupHeadersResponse, BackupsRequest, BackupsResponse,
+    MakeBackupRequest, PartHeader, PruneBackupsRequest, PruneBackupsResponse, ShowBackupRequest,
+    ShowBackupResponse, VerifyBackupRequest, backup_event::Event,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
+use zeroize::Zeroizing;
 
 use super::{Context, caller::Caller, deed, errors, stream::Answers};
 use crate::{
     apps::{AppName, ServiceName},
     audit::{Begun, Deed},
-    backup::BackupId,
-    backup_runs::{BackupError, BackupRow, Cause, Make, Progress, Prune, PruneMode, Verify},
+    backup::{BackupId, PartName, seal::FileKey},
+    backup_runs::{BackupError, BackupRow, Cause, FileKeys, Make, Progress, Prune, PruneMode, Verify},
 };
 
 /// Lines that wait for a slow caller; those after them are not told.
@@ -50,7 +52,8 @@ pub(super) async fn verify(
     let told = id.map_or_else(|| "latest".to_owned(), |id| id.to_string());
     let deed = deed(caller, "verify-backup", (&app, service.as_ref())).with("backup", &told);
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
-    let wanted = Verify { app, service, id, actor: caller.actor() };
+    let keys = keys(request.keys)?;
+    let wanted = Verify { app, service, id, keys, actor: caller.actor() };
     let runs = context.backups.clone();
     Ok(follow(begun, |progress| async move { runs.verify(wanted, progress).await }))
 }
@@ -113,16 +116,41 @@ fn event(event: Event) -> BackupEvent {
     BackupEvent { event: Some(event) }
 }
 
-fn whose(app: &str, service: &str) -> Result<(AppName, Option<ServiceName>), Status> {
+pub(super) fn whose(app: &str, service: &str) -> Result<(AppName, Option<ServiceName>), Status> {
     let app = AppName::new(app).map_err(|error| errors::bad_field("app", &error))?;
     Ok((app, (!service.is_empty()).then(|| ServiceName::new(service))))
 }
 
-fn id(text: &str) -> Result<BackupId, Status> {
+/// Opens what somebody else could unwrap.
+pub(super) fn keys(told: Vec<v1::PartKey>) -> Result<FileKeys, Status> {
+    told.into_iter().try_fold(FileKeys::default(), |keys, told| {
+        let bytes = Zeroizing::new(told.file_key);
+        let part = PartName::new(told.part).map_err(|error| errors::bad_field("keys.part", &error))?;
+        let key = FileKey::new(&bytes).map_err(|error| errors::bad_field("keys.file_key", &error))?;
+        Ok(keys.with(part, key))
+    })
+}
+
+pub(super) async fn headers(
+    context: &Context,
+    request: BackupHeadersRequest,
+) -> Result<BackupHeadersResponse, Status> {
+    let (app, _) = whose(&request.app, "")?;
+    let found = context.backups.headers(&app, id(&request.id)?).await;
+    let found = found.map_err(|error| errors::backup(&error))?.into_iter();
+    let headers = found.map(|(part, header)| PartHeader { part: part.to_string(), header }).collect();
+    Ok(BackupHeadersResponse { headers })
+}
+
+pub(super) fn id(text: &str) -> Result<BackupId, Status> {
     text.parse().map_err(|error: crate::backup::BackupIdError| errors::bad_field("id", &error))
 }
 
-fn deed(caller: &Caller, action: &'static str, (app, service): (&AppName, Option<&ServiceName>)) -> Deed {
+pub(super) fn deed(
+    caller: &Caller,
+    action: &'static str,
+    (app, service): (&AppName, Option<&ServiceName>),
+) -> Deed {
     let subject = service.map_or_else(|| app.to_string(), |service| format!("{app}/{service}"));
     Deed::new(caller.actor(), action, subject)
 }

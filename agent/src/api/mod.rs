@@ -20,6 +20,7 @@ mod logs;
 mod maintenance;
 mod releases;
 mod renewal;
+mod restores;
 mod rollback;
 mod status;
 mod stream;

@@ -40,7 +40,10 @@ pub use self::{
     file::{LARGEST_MANIFEST, ManifestError},
 };
 use super::{BackupId, EnrolmentId, Measure, PartName};
-use crate::apps::{AppName, ReleaseNumber, ServiceName};
+use crate::{
+    apps::{AppName, ReleaseNumber, ServiceName},
+    postgres::DatabaseName,
+};
 
 /// What one backup of one service holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +103,14 @@ impl Manifest {
     /// The part of that name.
     pub fn part(&self, name: &PartName) -> Option<&Part> {
         self.parts.iter().find(|part| part.name == *name)
+    }
+
+    /// The databases of a PostgreSQL in it, with their parts.
+    pub fn databases(&self) -> impl Iterator<Item = (&Part, DatabaseName)> {
+        self.parts.iter().filter_map(|part| match &part.content {
+            Content::PostgresDump { database } => Some((part, DatabaseName(database.clone()))),
+            _ => None,
+        })
     }
 
     /// The file's bytes.

@@ -23,7 +23,7 @@ use crate::{
     },
     docker::DockerError,
     postgres::PostgresError,
-    release::EngineError,
+    release::{EngineError, Failure},
     store::DatabaseError,
 };
 
@@ -220,6 +220,14 @@ pub enum BackupError {
         /// When it was verified; none where the agent never had the key.
         verified_at: Option<Timestamp>,
     },
+    /// A key was given for other parts only.
+    #[error("no key was given for {part} of the backup {id}")]
+    MissingKey {
+        /// Which.
+        id: BackupId,
+        /// Its part.
+        part: PartName,
+    },
     /// The key in the database is none.
     #[error("the backup {id} cannot be opened")]
     Key {
@@ -293,4 +301,87 @@ pub enum BackupError {
         /// What it answered instead.
         answer: String,
     },
+    /// The server is too old for it.
+    #[error(
+        "the backup {id} is of PostgreSQL {backup}, and the server is {server}: an older server cannot read it"
+    )]
+    NewerServer {
+        /// Which.
+        id: BackupId,
+        /// What it was made of.
+        backup: String,
+        /// What is to take it.
+        server: String,
+    },
+    /// It has no such database, or none at all.
+    #[error("the backup {id} has no database {}", name.as_deref().unwrap_or("to restore"))]
+    NotInBackup {
+        /// Which.
+        id: BackupId,
+        /// What was asked for.
+        name: Option<String>,
+        /// Those that it has.
+        known: Vec<String>,
+    },
+    /// Several databases do not fit under one name.
+    #[error("several databases cannot all be restored as {into}")]
+    IntoMany {
+        /// The name.
+        into: String,
+        /// The databases.
+        known: Vec<String>,
+    },
+    /// No name for a database.
+    #[error("{into:?} is no name for a database: it has to have 1 to 63 bytes")]
+    IntoName {
+        /// The name.
+        into: String,
+    },
+    /// There is one of that name.
+    #[error("there is a database {into} already")]
+    IntoTaken {
+        /// The name.
+        into: String,
+    },
+    /// It cannot give up its name.
+    #[error("the database {database} cannot be replaced: it is tied to {}", ties.join(", "))]
+    Tied {
+        /// Which.
+        database: String,
+        /// What ties it.
+        ties: Vec<String>,
+    },
+    /// No such restore.
+    #[error("there was no restore {id} of {app}")]
+    NoRestore {
+        /// The app.
+        app: AppName,
+        /// What was asked for.
+        id: BackupId,
+    },
+    /// Nothing is left of what served before.
+    #[error("what served before the restore {id} is not there any more")]
+    NothingKept {
+        /// Which restore.
+        id: BackupId,
+    },
+    /// The server did not do its part of a restore.
+    #[error("the database of {service} did not do its part of the restore")]
+    Restoring {
+        /// The service.
+        service: ServiceName,
+        /// Why.
+        source: PostgresError,
+    },
+    /// A dead agent did not get far enough.
+    #[error(
+        "the restore was cut off before its data was there: the agent ended, and keeps no key that was given to it"
+    )]
+    CutOff,
+    /// It was taken back.
+    #[error("{}", .0.what)]
+    Undone(Failure),
+    /// It could not be taken back.
+    #[error("{}", .0.what)]
+    RestoreStuck(Failure),
 }

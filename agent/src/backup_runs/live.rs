@@ -20,6 +20,8 @@ pub enum Doing {
     Verification,
     /// It deletes those that no rule keeps.
     Pruning,
+    /// It puts a backup in the place of what serves.
+    Restore,
     /// It looks after what a dead agent left.
     Recovery,
 }
@@ -30,6 +32,7 @@ impl fmt::Display for Doing {
             Self::Backup => "a backup",
             Self::Verification => "the verification of a backup",
             Self::Pruning => "the pruning of the backups",
+            Self::Restore => "a restore",
             Self::Recovery => "the recovery of the backups after a start of the agent",
         })
     }

@@ -6,7 +6,7 @@ use super::{
     BackupError, BackupRow, BackupState, Cause, Inner, Make, Progress, clear,
     live::Doing,
     progress::size,
-    prune, recover,
+    prune, recover, restoration,
     row::{Facts, POSTGRES},
     source::Source,
     space,
@@ -44,6 +44,9 @@ pub(super) async fn make(inner: &Inner, wanted: Make, progress: Progress) -> Res
     ));
     if cause == Cause::Schedule {
         pruned(inner, &subject, &progress).await;
+        if let Err(error) = restoration::expire(inner, &subject).await {
+            tracing::warn!(error = chain(&error), "what served before a restore could not be removed");
+        }
     }
     drop(reserved);
     Ok(row)

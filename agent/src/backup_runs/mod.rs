@@ -12,13 +12,16 @@ mod clear;
 mod counted;
 mod error;
 mod find;
+mod judge;
+mod keys;
 mod list;
 mod live;
 mod make;
+mod opened;
 mod progress;
 mod prune;
 mod recover;
-mod restore;
+mod restoration;
 mod row;
 mod seen;
 mod settings;
@@ -26,6 +29,8 @@ mod source;
 mod space;
 mod store;
 mod subject;
+mod trial;
+mod trial_server;
 mod verify;
 mod wanted;
 mod write;
@@ -36,22 +41,30 @@ use tokio::sync::Mutex;
 
 pub use self::{
     error::BackupError,
+    keys::FileKeys,
     live::Doing,
     progress::Progress,
+    restoration::{
+        Place, PlannedDatabase, Restore, RestorePlan, RestoreRow, RestoreSource, RestoreState, Revert,
+    },
     row::{BackupRow, BackupState, Cause},
     seen::{Copy, Deleted, Listed, Listing, Pruned, Shown},
     settings::{BackupSettings, Patience},
-    store::MIGRATIONS,
     wanted::{Make, Prune, PruneMode, Verify},
 };
-use self::{live::Live, store::BackupStore};
+use self::{live::Live, restoration::RestoreStore, store::BackupStore};
 use crate::{
     apps::{AppName, ServiceName},
-    backup::{BackupId, layout::DropletFolder},
+    backup::{BackupId, PartName, layout::DropletFolder},
     clock::Clock,
     release::Engine,
-    store::Database,
+    store::{Database, Migration},
 };
+
+/// The tables of backups and restores.
+pub fn migrations() -> Vec<Migration> {
+    [store::MIGRATIONS, &[restoration::MIGRATION]].concat()
+}
 
 /// Backup runs on this droplet. Cheap to clone.
 #[derive(Clone)]
@@ -62,6 +75,7 @@ pub struct BackupRuns {
 struct Inner {
     engine: Engine,
     store: BackupStore,
+    restores: RestoreStore,
     clock: Arc<dyn Clock>,
     settings: BackupSettings,
     live: Live,
@@ -76,10 +90,11 @@ impl fmt::Debug for BackupRuns {
 }
 
 impl BackupRuns {
-    /// With these parts; nothing happens yet. The database has run [`MIGRATIONS`].
+    /// With these parts; nothing happens yet. The database has run [`migrations`].
     pub fn new(engine: Engine, database: Database, clock: Arc<dyn Clock>, settings: BackupSettings) -> Self {
-        let (store, live, scratch) = (BackupStore::new(database), Live::default(), Mutex::default());
-        Self { inner: Arc::new(Inner { engine, store, clock, settings, live, scratch }) }
+        let (store, restores) = (BackupStore::new(database.clone()), RestoreStore::new(database));
+        let (live, scratch) = (Live::default(), Mutex::default());
+        Self { inner: Arc::new(Inner { engine, store, restores, clock, settings, live, scratch }) }
     }
 
     /// Makes a backup. Without a service: of the only one of the app that asks for backups. Dropped before its end it leaves
@@ -98,6 +113,19 @@ impl BackupRuns {
     /// When it cannot be verified, or is not what it should be: then that stands in its row.
     pub async fn verify(&self, wanted: Verify, progress: Progress) -> Result<BackupRow, BackupError> {
         verify::verify(&self.inner, wanted, progress).await
+    }
+
+    /// The beginnings of a backup's stored parts. Who holds the secret key of one of its recipients unwraps the file keys
+    /// from them, and gives these for [`Verify::keys`].
+    ///
+    /// # Errors
+    /// When there is no such backup, or no copy of it can be read.
+    pub async fn headers(
+        &self,
+        app: &AppName,
+        id: BackupId,
+    ) -> Result<Vec<(PartName, Vec<u8>)>, BackupError> {
+        verify::headers(&self.inner, app, id).await
     }
 
     /// The backups of an app, or of one of its services: what is remembered, and what is at the destinations now.

@@ -39,7 +39,7 @@ impl Source {
     }
 }
 
-async fn running(inner: &Inner, subject: &Subject) -> Result<Container, BackupError> {
+pub(super) async fn running(inner: &Inner, subject: &Subject) -> Result<Container, BackupError> {
     let (app, service) = (&subject.app, &subject.service);
     let found = inner.engine.containers(app, Some(service.as_str())).await;
     let found = match found {

@@ -1,15 +1,17 @@
-//! Verifying a backup: which one, and what is written down of it. The trial itself is in `restore`.
+//! Verifying a backup: which one, and what is written down of it. The trial itself is in `trial`.
 
 use super::{
-    BackupError, BackupRow, BackupState, Inner, Progress, Verify, list,
+    BackupError, BackupRow, BackupState, Inner, Progress, Verify,
+    keys::Keys,
+    list,
     live::Doing,
-    recover,
-    restore::{self, Trial},
+    opened, recover,
     subject::Subject,
+    trial::{self, Trial},
 };
 use crate::{
     apps::{AppName, ServiceName},
-    backup::{BackupId, seal::OneTimeKey},
+    backup::{BackupId, PartName},
     release::chain,
 };
 
@@ -18,7 +20,7 @@ pub(super) async fn verify(
     wanted: Verify,
     progress: Progress,
 ) -> Result<BackupRow, BackupError> {
-    let Verify { app, service, id, actor } = wanted;
+    let Verify { app, service, id, keys, actor } = wanted;
     let service = match id {
         Some(id) => Some(service_of(inner, &app, (service, id)).await?),
         None => service,
@@ -27,9 +29,10 @@ pub(super) async fn verify(
     let now = inner.clock.now();
     let reserved = inner.live.reserve((&app, &subject.service), Doing::Verification, (&actor, now))?;
     recover::of_service(inner, &subject).await?;
-    let (row, key) = chosen(inner, &subject, id).await?;
+    let row = chosen(inner, &subject, id).await?;
+    let keys = Keys::of(inner, &row, keys).await?;
     let after = inner.settings.patience.verification;
-    let trial = restore::trial(inner, Trial { subject: &subject, row: &row, key, progress: &progress });
+    let trial = trial::trial(inner, Trial { subject: &subject, row: &row, keys, progress: &progress });
     let outcome = match tokio::time::timeout(after, Box::pin(trial)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(BackupError::Timeout { doing: Doing::Verification, after }),
@@ -54,8 +57,20 @@ pub(super) async fn verify(
     Ok(verified)
 }
 
+/// The beginnings of a backup's parts.
+pub(super) async fn headers(
+    inner: &Inner,
+    app: &AppName,
+    id: BackupId,
+) -> Result<Vec<(PartName, Vec<u8>)>, BackupError> {
+    let service = service_of(inner, app, (None, id)).await?;
+    let subject = inner.subject(app, Some(&service)).await?;
+    let row = chosen(inner, &subject, Some(id)).await?;
+    opened::headers(inner, &subject, &row).await
+}
+
 /// The service of a backup.
-async fn service_of(
+pub(super) async fn service_of(
     inner: &Inner,
     app: &AppName,
     (service, id): (Option<ServiceName>, BackupId),
@@ -64,33 +79,32 @@ async fn service_of(
     match inner.store.row(&inner.droplet()?, app, id).await? {
         Some(row) if service.as_ref().is_none_or(|service| *service == row.service) => Ok(row.service),
         Some(_) => Err(no_backup()),
-        // One that only its copies tell of has no key here.
+        // One that only its copies tell of.
         None => {
-            list::show(inner, app, id).await?;
-            Err(BackupError::NoKey { id, verified_at: None })
+            let shown = list::show(inner, app, id).await?;
+            Ok(shown.row.service)
         }
     }
 }
 
-/// The backup that is meant, with its key.
-async fn chosen(
+/// The backup that is meant. One of which the agent remembers nothing is known by its copies.
+pub(super) async fn chosen(
     inner: &Inner,
     subject: &Subject,
     id: Option<BackupId>,
-) -> Result<(BackupRow, OneTimeKey), BackupError> {
+) -> Result<BackupRow, BackupError> {
     let (app, service) = (subject.app.clone(), subject.service.clone());
     let rows = inner.store.rows(subject.folder.droplet(), &app, Some(&service)).await?;
     let is_stored = |row: &BackupRow| matches!(row.state, BackupState::Stored | BackupState::Verified);
     let row = match id {
-        Some(id) => rows.into_iter().find(|row| row.id == id).ok_or(BackupError::NoBackup { app, id })?,
+        Some(id) => match rows.into_iter().find(|row| row.id == id) {
+            Some(row) => row,
+            None => list::show(inner, &app, id).await?.row,
+        },
         None => rows.into_iter().find(is_stored).ok_or(BackupError::NothingToVerify { app, service })?,
     };
-    let id = row.id;
     if !is_stored(&row) {
-        return Err(BackupError::NotStored { id, state: row.state });
+        return Err(BackupError::NotStored { id: row.id, state: row.state });
     }
-    let secret = inner.store.key(id).await?;
-    let secret = secret.ok_or(BackupError::NoKey { id, verified_at: row.verified_at })?;
-    let key = OneTimeKey::parse(&secret).map_err(|source| BackupError::Key { id, source })?;
-    Ok((row, key))
+    Ok(row)
 }

@@ -1,6 +1,6 @@
 //! What may be asked of backup runs. Values only.
 
-use super::Cause;
+use super::{Cause, FileKeys};
 use crate::{
     apps::{AppName, ServiceName},
     backup::BackupId,
@@ -20,7 +20,7 @@ pub struct Make {
 }
 
 /// A backup is to be restored on trial.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Verify {
     /// Of this app.
     pub app: AppName,
@@ -28,6 +28,8 @@ pub struct Verify {
     pub service: Option<ServiceName>,
     /// This one; none: the latest that is stored.
     pub id: Option<BackupId>,
+    /// What opens it; empty: the agent's own key, as long as it has it.
+    pub keys: FileKeys,
     /// Who asks.
     pub actor: String,
 }

@@ -88,7 +88,7 @@ pub(super) async fn make(arguments: &BackupArguments, out: &mut dyn Write) -> an
 pub(super) async fn verify(arguments: &VerifyArguments, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut client = local::connect(&arguments.local.socket).await?;
     let (app, service) = arguments.whose.names();
-    let request = VerifyBackupRequest { app, service, id: String::new() };
+    let request = VerifyBackupRequest { app, service, ..VerifyBackupRequest::default() };
     let begun = client.verify_backup(request).await.map_err(|status| local::explain(&status))?;
     let backup = match follow(begun.into_inner(), &arguments.local, out).await? {
         Ok(backup) => backup,

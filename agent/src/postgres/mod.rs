@@ -6,9 +6,13 @@
 mod dump;
 mod error;
 mod feed;
+mod likeness;
+mod literal;
+pub mod roles;
 mod scratch;
 mod session;
 mod snapshot;
+mod swap;
 mod tables;
 mod version;
 
@@ -19,20 +23,25 @@ pub use error::PostgresError;
 pub use scratch::{SCRATCH_LABEL, Scratch, ScratchSettings, remove_leftovers};
 use session::Session;
 pub use snapshot::Snapshot;
+pub use swap::{Connections, Rename};
 pub use tables::{Revision, TableRows};
-pub use version::{ServerVersion, parse_tool_version};
+pub use version::{ServerVersion, parse_major, parse_tool_version};
 
+use serde::{Deserialize, Serialize};
 use tokio::io::AsyncRead;
 
 use crate::docker::{Docker, Pipe, PipeCommand, PipeEnd};
 
 /// How long a question may take that reads no table.
 const QUESTION: Duration = Duration::from_mins(1);
+/// How long a statement may take that makes, renames or drops a database.
+const STATEMENT: Duration = Duration::from_mins(2);
 /// How long a command may take to end once its output has.
 const ENDING: Duration = Duration::from_secs(30);
 
 /// The name of a database.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct DatabaseName(pub String);
 
 /// A PostgreSQL in a running container.
@@ -63,7 +72,7 @@ impl Postgres {
     /// # Errors
     /// When the server does not answer, or its `pg_dump` is older than the server and would refuse it.
     pub async fn versions(&self) -> Result<Versions, PostgresError> {
-        let number = self.ask(&DatabaseName("postgres".to_owned()), "SHOW server_version_num").await?;
+        let number = self.ask(&beside(&[]), "SHOW server_version_num").await?;
         let server = ServerVersion::parse(&number)
             .ok_or_else(|| PostgresError::Answer { asked: "its version", answer: number })?;
         let tool = self.printed(&["pg_dump", "--version"]).await?;
@@ -81,7 +90,7 @@ impl Postgres {
     pub async fn databases(&self) -> Result<Vec<DatabaseName>, PostgresError> {
         let query = "SELECT json_agg(datname ORDER BY datname) FROM pg_database \
                      WHERE datallowconn AND NOT datistemplate";
-        let answer = self.ask(&DatabaseName("postgres".to_owned()), query).await?;
+        let answer = self.ask(&beside(&[]), query).await?;
         let names: Vec<String> = serde_json::from_str(&answer)
             .map_err(|_| PostgresError::Answer { asked: "its databases", answer })?;
         Ok(names.into_iter().map(DatabaseName).collect())
@@ -249,6 +258,22 @@ pub enum Readiness {
     Ready,
     /// It does not, or not yet.
     NotYet,
+}
+
+/// The database that programs connect to when they are told none.
+const MAINTENANCE: &str = "postgres";
+/// Another that every server has.
+const TEMPLATE: &str = "template1";
+
+/// Whether it is the one that every server has from the beginning.
+pub fn is_maintenance(database: &DatabaseName) -> bool {
+    database.0 == MAINTENANCE
+}
+
+/// A database that is none of these, from where they can be made, renamed and dropped.
+fn beside(names: &[&DatabaseName]) -> DatabaseName {
+    let taken = names.iter().any(|name| is_maintenance(name));
+    DatabaseName(if taken { TEMPLATE } else { MAINTENANCE }.to_owned())
 }
 
 fn checked(program: &str, end: &PipeEnd) -> Result<(), PostgresError> {

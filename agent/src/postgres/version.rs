@@ -24,6 +24,11 @@ impl fmt::Display for ServerVersion {
     }
 }
 
+/// 17 of `17.2`, as [`ServerVersion`] is written.
+pub fn parse_major(version: &str) -> Option<u32> {
+    version.split('.').next()?.parse().ok()
+}
+
 /// The major version of a program, from what it prints: `pg_dump (PostgreSQL) 17.5 (Debian 17.5-1.pgdg120+1)`, or
 /// `pg_dump (PostgreSQL) 18beta1`.
 pub fn parse_tool_version(printed: &str) -> Option<u32> {
@@ -44,5 +49,6 @@ mod tests {
         assert_eq!(parse_tool_version("pg_dump (PostgreSQL) 17.5 (Debian 17.5-1)"), Some(17));
         assert_eq!(parse_tool_version("pg_dump (PostgreSQL) 18beta1"), Some(18));
         assert_eq!(parse_tool_version("pg_dump"), None);
+        assert_eq!((parse_major("17.2"), parse_major("18"), parse_major("")), (Some(17), Some(18), None));
     }
 }

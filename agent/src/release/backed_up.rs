@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 
 use tidegate_compose::{Compatibility, x_tidegate::Backup};
 
-use super::{DeployInput, Engine, EngineError, Failure, ReleaseState, load};
+use super::{
+    DeployInput, Engine, EngineError, Failure, ReleaseRow, ReleaseState,
+    load::{self, LoadedProject},
+};
 use crate::apps::{AppName, ReleaseNumber, ServiceName};
 
 /// A service whose data is backed up.
@@ -32,17 +35,7 @@ impl Engine {
     /// # Errors
     /// When no release of the app serves, or its files cannot be read any more.
     pub async fn backed_up(&self, app: &AppName) -> Result<Vec<BackedUp>, EngineError> {
-        let rows = self.releases(app).await?;
-        let serving = rows.into_iter().find(|row| row.state == ReleaseState::Released);
-        let row = serving.ok_or_else(|| EngineError::NoApp(app.clone()))?;
-        let paths = &self.inner.paths;
-        let unread = |error| {
-            let what = format!("the files of r{} cannot be read", row.number);
-            EngineError::Refused(vec![Failure::caused_by(what, &error).hint("deploy the app again")])
-        };
-        let input = DeployInput::read(&paths.release(app, row.number)).map_err(unread)?;
-        let loaded = load::project(&input, &paths.project(app), Compatibility::default());
-        let loaded = loaded.map_err(EngineError::Refused)?;
+        let (row, loaded) = self.serving(app).await?;
         let asking = loaded.extension.services.into_iter();
         let found = asking.filter_map(|(name, extension)| {
             let service = loaded.project.services.get(&name)?;
@@ -59,5 +52,20 @@ impl Engine {
             })
         });
         Ok(found.collect())
+    }
+
+    /// The release that serves, with its project.
+    pub(super) async fn serving(&self, app: &AppName) -> Result<(ReleaseRow, LoadedProject), EngineError> {
+        let rows = self.releases(app).await?;
+        let serving = rows.into_iter().find(|row| row.state == ReleaseState::Released);
+        let row = serving.ok_or_else(|| EngineError::NoApp(app.clone()))?;
+        let paths = &self.inner.paths;
+        let unread = |error| {
+            let what = format!("the files of r{} cannot be read", row.number);
+            EngineError::Refused(vec![Failure::caused_by(what, &error).hint("deploy the app again")])
+        };
+        let input = DeployInput::read(&paths.release(app, row.number)).map_err(unread)?;
+        let loaded = load::project(&input, &paths.project(app), Compatibility::default());
+        Ok((row, loaded.map_err(EngineError::Refused)?))
     }
 }

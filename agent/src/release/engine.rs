@@ -356,7 +356,7 @@ impl Engine {
         }
     }
 
-    fn reserve(
+    pub(super) fn reserve(
         &self,
         app: &AppName,
         (what, actor): (&'static str, &str),

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use early::Early;
 use jiff::Timestamp;
-use judge::{First, Verdict, judge, ran_for};
-pub use judge::{exit_reason, keeps_ending};
+use judge::ran_for;
+pub use judge::{First, Verdict, exit_reason, judge, keeps_ending};
 use tidegate_saga::Cancel;
 use tokio::time::Instant;
 

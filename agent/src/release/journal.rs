@@ -12,13 +12,11 @@ use jiff::Timestamp;
 use tidegate_saga::{Generation, Journal, JournalError, NodeFailure, NodeName, Record};
 use tokio::sync::watch;
 
-use super::{
-    EventKind, Failure, steps,
-    store::{Appended, ReleaseStore},
-};
+use super::{EventKind, Failure, steps, store::ReleaseStore};
 use crate::{
     apps::{AppName, ReleaseNumber},
     clock::Clock,
+    store::saga_journal::Appended,
 };
 
 /// Which release a journal is about.

@@ -3,8 +3,8 @@
 //! # Format
 //! `release` has a row per release; `finished_at` is null until its saga ended. `release_event` has the numbered events as
 //! JSON ([`super::EventKind`]). `release.images` has the images that it serves with as JSON ([`ReleaseImage`]), so that a rollback needs no registry;
-//! `returns_to` the release that a rollback goes back to. `journal` has the records of a release's saga as JSON (`tidegate_saga::Record`), each with
-//! the generation that wrote it; `journal_claim` has the generation that may write now. Times are RFC 3339 in UTC.
+//! `returns_to` the release that a rollback goes back to. `journal` and `journal_claim` are those of all sagas
+//! ([`crate::store::saga_journal`]). Times are RFC 3339 in UTC.
 //! `rollout` names the release on many droplets that it is part of; null: none. `release_files` has a digest of the files and contents that a release gave to the containers of each service.
 
 mod journal;
@@ -14,7 +14,6 @@ mod sql;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-pub use journal::Appended;
 use rusqlite::{Connection, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 use sql::{conversion, from_json, json, parse, signed, unsigned, word};

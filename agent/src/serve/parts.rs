@@ -24,7 +24,7 @@ use crate::{
 
 /// The tables of all modules, oldest first.
 pub(super) fn migrations() -> Vec<Migration> {
-    [audit::MIGRATIONS.to_vec(), release::migrations(), backup_runs::MIGRATIONS.to_vec()].concat()
+    [audit::MIGRATIONS.to_vec(), release::migrations(), backup_runs::migrations()].concat()
 }
 
 pub(super) fn engine(

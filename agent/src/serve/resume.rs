@@ -30,6 +30,7 @@ pub(super) async fn when_enrolled(context: Arc<Context>, mut phase: watch::Recei
         return;
     }
     releases(&context).await;
+    restores(&context).await;
     backups(&context).await;
 }
 
@@ -44,6 +45,25 @@ async fn releases(context: &Context) {
             }
             Err(failure) => {
                 error!(error = crate::release::chain(&failure), "releases could not be resumed");
+                sleep(wait).await;
+            }
+        }
+    }
+}
+
+async fn restores(context: &Context) {
+    for wait in WAITS {
+        match context.backups.resume_restores().await {
+            Ok(0) => return,
+            Ok(resumed) => {
+                let deed = Deed::new("agent", "resume-restores", "droplet").with("resumed", &resumed);
+                if let Err(failure) = context.audit.write(&deed, &Outcome::Succeeded).await {
+                    error!(error = crate::release::chain(&failure), "this is not in the audit log");
+                }
+                return;
+            }
+            Err(failure) => {
+                error!(error = crate::release::chain(&failure), "restores could not be resumed");
                 sleep(wait).await;
             }
         }

@@ -13,6 +13,7 @@ mod database;
 mod files;
 mod migration;
 mod reserve;
+pub mod saga_journal;
 
 pub use database::{Database, DatabaseError, DatabaseSettings};
 pub use files::{ReplaceError, atomic_replace, sync_directory};

@@ -2,6 +2,7 @@
 //! nothing themselves.
 
 mod agreed;
+mod attended;
 mod audit;
 mod backup;
 mod carrier;
@@ -23,6 +24,7 @@ mod release_tags;
 mod releases;
 mod remove;
 mod resolve;
+mod restore;
 mod rollback;
 mod rollout;
 mod run;
@@ -69,6 +71,8 @@ pub enum Command {
     Maintenance(maintenance::Args),
     /// Make backups of an app's data, show, verify and prune them
     Backup(backup::Args),
+    /// Put a backup in the place of what serves, or beside it; what served before is kept
+    Restore(restore::Args),
     /// Show when backups are made and verified by themselves, and how that went last
     Timers(timers::Args),
     /// Take an app off its droplets
@@ -103,6 +107,7 @@ impl Command {
             Self::Compose(args) => compose::run(&context, &args),
             Self::Maintenance(args) => maintenance::run(&context, &args).await,
             Self::Backup(args) => backup::run(&context, &args).await,
+            Self::Restore(args) => restore::run(&context, &args).await,
             Self::Timers(args) => timers::run(&context, &args).await,
             Self::Remove(args) => remove::run(&context, &args).await,
             Self::Info => info::run(&context).await,

@@ -49,6 +49,7 @@ fn code(error: &BackupError) -> (Code, Cow<'static, str>) {
         }
         BackupError::NoKey { verified_at: Some(_), .. } => (Code::FailedPrecondition, "ALREADY_VERIFIED"),
         BackupError::NoKey { verified_at: None, .. } => (Code::FailedPrecondition, "NO_KEY"),
+        BackupError::MissingKey { .. } => (Code::InvalidArgument, "MISSING_KEY"),
         BackupError::Key { .. } => (Code::DataLoss, "KEY"),
         BackupError::NoCopy { .. } => (Code::DataLoss, "NO_COPY"),
         BackupError::Damaged { .. } => (Code::DataLoss, "DAMAGED"),
@@ -56,6 +57,17 @@ fn code(error: &BackupError) -> (Code, Cow<'static, str>) {
         BackupError::Unread { .. } => (Code::Unavailable, "UNREAD"),
         BackupError::Scratch(_) => (Code::Aborted, "SCRATCH"),
         BackupError::Restore { .. } => (Code::Aborted, "RESTORE"),
+        BackupError::NewerServer { .. } => (Code::FailedPrecondition, "NEWER_SERVER"),
+        BackupError::NotInBackup { .. } => (Code::NotFound, "NO_DATABASE"),
+        BackupError::IntoMany { .. } => (Code::InvalidArgument, "INTO_MANY"),
+        BackupError::IntoName { .. } => (Code::InvalidArgument, "INTO_NAME"),
+        BackupError::IntoTaken { .. } => (Code::AlreadyExists, "INTO_TAKEN"),
+        BackupError::Tied { .. } => (Code::FailedPrecondition, "TIED"),
+        BackupError::NoRestore { .. } => (Code::NotFound, "NO_RESTORE"),
+        BackupError::NothingKept { .. } => (Code::FailedPrecondition, "NOTHING_KEPT"),
+        BackupError::CutOff | BackupError::Undone(_) => (Code::Aborted, "UNDONE"),
+        BackupError::RestoreStuck(_) => (Code::FailedPrecondition, "RESTORE_STUCK"),
+        BackupError::Restoring { .. } => (Code::Aborted, "SERVER"),
         BackupError::Check { .. } => (Code::Aborted, "CHECK"),
     };
     (code, Cow::Borrowed(reason))

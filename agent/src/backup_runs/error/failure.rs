@@ -19,6 +19,9 @@ impl BackupError {
         {
             return first.clone();
         }
+        if let Self::Undone(failure) | Self::RestoreStuck(failure) = self {
+            return failure.clone();
+        }
         let cause = match self {
             Self::Check { statement, answer, .. } => format!("`{statement}` answered {}", shown(answer)),
             _ => self.source().map(chain).unwrap_or_default(),
@@ -46,9 +49,9 @@ fn shown(answer: &str) -> String {
 pub(super) fn no_key(id: BackupId, verified_at: Option<Timestamp>) -> String {
     match verified_at {
         Some(at) => format!(
-            "the backup {id} was verified at {at}; this agent's key for it was held only until then, so it cannot verify it again"
+            "the backup {id} was verified at {at}; this agent's key for it was held only until then, so it cannot open it any more"
         ),
-        None => format!("this agent has no key for the backup {id}, so it cannot verify it"),
+        None => format!("this agent has no key for the backup {id}, so it cannot open it"),
     }
 }
 
@@ -87,6 +90,6 @@ mod tests {
         };
         assert_eq!(check.failure().cause, "`SELECT false` answered `f`");
         let key = BackupError::NoKey { id: "20261122T030000Z-4f2a91c0".parse().unwrap(), verified_at: None };
-        assert!(key.failure().hint.contains("age -d -i KEY FILE | zstd -d"));
+        assert!(key.failure().hint.contains("--identity FILE"));
     }
 }

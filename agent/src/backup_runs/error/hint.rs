@@ -63,13 +63,12 @@ impl BackupError {
             Self::NothingToVerify { .. } | Self::NotStored { .. } => {
                 "make one: `tidegate backup now`".to_owned()
             }
-            Self::NoKey { .. } => {
-                "make a new backup and verify that, or open this one by hand with the secret key of one of its recipients: \
-                 `age -d -i KEY FILE | zstd -d`"
+            Self::NoKey { .. } | Self::Key { .. } => {
+                "name the file with the secret key of one of its recipients: `--identity FILE`; the key itself stays where you are"
                     .to_owned()
             }
-            Self::Key { .. } => {
-                "open it with the secret key of one of its recipients: `age -d -i KEY FILE | zstd -d`".to_owned()
+            Self::MissingKey { .. } => {
+                "begin again: the keys were made for another copy of the backup".to_owned()
             }
             Self::NoCopy { .. } => {
                 "see what became of it at its destinations; make a new backup: `tidegate backup now`".to_owned()
@@ -92,6 +91,30 @@ impl BackupError {
                  the backup"
                     .to_owned()
             }
+            other => other.hint_of_restoring(),
+        }
+    }
+
+    fn hint_of_restoring(&self) -> String {
+        match self {
+            Self::NewerServer { .. } => {
+                "let the service run an image of that version or a later one, deploy, and restore then".to_owned()
+            }
+            Self::NotInBackup { known, .. } => format!("it has these: {}", known.join(", ")),
+            Self::IntoMany { known, .. } => {
+                format!("name the one that is meant with `--database`: {}", known.join(", "))
+            }
+            Self::IntoName { .. } => "take another name".to_owned(),
+            Self::IntoTaken { .. } => "take another name, or drop that database first".to_owned(),
+            Self::Tied { .. } => {
+                "drop the slot or end the transaction first, then restore; who reads a slot has to begin anew afterwards"
+                    .to_owned()
+            }
+            Self::NoRestore { .. } | Self::NothingKept { .. } => {
+                "`tidegate restore --list` shows the restores, and what is kept of each".to_owned()
+            }
+            Self::Restoring { source, .. } => server(source).to_owned(),
+            Self::CutOff => "what served before serves; begin the restore again".to_owned(),
             _ => String::new(),
         }
     }

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_mins(17);
 ///
 /// # Errors
 /// When the droplet cannot be reached, refuses, or is not done in time.
-pub(super) async fn ask<Q, A>(
+pub(in crate::commands) async fn ask<Q, A>(
     (reach, target): (&Reach, &Target),
     question: Q,
     call: impl AsyncFnOnce(AgentClient<Channel>, Request<Q>) -> Result<Response<A>, Status>,
@@ -31,7 +31,7 @@ pub(super) async fn ask<Q, A>(
 
 /// Answers so far. A droplet that has nothing of what was asked for is passed over as long as another has it.
 #[derive(Debug)]
-pub(super) struct Found<T> {
+pub(in crate::commands) struct Found<T> {
     all: Vec<T>,
     absent: Option<AgentError>,
 }
@@ -47,7 +47,7 @@ impl<T> Found<T> {
     ///
     /// # Errors
     /// When it is another error than that the droplet does not have it.
-    pub(super) fn take(&mut self, answered: Result<T, AgentError>) -> Result<(), AgentError> {
+    pub(in crate::commands) fn take(&mut self, answered: Result<T, AgentError>) -> Result<(), AgentError> {
         match answered {
             Ok(one) => self.all.push(one),
             Err(error) if error.is_not_found() => {
@@ -59,7 +59,7 @@ impl<T> Found<T> {
     }
 
     /// The answers that there are by now.
-    pub(super) fn so_far(&self) -> &[T] {
+    pub(in crate::commands) fn so_far(&self) -> &[T] {
         &self.all
     }
 
@@ -67,7 +67,7 @@ impl<T> Found<T> {
     ///
     /// # Errors
     /// When no droplet has it: what the first one said.
-    pub(super) fn all(self) -> Result<Vec<T>, AgentError> {
+    pub(in crate::commands) fn all(self) -> Result<Vec<T>, AgentError> {
         match self.absent {
             Some(error) if self.all.is_empty() => Err(error),
             _ => Ok(self.all),

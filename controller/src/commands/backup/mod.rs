@@ -1,13 +1,14 @@
 //! `tidegate backup`: backups of an app's data are made, listed, shown, verified and pruned.
 
-mod found;
+pub(super) mod found;
+pub(super) mod keys;
 mod list;
 mod now;
 mod prune;
 mod runs;
 mod show;
 mod verify;
-mod view;
+pub(super) mod view;
 
 use super::context::Context;
 use crate::{agents::Selection, failure::Outcome, names::Name};

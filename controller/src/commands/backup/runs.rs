@@ -8,13 +8,19 @@ use tonic::{Response, Status, Streaming};
 use super::{found::Found, view::BackupView};
 use crate::{
     agents::{Agent, AgentError, Target},
-    commands::{context::Context, reach::Reach},
-    failure::Failure,
+    commands::{
+        attended::{attended, ended_badly},
+        context::Context,
+        reach::Reach,
+    },
     output::{Format, Printer, Step},
 };
 
 /// How an agent says that the latest backup needs no verification.
 const VERIFIED_ALREADY: &str = "ALREADY_VERIFIED";
+
+/// What tells how a run ended.
+const TELLS: &str = "`tidegate backup list` tells how it ended";
 
 /// What is run.
 #[derive(Debug)]
@@ -69,8 +75,8 @@ pub(super) async fn on_each(
     let mut ended = Ok(());
     for target in targets {
         let what = run.describe(target);
-        let one = attended(&what, Box::pin(one(context, reach, target, run))).await;
-        ended = one.and_then(|one| found.take(one).map_err(|error| failed(&what, error)));
+        let one = attended((&what, TELLS), Box::pin(one(context, reach, target, run))).await;
+        ended = one.and_then(|one| found.take(one).map_err(|error| ended_badly((&what, TELLS), error)));
         if ended.is_err() {
             break;
         }
@@ -129,29 +135,6 @@ async fn follow(
     Err(AgentError::Contract { droplet: agent.name.clone(), what })
 }
 
-/// Waits for a run; an interruption ends the waiting, not the run.
-async fn attended<T>(what: &str, work: impl Future<Output = T>) -> anyhow::Result<T> {
-    tokio::select! {
-        done = work => Ok(done),
-        _ = tokio::signal::ctrl_c() => {
-            Err(Failure::interrupted(format!("the {what} goes on without this terminal"))
-                .hint("`tidegate backup list` tells how it ended")
-                .into())
-        }
-    }
-}
-
-/// What an error at the end of a run means: that the way broke says nothing about the run.
-fn failed(what: &str, error: AgentError) -> anyhow::Error {
-    if !error.is_lost() {
-        return error.into();
-    }
-    Failure::in_doubt(format!("it is not known how the {what} ends: it may go on without this terminal"))
-        .because(error)
-        .hint("`tidegate backup list` tells how it ended")
-        .into()
-}
-
 fn print(printer: &Printer, done: &[&BackupView], describe: fn(&BackupView) -> String) {
     for warning in done.iter().filter_map(|backup| backup.failure.as_ref()) {
         printer.note(format!("warning: {}", warning.in_one_line()));
@@ -168,10 +151,7 @@ fn print(printer: &Printer, done: &[&BackupView], describe: fn(&BackupView) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        agents::CallError,
-        failure::{Kind, hints_of, kind_of},
-    };
+    use crate::agents::CallError;
 
     fn verification(id: &str) -> Run {
         Run::Verify(VerifyBackupRequest { id: id.to_owned(), ..VerifyBackupRequest::default() })
@@ -188,15 +168,5 @@ mod tests {
         assert!(verification("").is_needless(&error));
         assert!(!verification("20261122T030000Z-4f2a91c0").is_needless(&error));
         assert!(!Run::Make(MakeBackupRequest::default()).is_needless(&error));
-    }
-
-    #[test]
-    fn a_run_whose_end_is_not_known_is_in_doubt_and_one_that_was_refused_failed() {
-        let lost = AgentError::Contract { droplet: "web-1".to_owned(), what: "nothing".to_owned() };
-        let told = failed("backup of shop on web-1", lost);
-        assert_eq!(kind_of(&told), Kind::InDoubt);
-        assert!(hints_of(&told).iter().any(|hint| hint.contains("backup list")), "{told:?}");
-        let busy = CallError::new("web-1", &Status::aborted("another run is under way"));
-        assert_eq!(kind_of(&failed("backup", AgentError::Call(Box::new(busy)))), Kind::Failed);
     }
 }

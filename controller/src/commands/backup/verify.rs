@@ -1,8 +1,11 @@
 //! `tidegate backup verify`: a backup is restored on trial, beside the service that runs, and compared.
 
+use std::path::PathBuf;
+
 use tidegate_proto::v1::VerifyBackupRequest;
 
 use super::{
+    keys,
     runs::{Run, on_each},
     view::BackupView,
 };
@@ -25,16 +28,25 @@ pub(super) struct Args {
     /// Service; not needed with ID, nor when only one of the app asks for backups
     #[arg(long, value_name = "SERVICE")]
     service: Option<String>,
+    /// File with the secret key of a recipient, as `age-keygen` writes it; the key stays on this machine. Needed for backups
+    /// that were verified before, and only with ID
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_BACKUP_IDENTITY", requires = "id")]
+    identity: Option<PathBuf>,
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let reach = Reach::open(context)?;
     let (name, app) = reach.app(args.which.app.as_ref())?;
     let targets = reach.targets((&name, &app), args.which.selection())?;
+    let keys = match (&args.identity, &args.id) {
+        (Some(identity), Some(id)) => keys::of(&reach, &targets, (name.as_str(), id, identity)).await?,
+        _ => Vec::new(),
+    };
     let request = VerifyBackupRequest {
         app: name.to_string(),
         service: args.service.clone().unwrap_or_default(),
         id: args.id.clone().unwrap_or_default(),
+        keys,
     };
     on_each(context, &reach, &targets, &Run::Verify(request), describe).await?;
     Ok(Outcome::Done)

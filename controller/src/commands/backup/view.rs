@@ -183,7 +183,7 @@ pub(super) fn brief(at: &str) -> &str {
 }
 
 /// `1 table`, `2 tables`
-pub(super) fn counted(number: u64, what: &str) -> String {
+pub(in crate::commands) fn counted(number: u64, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 

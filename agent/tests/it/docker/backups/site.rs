@@ -10,12 +10,12 @@ use tidegate_agent::{
     apps::ServiceName,
     backup::{BackupId, layout::DropletFolder},
     backup_runs::{
-        BackupRow, BackupRuns, BackupSettings, Cause, MIGRATIONS, Make, Patience, Progress, Verify,
+        BackupRow, BackupRuns, BackupSettings, Cause, FileKeys, Make, Patience, Progress, Verify, migrations,
     },
     clock::{Clock as _, SystemClock},
     docker::{Docker as Engine, Logins},
     postgres::{DatabaseName, Postgres, Readiness, SCRATCH_LABEL},
-    release::ReleaseState,
+    release::{self, ReleaseState},
     store::{Database, DatabaseSettings},
 };
 use tidegate_tests::docker::Image;
@@ -79,11 +79,20 @@ pub fn droplet() -> DropletFolder {
 
 impl Site {
     pub async fn start(backup: &str) -> Self {
+        Self::start_app(&app(backup)).await
+    }
+
+    pub async fn start_app(app: &App) -> Self {
         let fixture = Fixture::start().await;
         fixture.docker.load(Image::Postgres).await.unwrap();
-        assert_eq!(ended(&fixture.release(&app(backup)).await), ReleaseState::Released);
+        assert_eq!(ended(&fixture.release(app).await), ReleaseState::Released);
         let file = fixture.state().join("backups.db");
-        let database = Database::open(&file, MIGRATIONS, DatabaseSettings::default()).unwrap();
+        let database = Database::open(
+            &file,
+            &[release::migrations(), migrations()].concat(),
+            DatabaseSettings::default(),
+        )
+        .unwrap();
         let local = fixture.state().join("backups");
         let runs = runs(&fixture, &database, local);
         let site = Self { fixture, runs, database };
@@ -143,7 +152,7 @@ impl Site {
     }
 
     pub fn verify(id: Option<BackupId>) -> Verify {
-        Verify { app: name("shop"), service: None, id, actor: "test".to_owned() }
+        Verify { app: name("shop"), service: None, id, keys: FileKeys::default(), actor: "test".to_owned() }
     }
 
     pub async fn make_one(&self, cause: Cause) -> BackupId {

@@ -1,8 +1,6 @@
 //! The scratch server of a trial, from its start to its removal, whatever becomes of the trial.
 
-use std::time::Duration;
-
-use super::super::{BackupError, Inner, subject::Subject};
+use super::{BackupError, Inner, subject::Subject};
 use crate::{
     backup::Manifest,
     docker::{AnonymousVolumes, Docker},
@@ -13,8 +11,6 @@ use crate::{
 /// What it may take of the droplet: others serve there.
 const MEMORY: u64 = 512 * 1024 * 1024;
 const MILLI_CPUS: u32 = 1000;
-/// For a statement that makes or drops an empty database.
-const STATEMENT: Duration = Duration::from_mins(2);
 
 /// A scratch server that is removed also where nobody waits for the trial any more.
 pub(super) struct ScratchServer {
@@ -97,32 +93,8 @@ impl Drop for Guard {
     }
 }
 
-/// The database that programs connect to when they are told none.
-const MAINTENANCE: &str = "postgres";
-/// Another that every server has, from where that one can be dropped.
-const TEMPLATE: &str = "template1";
-
-pub(super) fn is_maintenance(database: &DatabaseName) -> bool {
-    database.0 == MAINTENANCE
-}
-
 /// An empty database of that name: what the image made at its first start is not the backup's.
 pub(super) async fn make_empty(postgres: &Postgres, database: &DatabaseName) -> Result<(), PostgresError> {
-    let drop = format!("DROP DATABASE IF EXISTS {}", quoted(&database.0));
-    postgres.value(&DatabaseName(TEMPLATE.to_owned()), (&drop, STATEMENT)).await?;
+    postgres.drop_database(database).await?;
     postgres.create_database(database).await
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_stay_names() {
-        assert_eq!(quoted(r#"it's "odd"; DROP"#), r#""it's ""odd""; DROP""#);
-    }
 }

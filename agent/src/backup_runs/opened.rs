@@ -1,0 +1,255 @@
+//! A copy of a backup that can be read: where it lies, what opens it, and what a trouble on the way means.
+//!
+//! Owns the choice of the copy, and telling apart a backup that is bad from a way to it that failed. Must not know what becomes
+//! of the data.
+
+use std::{io, sync::Arc, time::Duration};
+
+use futures::StreamExt as _;
+
+use super::{
+    BackupError, BackupRow, Inner, Progress,
+    counted::Counted,
+    find,
+    judge::{compare, is_true, servers_own},
+    keys::Keys,
+    progress::size,
+    subject::Subject,
+};
+use crate::{
+    backup::{
+        Manifest, ObjectName, Part, PartName,
+        catalog::Found,
+        destination::Destination,
+        layout::BackupFolder,
+        manifest::Content,
+        pipe::{Limits, OpenError, Opened, open},
+        seal::Header,
+    },
+    postgres::{DatabaseName, Postgres, PostgresError, is_maintenance},
+};
+
+/// A backup whose parts can be read.
+pub(super) struct OpenBackup<'a> {
+    pub(super) folder: BackupFolder,
+    pub(super) manifest: Manifest,
+    pub(super) destination: Arc<dyn Destination>,
+    keys: Keys,
+    limits: Limits,
+    progress: &'a Progress,
+    deadline: Duration,
+}
+
+/// The copy that is read: the one at `local`, which is the first destination, else the first that is complete.
+pub(super) async fn copy(
+    subject: &Subject,
+    row: &BackupRow,
+) -> Result<(Manifest, Arc<dyn Destination>), BackupError> {
+    let catalog = find::look(&subject.destinations, &subject.folder).await;
+    let unseen = catalog.unseen.iter().map(|unseen| {
+        format!("{} could not be looked at: {}", unseen.at, crate::release::chain(&unseen.error))
+    });
+    let mut seen: Vec<String> = unseen.collect();
+    let found: Option<Found> = catalog.backups.into_iter().find(|found| found.folder.id() == row.id);
+    let Some(Found { manifest: Some(manifest), copies, .. }) = found.as_ref() else {
+        seen.extend(found.iter().flat_map(told));
+        return Err(BackupError::NoCopy { id: row.id, seen });
+    };
+    let is_whole = |destination: &&Arc<dyn Destination>| {
+        copies.iter().any(|copy| copy.at == destination.title() && copy.damage.is_empty())
+    };
+    if let Some(destination) = subject.destinations.iter().find(is_whole) {
+        return Ok((manifest.clone(), Arc::clone(destination)));
+    }
+    seen.extend(found.iter().flat_map(told));
+    Err(BackupError::NoCopy { id: row.id, seen })
+}
+
+fn told(found: &Found) -> Vec<String> {
+    let copies = find::copies(found).into_iter();
+    copies.map(|copy| format!("{}: {}", copy.at, copy.damage.join(", "))).collect()
+}
+
+/// The beginnings of a backup's parts, by which who holds the secret key of a recipient unwraps their file keys.
+pub(super) async fn headers(
+    inner: &Inner,
+    subject: &Subject,
+    row: &BackupRow,
+) -> Result<Vec<(PartName, Vec<u8>)>, BackupError> {
+    let (manifest, destination) = copy(subject, row).await?;
+    let folder = BackupFolder::new(subject.folder.clone(), row.id);
+    let mut all = Vec::new();
+    for part in &manifest.parts {
+        let object = folder.part(&part.name).map_err(BackupError::Name)?;
+        let reading = read_beginning(destination.as_ref(), (&object, part));
+        let read = match tokio::time::timeout(inner.settings.patience.silence, reading).await {
+            Ok(read) => read,
+            Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut)),
+        };
+        let at = || destination.title().to_owned();
+        let read = read.map_err(|source| BackupError::Unread {
+            id: row.id,
+            part: part.name.clone(),
+            at: at(),
+            source,
+        })?;
+        let header = Header::of(&read).map_err(|error| BackupError::Damaged {
+            id: row.id,
+            part: part.name.clone(),
+            at: at(),
+            source: io::Error::other(error),
+        })?;
+        all.push((part.name.clone(), header.bytes().to_vec()));
+    }
+    Ok(all)
+}
+
+/// A part's bytes up to the end of its header.
+async fn read_beginning(
+    destination: &dyn Destination,
+    (object, part): (&ObjectName, &Part),
+) -> io::Result<Vec<u8>> {
+    let wanted = usize::try_from(part.header.bytes.get()).unwrap_or(usize::MAX);
+    let mut stored = destination.read(object).await.map_err(io::Error::other)?;
+    let mut beginning = Vec::new();
+    while beginning.len() < wanted
+        && let Some(piece) = stored.next().await
+    {
+        beginning.extend_from_slice(&piece.map_err(io::Error::other)?);
+    }
+    beginning.truncate(wanted);
+    Ok(beginning)
+}
+
+impl<'a> OpenBackup<'a> {
+    /// The copy of that backup, with what opens it. Nothing is read yet but its manifest.
+    pub(super) async fn find(
+        inner: &Inner,
+        (subject, row): (&Subject, &BackupRow),
+        keys: Keys,
+        progress: &'a Progress,
+    ) -> Result<Self, BackupError> {
+        let (manifest, destination) = copy(subject, row).await?;
+        let patience = &inner.settings.patience;
+        Ok(Self {
+            folder: BackupFolder::new(subject.folder.clone(), row.id),
+            manifest,
+            destination,
+            keys,
+            limits: patience.limits(),
+            progress,
+            deadline: patience.verification,
+        })
+    }
+
+    /// The databases in it, with their parts.
+    pub(super) fn databases(&self) -> impl Iterator<Item = (&Part, DatabaseName)> {
+        self.manifest.databases()
+    }
+
+    /// The parts with roles and tablespaces.
+    pub(super) fn globals(&self) -> impl Iterator<Item = &Part> {
+        self.manifest.parts.iter().filter(|part| part.content == Content::PostgresGlobals)
+    }
+
+    /// Reads one database into another that is there and empty; what it holds then and was not backed up so, a line each.
+    pub(super) async fn restore(
+        &self,
+        postgres: &Postgres,
+        (part, database): (&Part, &DatabaseName),
+        into: &DatabaseName,
+    ) -> Result<Vec<String>, BackupError> {
+        let what = format!("the restore of database {}", database.0);
+        let failed = |error| self.failed(part, &what, error);
+        let (opened, count) = Counted::new(self.open(part).await?);
+        let restore = postgres.restore(into, (opened, self.deadline));
+        count.told((self.progress, &what), restore).await.map_err(failed)?;
+        let counting = format!("counting the rows of database {}", database.0);
+        let rows = postgres.rows(into, self.deadline).await;
+        let rows = rows.map_err(|error| self.failed(part, &counting, error))?;
+        let restored = size(part.plain.bytes);
+        self.progress.say(format!("database {}: {} tables, {restored} restored", database.0, rows.len()));
+        Ok(compare(database, &part.tables, &rows))
+    }
+
+    /// The user's statements, in every database of the backup, under the name that it was restored to. The maintenance
+    /// database, where nobody named it and it holds nothing, is none that they could be about.
+    pub(super) async fn checks(
+        &self,
+        postgres: &Postgres,
+        subject: &Subject,
+        restored: impl Fn(&DatabaseName) -> Option<DatabaseName>,
+    ) -> Result<(), BackupError> {
+        let named = &subject.databases.names;
+        let count = self.databases().count();
+        for (part, database) in self.databases() {
+            if count > 1 && named.is_empty() && is_maintenance(&database) && part.tables.is_empty() {
+                continue;
+            }
+            let Some(name) = restored(&database) else { continue };
+            for statement in &subject.databases.checks {
+                let answered = postgres.value(&name, (statement, self.deadline)).await;
+                let answer = match answered {
+                    Ok(answer) if is_true(&answer) => continue,
+                    Ok(answer) => answer,
+                    Err(PostgresError::SessionEnded { complaints }) if !servers_own(&complaints) => {
+                        complaints
+                    }
+                    Err(error) => return Err(BackupError::Scratch(error)),
+                };
+                let (id, statement) = (self.folder.id(), statement.clone());
+                return Err(BackupError::Check { id, database: database.0, statement, answer });
+            }
+        }
+        Ok(())
+    }
+
+    /// A part's data, as it was before it was stored.
+    pub(super) async fn open(&self, part: &Part) -> Result<Opened, BackupError> {
+        let object = self.folder.part(&part.name).map_err(BackupError::Name)?;
+        let key = self.keys.of_part(self.folder.id(), &part.name)?;
+        let stored = self.destination.read(&object).await;
+        let stored = stored.map_err(|error| self.unread(part, io::Error::other(error)))?;
+        Ok(open(part.clone(), key, stored, self.limits.clone()))
+    }
+
+    /// What went wrong: the stored part, the way to it, the server's own troubles, or what the part holds.
+    pub(super) fn failed(&self, part: &Part, what: &str, error: PostgresError) -> BackupError {
+        let id = self.folder.id();
+        match error {
+            PostgresError::Source(source) => self.unreadable(part, source),
+            PostgresError::Program { ref complaints, .. }
+            | PostgresError::SessionEnded { ref complaints }
+                if !servers_own(complaints) =>
+            {
+                BackupError::Restore { id, what: what.to_owned(), source: Box::new(error) }
+            }
+            other => BackupError::Scratch(other),
+        }
+    }
+
+    /// What it means that a part could not be read to its end.
+    pub(super) fn unreadable(&self, part: &Part, source: io::Error) -> BackupError {
+        match OpenError::of(&source) {
+            Some(OpenError::Truncated { .. } | OpenError::Altered { .. } | OpenError::WrongKey { .. }) => {
+                BackupError::Damaged {
+                    id: self.folder.id(),
+                    part: part.name.clone(),
+                    at: self.destination.title().to_owned(),
+                    source,
+                }
+            }
+            _ => self.unread(part, source),
+        }
+    }
+
+    fn unread(&self, part: &Part, source: io::Error) -> BackupError {
+        let at = self.destination.title().to_owned();
+        BackupError::Unread { id: self.folder.id(), part: part.name.clone(), at, source }
+    }
+
+    /// A whole restore has one; no single question has less.
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+}

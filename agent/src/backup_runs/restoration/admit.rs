@@ -1,0 +1,200 @@
+//! Everything about a restore that can be known before anything is changed, and the plan that follows from it.
+
+use std::collections::BTreeSet;
+
+use super::{
+    super::{
+        BackupError, BackupId, BackupRow, FileKeys, Inner,
+        keys::Keys,
+        opened::{self, OpenBackup},
+        row::Facts,
+        source::running,
+        space,
+        subject::Subject,
+        verify,
+    },
+    Progress, Restore, RestorePlan, RestoreRow, Revert,
+    plan::{self, Place, PlannedDatabase, RestoreSource, Visitors},
+};
+use crate::{
+    apps::{AppName, ServiceName},
+    backup::{ByteCount, Manifest, Part},
+    ingress::Maintenance,
+    postgres::{DatabaseName, Postgres, PostgresError, is_maintenance, parse_major},
+};
+
+/// PostgreSQL cuts names off after so many bytes.
+const LONGEST_NAME: usize = 63;
+
+/// Whose data it is.
+pub(super) async fn subject(inner: &Inner, wanted: &Restore) -> Result<Subject, BackupError> {
+    let service = match wanted.id {
+        Some(id) => Some(verify::service_of(inner, &wanted.app, (wanted.service.clone(), id)).await?),
+        None => wanted.service.clone(),
+    };
+    inner.subject(&wanted.app, service.as_ref()).await
+}
+
+/// What a restore of a backup does, and the row of that backup.
+pub(super) async fn restore(
+    inner: &Inner,
+    (subject, wanted): (&Subject, &Restore),
+    id: BackupId,
+) -> Result<(RestorePlan, BackupRow), BackupError> {
+    let row = verify::chosen(inner, subject, wanted.id).await?;
+    let (manifest, _) = opened::copy(subject, &row).await?;
+    let postgres = server(inner, subject).await?;
+    let failed = |source: PostgresError| BackupError::Restoring { service: subject.service.clone(), source };
+    let versions = postgres.versions().await.map_err(failed)?;
+    let of_backup = parse_major(&manifest.engine.server_version);
+    if of_backup.is_some_and(|major| major > versions.server.major()) {
+        let (backup, server) = (manifest.engine.server_version.clone(), versions.server.to_string());
+        return Err(BackupError::NewerServer { id: row.id, backup, server });
+    }
+    let there = postgres.database_names().await.map_err(failed)?;
+    let chosen = chosen(row.id, &manifest, wanted.database.as_ref())?;
+    let databases = match &wanted.into {
+        Some(into) => vec![beside(&chosen, (into, &there))?],
+        None => chosen.iter().map(|source| plan::in_place(source, &there, id)).collect(),
+    };
+    let place = match &wanted.into {
+        Some(_) => Place::Beside,
+        None => serving(inner, (&subject.app, &subject.service), (&postgres, &databases)).await?,
+    };
+    let plain = Facts::of(&manifest, Vec::new()).plain;
+    space::check_for_restore(inner, plain).await?;
+    let plan = RestorePlan {
+        app: subject.app.clone(),
+        service: subject.service.clone(),
+        source: RestoreSource::Backup(row.id),
+        taken_at: manifest.taken_at,
+        plain,
+        revision: manifest.migration.clone(),
+        databases,
+        place,
+    };
+    Ok((plan, row))
+}
+
+/// What putting back does.
+pub(super) async fn revert(
+    inner: &Inner,
+    wanted: &Revert,
+    id: BackupId,
+) -> Result<(Subject, RestorePlan), BackupError> {
+    let former = kept(inner, &wanted.app, wanted.id).await?;
+    let subject = inner.subject(&wanted.app, Some(&former.plan.service)).await?;
+    let postgres = server(inner, &subject).await?;
+    let failed = |source: PostgresError| BackupError::Restoring { service: subject.service.clone(), source };
+    let there = postgres.database_names().await.map_err(failed)?;
+    let mut databases = Vec::new();
+    for planned in &former.plan.databases {
+        let Some(fresh) = planned.former.clone().filter(|name| former.kept.contains(name)) else { continue };
+        if !there.contains(&fresh) {
+            return Err(BackupError::NothingKept { id: wanted.id });
+        }
+        databases.push(PlannedDatabase { fresh, ..plan::in_place(&planned.name, &there, id) });
+    }
+    let place = serving(inner, (&subject.app, &subject.service), (&postgres, &databases)).await?;
+    let plan = RestorePlan {
+        app: wanted.app.clone(),
+        service: subject.service.clone(),
+        source: RestoreSource::Former(wanted.id),
+        taken_at: former.started_at,
+        plain: ByteCount::default(),
+        revision: None,
+        databases,
+        place,
+    };
+    Ok((subject, plan))
+}
+
+/// A restore that keeps what served before it.
+pub(super) async fn kept(inner: &Inner, app: &AppName, id: BackupId) -> Result<RestoreRow, BackupError> {
+    let row = inner.restores.row(&inner.droplet()?, id).await?;
+    let row = row.filter(|row| row.plan.app == *app);
+    let row = row.ok_or_else(|| BackupError::NoRestore { app: app.clone(), id })?;
+    if row.kept.is_empty() { Err(BackupError::NothingKept { id }) } else { Ok(row) }
+}
+
+/// What opens it, if it can be opened at all.
+pub(super) async fn open<'a>(
+    inner: &Inner,
+    (subject, row): (&Subject, &BackupRow),
+    keys: FileKeys,
+    progress: &'a Progress,
+) -> Result<OpenBackup<'a>, BackupError> {
+    let keys = Keys::of(inner, row, keys).await?;
+    OpenBackup::find(inner, (subject, row), keys, progress).await
+}
+
+pub(super) async fn server(inner: &Inner, subject: &Subject) -> Result<Postgres, BackupError> {
+    let container = running(inner, subject).await?;
+    Ok(Postgres::new(inner.engine.docker().clone(), &container.name, &subject.user))
+}
+
+/// The databases of the backup that are meant. The maintenance database, where it holds nothing, is none of them.
+fn chosen(
+    id: BackupId,
+    manifest: &Manifest,
+    wanted: Option<&DatabaseName>,
+) -> Result<Vec<DatabaseName>, BackupError> {
+    let all: Vec<(&Part, DatabaseName)> = manifest.databases().collect();
+    let known = || all.iter().map(|(_, name)| name.0.clone()).collect();
+    let is_empty = |(part, name): &&(&Part, DatabaseName)| is_maintenance(name) && part.tables.is_empty();
+    let chosen: Vec<DatabaseName> = match wanted {
+        Some(wanted) => all.iter().map(|(_, name)| name).filter(|name| *name == wanted).cloned().collect(),
+        None if all.len() == 1 => all.iter().map(|(_, name)| name.clone()).collect(),
+        None => all.iter().filter(|one| !is_empty(one)).map(|(_, name)| name.clone()).collect(),
+    };
+    if chosen.is_empty() {
+        let name = wanted.map(|name| name.0.clone());
+        return Err(BackupError::NotInBackup { id, name, known: known() });
+    }
+    Ok(chosen)
+}
+
+fn beside(
+    chosen: &[DatabaseName],
+    (into, there): (&DatabaseName, &BTreeSet<DatabaseName>),
+) -> Result<PlannedDatabase, BackupError> {
+    let name = || into.0.clone();
+    let [source] = chosen else {
+        let known = chosen.iter().map(|name| name.0.clone()).collect();
+        return Err(BackupError::IntoMany { into: name(), known });
+    };
+    if into.0.is_empty() || into.0.len() > LONGEST_NAME {
+        return Err(BackupError::IntoName { into: name() });
+    }
+    if there.contains(into) {
+        return Err(BackupError::IntoTaken { into: name() });
+    }
+    Ok(PlannedDatabase { source: source.clone(), name: into.clone(), fresh: into.clone(), former: None })
+}
+
+/// Who stands still, once nothing ties the databases to their names.
+async fn serving(
+    inner: &Inner,
+    (app, service): (&AppName, &ServiceName),
+    (postgres, databases): (&Postgres, &[PlannedDatabase]),
+) -> Result<Place, BackupError> {
+    let failed = |source: PostgresError| BackupError::Restoring { service: service.clone(), source };
+    for planned in databases.iter().filter(|planned| planned.former.is_some()) {
+        let ties = postgres.ties(&planned.name).await.map_err(failed)?;
+        if !ties.is_empty() {
+            let ties = ties.into_iter().collect();
+            return Err(BackupError::Tied { database: planned.name.0.clone(), ties });
+        }
+    }
+    let refused = |source| BackupError::Release { app: app.clone(), source: Box::new(source) };
+    let writers = inner.engine.writers(app, service).await.map_err(refused)?;
+    let failed = |error| refused(crate::release::EngineError::Ingress(error));
+    let routes = inner.engine.ingress().routes().await.map_err(failed)?;
+    let is_routed = routes.iter().any(|(owner, served)| owner == app && !served.routes.is_empty());
+    let now = inner.engine.ingress().maintenance(app).await.map_err(failed)?;
+    let visitors = match now {
+        Maintenance::Off if is_routed => Visitors::ToldToWait,
+        Maintenance::Off | Maintenance::On => Visitors::AsBefore,
+    };
+    Ok(Place::Serving { writers, visitors })
+}

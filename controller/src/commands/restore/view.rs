@@ -1,0 +1,209 @@
+//! A restore as commands print it: for programs as JSON, for people in words.
+
+use serde::Serialize;
+use tidegate_proto::v1::{RestorePlan, RestoreState, RestoreSummary};
+
+use crate::{
+    clock::human,
+    output::size,
+    release::{
+        follow::FailureView,
+        times::{duration, timestamp},
+    },
+};
+
+/// What `--json` prints of what a restore does.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct PlanView {
+    pub droplet: String,
+    pub app: String,
+    pub service: String,
+    /// Empty: what served before another restore comes back.
+    pub backup: String,
+    pub taken_at: Option<String>,
+    pub plain_bytes: u64,
+    pub revision: String,
+    pub databases: Vec<DatabaseView>,
+    /// Containers that stand still meanwhile.
+    pub stops: Vec<String>,
+}
+
+/// One database of it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct DatabaseView {
+    pub name: String,
+    /// What the one that served is called from then on; empty: there is none.
+    pub former: String,
+}
+
+/// What `--json` prints of a restore.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct RestoreView {
+    pub id: String,
+    pub state: &'static str,
+    pub actor: String,
+    #[serde(flatten)]
+    pub plan: PlanView,
+    pub started_at: Option<String>,
+    pub finished_at: Option<String>,
+    pub stood_still_seconds: Option<f64>,
+    pub kept: Vec<String>,
+    pub kept_until: Option<String>,
+    pub failure: Option<FailureView>,
+}
+
+impl PlanView {
+    pub(super) fn new(droplet: &str, told: RestorePlan) -> Self {
+        let databases = told.databases.into_iter();
+        Self {
+            droplet: droplet.to_owned(),
+            app: told.app,
+            service: told.service,
+            backup: told.backup,
+            taken_at: told.taken_at.as_ref().and_then(timestamp),
+            plain_bytes: told.plain_bytes,
+            revision: told.revision,
+            databases: databases.map(|one| DatabaseView { name: one.name, former: one.former }).collect(),
+            stops: told.stops,
+        }
+    }
+
+    /// What would happen, line by line.
+    pub(super) fn text(&self) -> String {
+        let whose = format!("{}/{} on {}", self.app, self.service, self.droplet);
+        let at = self.taken_at.as_deref().unwrap_or("an unknown moment");
+        let mut text = if self.backup.is_empty() {
+            format!("{whose}: what served before the restore of {at} serves again.\n")
+        } else {
+            let revision = match self.revision.as_str() {
+                "" => String::new(),
+                revision => format!(", its schema at revision {revision}"),
+            };
+            let size = size(self.plain_bytes);
+            format!("{whose}: the data of {at} comes back (backup {}, {size}{revision}).\n", self.backup)
+        };
+        for DatabaseView { name, former } in &self.databases {
+            text.push_str(&match former.as_str() {
+                "" => format!("  database {name} is made\n"),
+                former => format!(
+                    "  database {name} is replaced; the one that serves now is kept for 7 days as {former}\n"
+                ),
+            });
+        }
+        if self.stops.is_empty() {
+            text.push_str("  nobody stands still for it\n");
+        } else {
+            text.push_str(&format!("  {} stand still while the names change\n", self.stops.join(", ")));
+        }
+        if self.databases.iter().any(|one| !one.former.is_empty()) {
+            text.push_str(&format!("What was written since {at} is not in it.\n"));
+        }
+        text
+    }
+}
+
+impl RestoreView {
+    pub(super) fn new(droplet: &str, told: RestoreSummary) -> Self {
+        let state = match told.state() {
+            RestoreState::Unspecified => "unknown",
+            RestoreState::Running => "running",
+            RestoreState::Restored => "restored",
+            RestoreState::Undone => "undone",
+            RestoreState::Stuck => "stuck",
+        };
+        Self {
+            id: told.id,
+            state,
+            actor: told.actor,
+            plan: PlanView::new(droplet, told.plan.unwrap_or_default()),
+            started_at: told.started_at.as_ref().and_then(timestamp),
+            finished_at: told.finished_at.as_ref().and_then(timestamp),
+            stood_still_seconds: told.stood_still.as_ref().map(|still| duration(Some(still)).as_secs_f64()),
+            kept: told.kept,
+            kept_until: told.kept_until.as_ref().and_then(timestamp),
+            failure: told.failure.map(FailureView::from),
+        }
+    }
+
+    /// `12 s`, for which the app stood still.
+    pub(super) fn still(&self) -> Option<String> {
+        let seconds = self.stood_still_seconds?;
+        Some(human(std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default()))
+    }
+
+    /// What came of it, for people.
+    pub(super) fn text(&self) -> String {
+        let PlanView { droplet, databases, .. } = &self.plan;
+        let names: Vec<&str> = databases.iter().map(|one| one.name.as_str()).collect();
+        let still =
+            self.still().map(|still| format!(" The app stood still for {still}.")).unwrap_or_default();
+        let mut text = format!("Restored {} on {droplet}.{still}\n", names.join(", "));
+        if !self.kept.is_empty() {
+            let until = self.kept_until.as_deref().unwrap_or("somebody drops it");
+            text.push_str(&format!(
+                "What served before is kept until {until} as {}: `tidegate restore --revert {id}` puts it back, \
+                 `tidegate restore --drop-former {id}` removes it.\n",
+                self.kept.join(", "),
+                id = self.id
+            ));
+        }
+        if !self.plan.revision.is_empty() && self.stood_still_seconds.is_some() {
+            text.push_str(&format!(
+                "Its schema is at revision {}: where the release expects a later one, `tidegate deploy` migrates it.\n",
+                self.plan.revision
+            ));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+pub(super) mod sample {
+    use tidegate_proto::v1::RestoredDatabase;
+
+    use super::*;
+
+    pub(in super::super) fn summary() -> RestoreSummary {
+        let at = |seconds: i64| Some(prost_types::Timestamp { seconds: 1_795_402_800 + seconds, nanos: 0 });
+        let former = "shop_before_4f2a91c0".to_owned();
+        RestoreSummary {
+            id: "20261123T030000Z-4f2a91c0".to_owned(),
+            actor: "spiffe://shop.production/user/ops".to_owned(),
+            plan: Some(RestorePlan {
+                app: "shop".to_owned(),
+                service: "db".to_owned(),
+                backup: "20261122T030000Z-11111111".to_owned(),
+                taken_at: at(-86_400),
+                plain_bytes: 84_000_000,
+                revision: "0009".to_owned(),
+                databases: vec![RestoredDatabase { name: "shop".to_owned(), former: former.clone() }],
+                stops: vec!["shop-web-1".to_owned(), "shop-worker-1".to_owned()],
+            }),
+            state: RestoreState::Restored.into(),
+            started_at: at(0),
+            finished_at: at(40),
+            stood_still: Some(prost_types::Duration { seconds: 9, nanos: 0 }),
+            kept: vec![former],
+            kept_until: at(604_800),
+            failure: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_will_happen_and_what_happened_is_said_in_words() {
+        let view = RestoreView::new("web-1", sample::summary());
+        insta::assert_snapshot!(format!("{}\n{}", view.plan.text(), view.text()));
+        let mut beside = sample::summary();
+        let plan = beside.plan.as_mut().unwrap();
+        plan.databases[0].former = String::new();
+        plan.stops.clear();
+        (beside.kept, beside.kept_until, beside.stood_still) = (Vec::new(), None, None);
+        let view = RestoreView::new("web-1", beside);
+        insta::assert_snapshot!("beside", format!("{}\n{}", view.plan.text(), view.text()));
+    }
+}
