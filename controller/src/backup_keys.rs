@@ -5,7 +5,6 @@
 
 use std::{
     cell::RefCell,
-    fs::File,
     io::BufReader,
     path::{Path, PathBuf},
 };
@@ -35,8 +34,8 @@ impl std::fmt::Debug for Identities {
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// The file.
-    #[error("{} cannot be read", .0.display())]
-    Read(PathBuf, #[source] std::io::Error),
+    #[error("the file with the secret key cannot be read")]
+    Read(#[source] std::io::Error),
     /// It is encrypted itself.
     #[error(
         "{} is encrypted: decrypt it first (`age -d {} > FILE`), and remove what that made afterwards",
@@ -71,11 +70,10 @@ impl Identities {
     /// # Errors
     /// When it cannot be read, is encrypted, or holds none.
     pub fn read(path: &Path) -> Result<Self, KeysError> {
-        let failed = |error| KeysError::Read(path.to_owned(), error);
-        let file = File::open(path).map_err(failed)?;
+        let file = fs_err::File::open(path).map_err(KeysError::Read)?;
         let mut text = Zeroizing::new(Vec::new());
         std::io::Read::read_to_end(&mut std::io::Read::take(BufReader::new(file), LARGEST), &mut text)
-            .map_err(failed)?;
+            .map_err(KeysError::Read)?;
         if text.starts_with(ENCRYPTED) {
             return Err(KeysError::Encrypted(path.to_owned()));
         }
@@ -170,6 +168,6 @@ mod tests {
             assert!(refused.contains(told) && !refused.contains("QQQQ"), "{refused}");
         }
         let missing = Identities::read(Path::new("no-such-file")).unwrap_err();
-        assert!(missing.to_string().contains("no-such-file cannot be read"));
+        assert!(format!("{:#}", anyhow::Error::from(missing)).contains("no-such-file"));
     }
 }

@@ -210,7 +210,7 @@ impl<'a> OpenBackup<'a> {
         let key = self.keys.of_part(self.folder.id(), &part.name)?;
         let stored = self.destination.read(&object).await;
         let stored = stored.map_err(|error| self.unread(part, io::Error::other(error)))?;
-        Ok(open(part.clone(), key, stored, self.limits.clone()))
+        Ok(open(part.clone(), key, stored, self.limits))
     }
 
     /// What went wrong: the stored part, the way to it, the server's own troubles, or what the part holds.

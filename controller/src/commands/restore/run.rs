@@ -202,7 +202,7 @@ fn confirm(context: &Context, what: &str, name: &Name) -> anyhow::Result<()> {
     if !context.printer.can_ask() {
         return Err(Failure::input("nobody can be asked whether to go on").hint("say --yes").into());
     }
-    context.printer.note(what.trim_end().to_owned());
+    context.printer.note(what.trim_end());
     let answer = context.printer.ask("Type the app's name to go on")?;
     if answer.trim() == name.as_str() {
         return Ok(());

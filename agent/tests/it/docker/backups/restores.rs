@@ -10,6 +10,7 @@ use tidegate_agent::{
         seal::{FileKey, Header},
     },
     backup_runs::{BackupError, Cause, FileKeys, Progress, Restore, RestoreRow, RestoreState, Revert},
+    docker::Container,
     ingress::Maintenance,
     postgres::DatabaseName,
 };
@@ -81,7 +82,7 @@ async fn names(site: &Site) -> Vec<String> {
 async fn is_alive(site: &Site) {
     for service in ["db", "writer", "web"] {
         let found = site.fixture.engine.containers(&name("shop"), Some(service)).await.unwrap();
-        assert!(found.iter().all(|one| one.is_running()), "{service}: {found:?}");
+        assert!(found.iter().all(Container::is_running), "{service}: {found:?}");
     }
     let maintenance = site.fixture.engine.ingress().maintenance(&name("shop")).await.unwrap();
     assert_eq!(maintenance, Maintenance::Off);
@@ -197,10 +198,10 @@ async fn keys(site: &Site, backup: BackupId, identity: &age::x25519::Identity) -
 /// Ended in the middle, again and again: each time what served before serves, or all of what was restored.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_that_is_cut_off_anywhere_ends_whole() {
-    let is_long = std::env::var("TIDEGATE_LONG").is_ok();
-    let seed = std::env::var("TIDEGATE_SEED").ok().and_then(|seed| seed.parse().ok());
+    let is_long = std::env::var_os("TIDEGATE_LONG").is_some();
+    let seed = std::env::var_os("TIDEGATE_RESTORES_SEED").and_then(|seed| seed.to_str()?.parse().ok());
     let seed: u64 = seed.unwrap_or_else(rand::random);
-    println!("TIDEGATE_SEED={seed}");
+    println!("TIDEGATE_RESTORES_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
     // The records of a restore: its beginning, and two for each of six steps.
     let cuts: Vec<u64> = if is_long {
