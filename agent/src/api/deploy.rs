@@ -11,8 +11,8 @@ use crate::{
     apps::AppName,
     audit::{Begun, Deed, Outcome},
     release::{
-        Change, ChangeKind, DeployInput, Engine, EngineError, EventKind, GitRevision, Interrupt, Joined,
-        MigrationHere, Part, Release, ReleasePlan, ReleaseState, SourceFile,
+        BackupFirst, Change, ChangeKind, DeployInput, Engine, EngineError, EventKind, GitRevision, Interrupt,
+        Joined, MigrationHere, Part, Release, ReleasePlan, ReleaseState, SourceFile,
     },
 };
 
@@ -118,6 +118,7 @@ fn input(request: DeployRequest) -> Result<DeployInput, Status> {
         idempotency_key: request.idempotency_key,
         part,
         interrupt,
+        backup_first: if request.backup_first { BackupFirst::Yes } else { BackupFirst::No },
         ..DeployInput::of(app)
     })
 }

@@ -12,6 +12,7 @@ mod clear;
 mod counted;
 mod error;
 mod find;
+mod for_releases;
 mod judge;
 mod keys;
 mod list;

@@ -35,7 +35,7 @@ impl Engine {
     /// # Errors
     /// When no release of the app serves, or its files cannot be read any more.
     pub async fn backed_up(&self, app: &AppName) -> Result<Vec<BackedUp>, EngineError> {
-        let (row, loaded) = self.serving(app).await?;
+        let (row, loaded) = self.serving_project(app).await?;
         let asking = loaded.extension.services.into_iter();
         let found = asking.filter_map(|(name, extension)| {
             let service = loaded.project.services.get(&name)?;
@@ -55,7 +55,10 @@ impl Engine {
     }
 
     /// The release that serves, with its project.
-    pub(super) async fn serving(&self, app: &AppName) -> Result<(ReleaseRow, LoadedProject), EngineError> {
+    pub(super) async fn serving_project(
+        &self,
+        app: &AppName,
+    ) -> Result<(ReleaseRow, LoadedProject), EngineError> {
         let rows = self.releases(app).await?;
         let serving = rows.into_iter().find(|row| row.state == ReleaseState::Released);
         let row = serving.ok_or_else(|| EngineError::NoApp(app.clone()))?;

@@ -8,7 +8,7 @@ use tidegate_saga::Cancel;
 use tokio::sync::watch;
 
 use super::{
-    DeployInput, EventKind, Failure,
+    DataKeeper, DeployInput, EventKind, Failure,
     ahead::Ahead,
     hooks::Hooks,
     journal::ReleaseId,
@@ -57,6 +57,8 @@ pub struct Context {
     pub extension: Extension,
     /// The droplet's timers.
     pub timers: TimerKeeper,
+    /// Who keeps the data of apps.
+    pub data: Option<Arc<dyn DataKeeper>>,
     /// The timers of the release that serves now.
     pub former_timers: timers::Wanted,
     /// Seccomp profiles by their paths as they are written.

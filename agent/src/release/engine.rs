@@ -8,7 +8,7 @@ mod together;
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 pub use error::EngineError;
@@ -20,8 +20,8 @@ use tidegate_saga::Cancel;
 use tokio::sync::watch;
 
 use super::{
-    AppStatus, DeployInput, Failure, OneOff, OneOffSpec, ReleaseEvent, ReleasePlan, ReleaseRow, ReleaseState,
-    Volumes, certificates,
+    AppStatus, DataKeeper, DeployInput, Failure, OneOff, OneOffSpec, ReleaseEvent, ReleasePlan, ReleaseRow,
+    ReleaseState, Volumes, certificates,
     compatibility::{self, Installed},
     journal::ReleaseId,
     plan::Step,
@@ -77,6 +77,7 @@ pub(super) struct Inner {
     pub(super) peers: Arc<dyn Peers>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) timers: TimerKeeper,
+    pub(super) data: OnceLock<Arc<dyn DataKeeper>>,
     policy: PathBuf,
     installed: Installed,
     live: Mutex<BTreeMap<AppName, Live>>,
@@ -117,6 +118,7 @@ impl Engine {
             peers: settings.peers,
             timers: settings.timers,
             clock,
+            data: OnceLock::new(),
             policy: settings.policy,
             installed: Installed::new(settings.docker_compose),
             live: Mutex::default(),

@@ -13,7 +13,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::together::Together;
+use super::{data::BackupFirst, together::Together};
 use crate::{
     apps::{AppName, ReleaseNumber},
     store::{ReplaceError, atomic_replace, sync_directory},
@@ -52,6 +52,9 @@ pub struct DeployInput {
     /// Whether services may be stopped together for the sake of a network or volume.
     #[serde(skip)]
     pub interrupt: Interrupt,
+    /// Whether it begins with a backup.
+    #[serde(skip)]
+    pub backup_first: BackupFirst,
     /// For a release that many droplets make together: with whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub together: Option<Together>,
@@ -169,6 +172,7 @@ impl DeployInput {
             returns_to: None,
             part: Part::default(),
             interrupt: Interrupt::default(),
+            backup_first: BackupFirst::default(),
             together: None,
         }
     }

@@ -9,6 +9,7 @@ mod backed_up;
 mod certificates;
 pub mod compatibility;
 mod context;
+mod data;
 pub mod engine;
 pub mod event;
 mod failure;
@@ -41,6 +42,7 @@ mod watch;
 pub mod world;
 
 pub use backed_up::BackedUp;
+pub use data::{BackupFirst, DataKeeper};
 pub use engine::{Engine, EngineError, EngineSettings, Joined, Release};
 pub use event::{EventKind, Interruption, ReleaseEvent, ReleaseState};
 pub use failure::{Failure, chain};

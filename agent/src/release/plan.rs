@@ -42,6 +42,9 @@ pub struct ReleasePlan {
     /// What changes among the timers of its backups.
     #[serde(default)]
     pub timers: Vec<PlannedTimer>,
+    /// The services that are backed up before anything changes.
+    #[serde(default)]
+    pub backups: Vec<ServiceName>,
     /// What the ingress is to serve for the app after the switch.
     pub routes: Vec<Route>,
     /// What it serves for the app now.
@@ -327,6 +330,7 @@ impl ReleasePlan {
             && self.migration.is_none()
             && self.jobs.is_empty()
             && self.timers.is_empty()
+            && self.backups.is_empty()
             && self.routes.is_empty()
             && self.former.routes.is_empty()
     }
@@ -391,6 +395,13 @@ impl ReleasePlan {
         let run = |what: &str, command: &PlannedCommand| {
             plain(ChangeKind::Run, format!("{what} in {}", command.service), &command.command.join(" "))
         };
+        changes.extend(self.backups.iter().map(|service| {
+            plain(
+                ChangeKind::Run,
+                format!("backup of {service}"),
+                "it was asked for, before anything changes",
+            )
+        }));
         changes.extend(self.jobs.before.iter().map(|job| run("job before", job)));
         changes.extend(self.migration.iter().map(|migration| run("migration", migration)));
         changes.extend(self.services.iter().map(service_change));

@@ -75,6 +75,7 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
         migration,
         jobs: jobs(wanted),
         timers,
+        backups: Vec::new(),
         routes,
         former: world.own_routes.clone(),
         drain: wanted.extension.drain.unwrap_or(DRAIN),

@@ -77,7 +77,7 @@ impl Engine {
     /// # Errors
     /// When no release of the app serves, its files cannot be read, or Docker does not answer.
     pub async fn writers(&self, app: &AppName, service: &ServiceName) -> Result<Vec<Writer>, EngineError> {
-        let (_, LoadedProject { project, extension, .. }) = self.serving(app).await?;
+        let (_, LoadedProject { project, extension, .. }) = self.serving_project(app).await?;
         let containers = self.containers(app, None).await?;
         let mut writers = Vec::new();
         for name in using(&project, service.as_str()) {

@@ -197,6 +197,7 @@ async fn context(reservation: &Reservation, begun: Begun, pledge: Pledge) -> Con
         ahead: Ahead::default(),
         changed: reservation.live.changed.clone(),
         timers: inner.timers.clone(),
+        data: inner.data.get().cloned(),
         former_timers: schedule::wanted_of(&id.app, before.as_ref().map(|loaded| &loaded.extension)),
         project: loaded.project,
         extension: loaded.extension,

@@ -2,6 +2,7 @@
 //! repeated; each but the migration and jobs can be taken back.
 
 mod agreement;
+mod backup;
 mod commit;
 mod connections;
 mod create;
@@ -71,6 +72,7 @@ impl StepNode {
             Step::Pull => pull::forward(context, &name).await,
             Step::Prepare => prepare::forward(context).await,
             Step::Timers => timers::forward(context).await,
+            Step::Backup(service) => backup::forward(context, service).await,
             Step::Networks => networks::forward(context, &name).await,
             Step::Create => create::forward(context, &name).await,
             Step::Gate(service) => gate::forward(context, service.as_str(), inputs.cancel()).await,
@@ -109,8 +111,8 @@ impl StepNode {
             Step::Drain => drain::undo(context, &name).await,
             Step::Commit => commit::undo(context).await,
             Step::Watch => watch::undo(context, &name).await,
-            // Votes change nothing here; what comes after the pivot is never taken back.
-            Step::AwaitMigration | Step::Agree | Step::Finish | Step::Prune => Ok(()),
+            // A backup stays; votes change nothing here; what comes after the pivot is never taken back.
+            Step::Backup(_) | Step::AwaitMigration | Step::Agree | Step::Finish | Step::Prune => Ok(()),
         }
     }
 }
@@ -133,7 +135,12 @@ impl Node<Context> for StepNode {
         // already. Nothing may fail any more once the agent has voted that it serves.
         let is_once = matches!(
             self.0,
-            Step::Migrate | Step::AwaitMigration | Step::Job(_) | Step::Agree | Step::Finish
+            Step::Migrate
+                | Step::AwaitMigration
+                | Step::Job(_)
+                | Step::Backup(_)
+                | Step::Agree
+                | Step::Finish
         );
         let holds = is_once || context.pledge == Pledge::Serving;
         let look = if holds { Look::Holds } else { Look::Again };

@@ -131,7 +131,7 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
         clock: clock.clone(),
         host_exec: HostExec::new(paths.runtime.clone(), paths.program.clone()),
         host: HostFacts::new(&paths.state),
-        backups: parts::backups(&paths, engine.clone(), database, &trust, clock.clone()),
+        backups: parts::backups(&paths, &engine, database, &trust, clock.clone()),
         systemd,
         units: UnitFiles::new(paths.units.clone()),
         engine,

@@ -50,7 +50,7 @@ pub(super) fn engine(
 /// Runs of backups, of the droplet that this agent was enrolled on.
 pub(super) fn backups(
     paths: &Paths,
-    engine: Engine,
+    engine: &Engine,
     database: Database,
     trust: &Arc<Trust>,
     clock: Arc<dyn Clock>,
@@ -61,7 +61,9 @@ pub(super) fn backups(
         whose: Arc::new(move || folder(&trust)),
         patience: Patience::default(),
     };
-    BackupRuns::new(engine, database, clock, settings)
+    let runs = BackupRuns::new(engine.clone(), database, clock, settings);
+    engine.keep_data_with(runs.for_releases());
+    runs
 }
 
 fn folder(trust: &Trust) -> Option<DropletFolder> {

@@ -36,7 +36,17 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["attach", "dry_run", "interrupt"])]
     cancel: bool,
     #[command(flatten)]
+    first: First,
+    #[command(flatten)]
     agreed: Agreed,
+}
+
+/// What is done before the release changes anything.
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct First {
+    /// Make a backup first, of every service that asks for backups in the release that serves; without it nothing changes
+    #[arg(long, conflicts_with_all = ["attach", "cancel"])]
+    backup: bool,
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
@@ -56,6 +66,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let variables = context.environ(&reach.fleet)?.for_apps(dot_env);
     let mut bundle = gather((&name, &app), &reach.fleet.directory, &variables, &revision)?;
     bundle.request.set_interrupt(args.agreed.interrupt());
+    bundle.request.backup_first = args.first.backup;
     for warning in &bundle.loaded.warnings {
         context.printer.note(format!("warning: {warning}"));
     }

@@ -81,7 +81,7 @@ impl Engine {
         }
         self.schedules(&input.app, &loaded, &plan).await?;
         plan.notes.extend(loaded.notes.iter().cloned());
-        Ok((loaded, plan))
+        Ok((loaded, self.with_backups(input, plan).await?))
     }
 
     /// Whether systemd takes the schedules of timers that change.

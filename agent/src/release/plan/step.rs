@@ -17,6 +17,8 @@ pub enum Step {
     Prepare,
     /// The timers of its backups.
     Timers,
+    /// A backup of a service's data, before anything changes it.
+    Backup(ServiceName),
     /// Networks that are made anew: the containers on them stop first.
     Networks,
     /// All new containers, not yet started.
@@ -55,6 +57,7 @@ impl fmt::Display for Step {
             Self::Pull => f.write_str("pull"),
             Self::Prepare => f.write_str("prepare"),
             Self::Timers => f.write_str("timers"),
+            Self::Backup(service) => write!(f, "backup {service}"),
             Self::Networks => f.write_str("networks"),
             Self::Create => f.write_str("create"),
             Self::Gate(service) => write!(f, "gate {service}"),

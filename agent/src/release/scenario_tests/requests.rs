@@ -118,6 +118,7 @@ impl Requests {
                 }
                 Step::Pull
                 | Step::Timers
+                | Step::Backup(_)
                 | Step::Networks
                 | Step::Job(_)
                 | Step::Migrate

@@ -26,9 +26,13 @@ pub fn with_agreement(steps: Vec<Step>, mut awaited: Option<Step>) -> Vec<Step> 
 /// Whether a step starts something of the new release, or comes after all that do.
 fn runs_code(step: &Step) -> bool {
     match step {
-        Step::Pull | Step::Prepare | Step::Timers | Step::Networks | Step::Create | Step::AwaitMigration => {
-            false
-        }
+        Step::Pull
+        | Step::Prepare
+        | Step::Timers
+        | Step::Backup(_)
+        | Step::Networks
+        | Step::Create
+        | Step::AwaitMigration => false,
         Step::Gate(_)
         | Step::Roll(_)
         | Step::Replace(_)
@@ -49,6 +53,7 @@ fn is_noticed(step: &Step) -> bool {
         Step::Pull
         | Step::Prepare
         | Step::Timers
+        | Step::Backup(_)
         | Step::Create
         | Step::Gate(_)
         | Step::Migrate

@@ -9,15 +9,18 @@ use tidegate_agent::{
         BackupId,
         seal::{FileKey, Header},
     },
-    backup_runs::{BackupError, Cause, FileKeys, Progress, Restore, RestoreRow, RestoreState, Revert},
+    backup_runs::{
+        BackupError, BackupState, Cause, FileKeys, Progress, Restore, RestoreRow, RestoreState, Revert,
+    },
     docker::Container,
     ingress::Maintenance,
     postgres::DatabaseName,
+    release::{BackupFirst, DeployInput, EventKind, ReleaseState},
 };
 use tokio::sync::mpsc;
 
 use super::{
-    super::release::fixture::App,
+    super::release::fixture::{App, ended, input},
     site::{ODD_NAME, Site, name, runs},
 };
 
@@ -45,6 +48,8 @@ services:
     command: [sh, -c, 'mkdir -p /www && echo open >/www/index.html && exec httpd -f -p 8000 -h /www']
     x-tidegate: { ingress: { host: shop.test, port: 8000, tls: off }, gate: { stable: 1s } }
 "#;
+
+const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
 fn app(recipient: &str) -> App {
     App::new("shop", &COMPOSE.replace("RECIPIENT", recipient))
@@ -209,7 +214,7 @@ async fn a_restore_that_is_cut_off_anywhere_ends_whole() {
     } else {
         vec![random.random_range(1..=5), random.random_range(6..=12)]
     };
-    let site = Site::start_app(&app("age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p")).await;
+    let site = Site::start_app(&app(RECIPIENT)).await;
     is_alive(&site).await;
     site.make_one(Cause::Manual).await;
     let mut ends = BTreeMap::new();
@@ -272,4 +277,42 @@ async fn resumed(site: &Site) -> RestoreRow {
         assert!(begun.elapsed() < Duration::from_mins(3), "{row:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_wants_a_backup_first_changes_nothing_without_one() {
+    let app = |more: &str| App::new("shop", &format!("{COMPOSE}{more}").replace("RECIPIENT", RECIPIENT));
+    let site = Site::start_app(&app("")).await;
+    site.fixture.engine.keep_data_with(site.runs.for_releases());
+    let web = "    labels: { changed: 'yes' }\n";
+    let with_backup = |app: &App| DeployInput { backup_first: BackupFirst::Yes, ..input(app) };
+    let events = site.fixture.release_input(with_backup(&app(web))).await;
+    assert_eq!(ended(&events), ReleaseState::Released);
+    let listing = site.runs.list(&name("shop"), None).await.unwrap();
+    let causes: Vec<_> = listing.backups.iter().map(|one| (one.row.cause, one.row.state)).collect();
+    assert_eq!(causes, [(Cause::Release, BackupState::Stored)]);
+    let steps = events.iter().filter_map(|event| match &event.kind {
+        EventKind::StepFinished { step, summary, .. } => Some((step.as_str(), summary.clone())),
+        _ => None,
+    });
+    let steps: Vec<_> = steps.collect();
+    let backup = steps.iter().position(|(step, _)| *step == "backup db").unwrap();
+    assert!(backup < steps.iter().position(|(step, _)| *step == "create").unwrap(), "{steps:?}");
+    assert!(steps[backup].1.starts_with(&listing.backups[0].row.id.to_string()), "{steps:?}");
+
+    // Where no backup can be made the release ends before it touched anything.
+    let serving = site.fixture.inventory().await;
+    let db = site.fixture.engine.containers(&name("shop"), Some("db")).await.unwrap();
+    site.docker().stop(&db[0]).await.unwrap();
+    let events = site.fixture.release_input(with_backup(&app("    labels: { changed: 'again' }\n"))).await;
+    assert_eq!(ended(&events), ReleaseState::Undone);
+    let Some(EventKind::Finished { failure: Some(failure), .. }) = events.last().map(|event| &event.kind)
+    else {
+        panic!("{events:?}")
+    };
+    assert!(failure.what.contains("does not run"), "{failure:?}");
+    assert_eq!(site.fixture.inventory().await, serving);
+    let none = App::new("other", "services: { web: { image: probe:1, command: [sleep, infinity] } }");
+    let refused = site.fixture.refused_input(with_backup(&none)).await;
+    assert_eq!(refused[0].what, "no service of the release that serves asks for backups");
 }
