@@ -118,11 +118,7 @@ pub enum SettingsError {
 }
 
 impl BucketSettings {
-    /// Whether they can be used; nothing is asked of the bucket.
-    ///
-    /// # Errors
-    /// What is wrong with them.
-    pub fn check(&self) -> Result<(), SettingsError> {
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
         if !is_endpoint(&self.endpoint) {
             return Err(SettingsError::Endpoint);
         }
