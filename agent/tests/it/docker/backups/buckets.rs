@@ -83,38 +83,44 @@ async fn copies(site: &Site, id: BackupId) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_that_cannot_be_used_is_refused_and_nothing_is_changed() {
+async fn what_a_bucket_lacks_is_refused_and_what_it_locks_stays() {
     let Some(server) = Server::start().await else { return };
-    let site = Site::start("databases: [shop]").await;
-    let before = (site.fixture.inventory().await, files(&site));
+    let mut site = Site::start("databases: [shop]").await;
+    site.runs = impatient(&site);
+    a_bucket_that_cannot_be_used_is_refused_and_nothing_is_changed(&site, &server).await;
+    a_locked_backup_stays_until_its_lock_ends(&site, &server).await;
+}
+
+async fn a_bucket_that_cannot_be_used_is_refused_and_nothing_is_changed(site: &Site, server: &Server) {
+    let before = (site.fixture.inventory().await, files(site));
     let good = bucket(server.address);
 
     let unknown = site.fixture.refused(&app(TO_BOTH)).await.remove(0);
     assert!(unknown.cause.contains("nothing is known of it on this droplet"), "{unknown:?}");
-    let missing = refused(&site, KnownBucket { bucket: "no-such-bucket".to_owned(), ..good.clone() }).await;
+    let missing = refused(site, KnownBucket { bucket: "no-such-bucket".to_owned(), ..good.clone() }).await;
     assert!(missing.cause.contains("there is no such bucket: bucket no-such-bucket at http"), "{missing:?}");
     let lock = LockPeriod::new(Duration::from_hours(24)).unwrap();
-    let unlocked = refused(&site, KnownBucket { lock: Some(lock), ..good.clone() }).await;
+    let unlocked = refused(site, KnownBucket { lock: Some(lock), ..good.clone() }).await;
     assert_eq!(unlocked.cause, "`lock` is set, and the bucket has no object lock");
     assert!(unlocked.hint.contains("a second copy pulled by an identity"), "{unlocked:?}");
-    let unversioned = refused(&site, KnownBucket { versioning: Versioning::Required, ..good.clone() }).await;
+    let unversioned = refused(site, KnownBucket { versioning: Versioning::Required, ..good.clone() }).await;
     assert!(unversioned.cause.ends_with("the bucket has no versioning"), "{unversioned:?}");
-    let plain = refused(&site, KnownBucket { endpoint: "http://192.0.2.1".to_owned(), ..good.clone() }).await;
+    let plain = refused(site, KnownBucket { endpoint: "http://192.0.2.1".to_owned(), ..good.clone() }).await;
     assert!(plain.cause.contains("`https://<host>[:<port>]`"), "{plain:?}");
-    let closed = refused(&site, bucket("127.0.0.1:1".parse().unwrap())).await;
+    let closed = refused(site, bucket("127.0.0.1:1".parse().unwrap())).await;
     assert!(closed.cause.contains("cannot be reached"), "{closed:?}");
     let (id, secret) = server.asks_for_keys().await;
-    let wrong = refused(&site, good.clone()).await;
+    let wrong = refused(site, good.clone()).await;
     assert!(wrong.cause.contains("does not accept the credentials"), "{wrong:?}");
     let (access_key_id, secret_access_key) = (SecretString::from(id), SecretString::from(secret));
-    let powerless = refused(&site, KnownBucket { access_key_id, secret_access_key, ..good }).await;
+    let powerless = refused(site, KnownBucket { access_key_id, secret_access_key, ..good }).await;
     assert!(powerless.cause.contains("forbids it"), "{powerless:?}");
     server.asks_nobody().await;
 
-    assert_eq!((site.fixture.inventory().await, files(&site)), before);
+    assert_eq!((site.fixture.inventory().await, files(site)), before);
     assert!(site.fixture.engine.buckets().of(&name("shop")).await.unwrap().is_empty());
     assert_eq!(site.fixture.engine.releases(&name("shop")).await.unwrap().len(), 1);
-    assert!(objects(&server).await.is_empty(), "a look leaves nothing: {:?}", objects(&server).await);
+    assert!(objects(server).await.is_empty(), "a look leaves nothing: {:?}", objects(server).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,12 +193,8 @@ async fn backups_go_to_a_bucket_and_come_back_from_it() {
     secrets_stand_in_the_database_alone(&site, &server).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_locked_backup_stays_until_its_lock_ends() {
-    let Some(server) = Server::start().await else { return };
+async fn a_locked_backup_stays_until_its_lock_ends(site: &Site, server: &Server) {
     server.takes_locks().await;
-    let mut site = Site::start("databases: [shop]").await;
-    site.runs = impatient(&site);
     let lock = Some(LockPeriod::new(Duration::from_hours(24)).unwrap());
     let locked = KnownBucket { lock, versioning: Versioning::Required, ..bucket(server.address) };
     assert_eq!(ended(&site.fixture.release_input(deploy(locked)).await), ReleaseState::Released);
@@ -205,11 +207,11 @@ async fn a_locked_backup_stays_until_its_lock_ends() {
 
     let pruned = site.runs.prune(prune(PruneMode::Delete)).await.unwrap().remove(0);
     assert_eq!((pruned.deleted.backups.len(), pruned.deleted.failures.len()), (0, 0), "{pruned:?}");
-    assert_eq!((copies(&site, first).await, copies(&site, second).await), (1, 2));
+    assert_eq!((copies(site, first).await, copies(site, second).await), (1, 2));
     // Now it is only there where it is locked: it stays, and nothing is left to do.
     let again = site.runs.prune(prune(PruneMode::Delete)).await.unwrap().remove(0);
     assert!(again.goes.is_empty() && again.stays[1].1[0].starts_with("locked until 20"), "{again:?}");
-    assert_eq!(copies(&site, first).await, 1);
+    assert_eq!(copies(site, first).await, 1);
 }
 
 /// All files below the state directory but those of backups and of the databases.
