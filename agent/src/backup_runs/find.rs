@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{BackupError, Copy, Inner, places::Places};
+use super::{
+    BackupError, Copy, Inner,
+    places::{Places, Unopened},
+};
 use crate::{
     backup::{
         catalog::{self, Catalog, CatalogError, Damage, Found, Unseen},
@@ -24,7 +27,7 @@ impl Inner {
 
 /// What is at these destinations; those that could not be opened are told too.
 pub(super) async fn look_with(
-    (destinations, unopened): (&[Arc<dyn Destination>], &[(String, String)]),
+    (destinations, unopened): (&[Arc<dyn Destination>], &[Unopened]),
     folder: &ServiceFolder,
 ) -> Catalog {
     let mut catalog = look(destinations, folder).await;

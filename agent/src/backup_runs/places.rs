@@ -20,6 +20,12 @@ const OPENING: Duration = Duration::from_mins(1);
 /// A place, or why it could not be opened.
 type Opened = Result<Arc<dyn Destination>, String>;
 
+/// The title of a place that could not be opened, and why.
+pub(super) type Unopened = (String, String);
+
+/// Places that are open.
+pub(super) type OpenPlaces = Vec<Arc<dyn Destination>>;
+
 /// The places of an app.
 pub(super) struct Places {
     local: (String, Opened),
@@ -41,7 +47,7 @@ impl Places {
     }
 
     /// Those that a file names, and what of them could not be opened, a line each.
-    pub(super) fn named(&self, to: &[x_tidegate::Destination]) -> (Vec<Arc<dyn Destination>>, Vec<String>) {
+    pub(super) fn named(&self, to: &[x_tidegate::Destination]) -> (OpenPlaces, Vec<String>) {
         let (mut opened, mut closed) = (Vec::new(), Vec::new());
         for to in to {
             let (title, place) = match to {
@@ -61,7 +67,7 @@ impl Places {
     }
 
     /// All of them, the nearest first; titles of those that could not be opened, and why.
-    pub(super) fn all(&self) -> (Vec<Arc<dyn Destination>>, Vec<(String, String)>) {
+    pub(super) fn all(&self) -> (OpenPlaces, Vec<Unopened>) {
         let (mut opened, mut closed) = (Vec::new(), Vec::new());
         let buckets = self.buckets.iter().map(|(name, place)| (format!("bucket {name}"), place));
         for (title, place) in std::iter::once((self.local.0.clone(), &self.local.1)).chain(buckets) {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use tidegate_compose::x_tidegate::{self, Databases};
 
-use super::{BackupError, Inner, find, places::Places};
+use super::{
+    BackupError, Inner, find,
+    places::{Places, Unopened},
+};
 use crate::{
     apps::{AppName, ServiceName},
     backup::{
@@ -37,7 +40,7 @@ pub(super) struct Subject {
     /// Where backups may be: all places that the droplet knows for the app, the nearest first.
     pub(super) destinations: Vec<Arc<dyn Destination>>,
     /// Titles of those that could not be opened, and why.
-    unopened: Vec<(String, String)>,
+    unopened: Vec<Unopened>,
 }
 
 impl Inner {

@@ -94,12 +94,12 @@ pub fn gather(
 ) -> Result<Vec<BackupBucket>, BucketsError> {
     let (mut buckets, mut refused) = (Vec::new(), Vec::new());
     for (name, bucket) in named(project, fleet)? {
-        let mut secret = |named: &Located<SecretName>| match environ.get(named.value.variable()) {
-            Some(value) => value.to_owned(),
-            None => {
+        let mut secret = |named: &Located<SecretName>| {
+            let value = environ.get(named.value.variable());
+            if value.is_none() {
                 refused.push(unset(fleet, &name, named));
-                String::new()
             }
+            value.unwrap_or_default().to_owned()
         };
         let (access_key_id, secret_access_key) =
             (secret(&bucket.access_key_id), secret(&bucket.secret_access_key));
