@@ -5,6 +5,7 @@ pub mod apps;
 pub mod audit;
 pub mod backup;
 pub mod backup_runs;
+pub mod buckets;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -11,7 +11,7 @@ use crate::{
     environ::EnvironError,
     fleet::FleetError,
     plan::CheckError,
-    release::{bundle::BundleError, placement::PlacementError},
+    release::{buckets::BucketsError, bundle::BundleError, placement::PlacementError},
 };
 
 /// How a command that did not fail ended.
@@ -131,6 +131,7 @@ fn is_input(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<EnvironError>()
         || cause.is::<CheckError>()
         || cause.is::<TargetError>()
+        || cause.is::<BucketsError>()
         || cause.is::<BundleError>()
         || cause.is::<PlacementError>()
         || cause.is::<KeysError>()

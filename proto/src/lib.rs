@@ -13,6 +13,7 @@ pub mod grants;
 pub mod identity;
 pub mod limits;
 pub mod names;
+mod redacted;
 pub mod roles;
 pub mod status;
 pub mod tls;

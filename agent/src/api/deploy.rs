@@ -6,7 +6,7 @@ use futures::StreamExt;
 use tidegate_proto::v1::{self, DeployRequest, PlanDeployResponse};
 use tonic::Status;
 
-use super::{Context, caller::Caller, errors, releases, stream::Answers, together};
+use super::{Context, buckets, caller::Caller, errors, releases, stream::Answers, together};
 use crate::{
     apps::AppName,
     audit::{Begun, Deed, Outcome},
@@ -39,6 +39,8 @@ pub(super) async fn deploy(
     let deed = Deed::new(caller.actor(), "deploy", input.app.to_string())
         .with("revision", &input.git.revision)
         .with("source", &input.source_digest());
+    let buckets: Vec<&str> = input.buckets.iter().map(|bucket| bucket.name.as_str()).collect();
+    let deed = if buckets.is_empty() { deed } else { deed.with("buckets", &buckets.join(",")) };
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let asked = context.engine.deploy(input, &caller.actor()).await;
     follow(context, asked, begun).await
@@ -102,6 +104,7 @@ fn input(request: DeployRequest) -> Result<DeployInput, Status> {
         v1::MigrationHere::Unspecified | v1::MigrationHere::Run => MigrationHere::Run,
         v1::MigrationHere::Elsewhere => MigrationHere::Elsewhere,
     };
+    let buckets = buckets::known(request.buckets)?;
     let part = Part { elsewhere: request.elsewhere_services.iter().cloned().collect(), migration };
     Ok(DeployInput {
         files: request.files.into_iter().map(file).collect(),
@@ -119,6 +122,7 @@ fn input(request: DeployRequest) -> Result<DeployInput, Status> {
         part,
         interrupt,
         backup_first: if request.backup_first { BackupFirst::Yes } else { BackupFirst::No },
+        buckets,
         ..DeployInput::of(app)
     })
 }

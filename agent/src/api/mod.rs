@@ -7,6 +7,7 @@ mod agent;
 mod audit;
 pub mod authorise;
 mod backups;
+mod buckets;
 pub mod caller;
 mod convert;
 mod deadline;

@@ -108,6 +108,9 @@ pub struct Unseen {
 /// Why a destination could not be looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
+    /// It could not even be opened.
+    #[error("{0}")]
+    Unopened(String),
     /// It cannot be listed.
     #[error("the backups could not be listed")]
     List(#[source] DestinationError),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::BackupError;
 use crate::{
     backup::{
@@ -39,4 +41,16 @@ pub(super) async fn clear(destination: &dyn Destination, objects: &[ObjectName],
         Err(_) => format!("it took longer than {} s", patience.as_secs()),
     };
     tracing::warn!(at = destination.title(), why, "what a backup run stored in vain could not be deleted");
+}
+
+/// Ends the uploads of a backup's parts that nobody finished. Nobody writes there any more, whenever they were begun.
+pub(super) async fn end_uploads(destination: &dyn Destination, folder: &BackupFolder, patience: Duration) {
+    let Ok(name) = folder.name() else { return };
+    let ending = destination.end_unfinished(&name, Timestamp::MAX);
+    let why = match tokio::time::timeout(patience, ending).await {
+        Ok(Ok(_)) => return,
+        Ok(Err(error)) => chain(&error),
+        Err(_) => format!("it took longer than {} s", patience.as_secs()),
+    };
+    tracing::warn!(at = destination.title(), why, "unfinished uploads of a backup run could not be ended");
 }

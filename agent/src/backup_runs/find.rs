@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Copy, Inner};
+use super::{
+    BackupError, Copy, Inner,
+    places::{Places, Unopened},
+};
 use crate::{
     backup::{
         catalog::{self, Catalog, CatalogError, Damage, Found, Unseen},
@@ -14,17 +17,23 @@ use crate::{
 };
 
 impl Inner {
-    /// What is at the destinations of one service of this droplet.
-    pub(super) async fn look(&self, folder: &ServiceFolder) -> Catalog {
-        match self.local().await {
-            Ok(local) => look(&[local], folder).await,
-            Err(error) => {
-                let at = format!("directory {}", self.settings.local.display());
-                let unseen = vec![Unseen { at, error: CatalogError::List(error) }];
-                Catalog { unseen, ..Catalog::default() }
-            }
-        }
+    /// What is at the places where backups of one service of this droplet may be, and the titles of all that were looked at.
+    pub(super) async fn look(&self, folder: &ServiceFolder) -> Result<(Catalog, Vec<String>), BackupError> {
+        let (destinations, unopened) = Places::open(self, folder.app()).await?.all();
+        let titles = destinations.iter().map(|destination| destination.title().to_owned()).collect();
+        Ok((look_with((&destinations, &unopened), folder).await, titles))
     }
+}
+
+/// What is at these destinations; those that could not be opened are told too.
+pub(super) async fn look_with(
+    (destinations, unopened): (&[Arc<dyn Destination>], &[Unopened]),
+    folder: &ServiceFolder,
+) -> Catalog {
+    let mut catalog = look(destinations, folder).await;
+    let unopened = unopened.iter().cloned();
+    catalog.unseen.extend(unopened.map(|(at, why)| Unseen { at, error: CatalogError::Unopened(why) }));
+    catalog
 }
 
 /// The same at destinations that are open already.

@@ -9,7 +9,7 @@ use crate::{
     apps::{AppName, ServiceName},
     backup::{
         BackupId, Manifest,
-        catalog::{Catalog, Found},
+        catalog::{Catalog, CatalogError, Found, Unseen},
     },
 };
 
@@ -22,8 +22,10 @@ pub(super) async fn list(
     for service in services(inner, app, service).await? {
         // Read before the look: what begins meanwhile is missing from both.
         let rows = inner.store.rows(&inner.droplet()?, app, Some(&service)).await?;
-        let catalog = inner.look(&service_folder(inner.droplet()?, app, &service)?).await;
+        let (catalog, looked_at) = inner.look(&service_folder(inner.droplet()?, app, &service)?).await?;
+        let elsewhere = elsewhere(&rows, &catalog, &looked_at);
         merge(&mut listing, rows, catalog);
+        told_once(&mut listing, elsewhere);
     }
     listing.backups.sort_by_key(|listed| std::cmp::Reverse(listed.row.id));
     Ok(listing)
@@ -37,7 +39,7 @@ pub(super) async fn show(inner: &Inner, app: &AppName, id: BackupId) -> Result<S
         None => services(inner, app, None).await?,
     };
     for service in services {
-        let catalog = inner.look(&service_folder(droplet.clone(), app, &service)?).await;
+        let (catalog, _) = inner.look(&service_folder(droplet.clone(), app, &service)?).await?;
         let found = catalog.backups.into_iter().find(|found| found.folder.id() == id);
         let copies = found.as_ref().map(find::copies).unwrap_or_default();
         let unremembered = || found.as_ref().and_then(remembered_by_nobody);
@@ -90,12 +92,28 @@ fn merge(listing: &mut Listing, rows: Vec<BackupRow>, catalog: Catalog) {
     }
     let is_left = |orphan: &crate::backup::catalog::Orphan| !running.contains(&orphan.folder.id());
     listing.orphans.extend(orphans.into_iter().filter(is_left));
+    told_once(listing, unseen);
+}
+
+/// One destination is looked at for each service, and told once.
+fn told_once(listing: &mut Listing, unseen: Vec<Unseen>) {
     for unseen in unseen {
-        // One destination is looked at for each service, and told once.
         if !listing.unseen.iter().any(|known| known.at == unseen.at) {
             listing.unseen.push(unseen);
         }
     }
+}
+
+/// Places that nothing is known of any more, where a backup of which no copy was found had one: a bucket of an app that was
+/// removed, or that is another one now.
+fn elsewhere(rows: &[BackupRow], catalog: &Catalog, looked_at: &[String]) -> Vec<Unseen> {
+    let is_stored = |row: &&BackupRow| matches!(row.state, BackupState::Stored | BackupState::Verified);
+    let is_found = |row: &BackupRow| catalog.backups.iter().any(|found| found.folder.id() == row.id);
+    let lost = rows.iter().filter(is_stored).filter(|row| !is_found(row)).flat_map(|row| &row.copies);
+    let titles: BTreeSet<&String> = lost.filter(|title| !looked_at.contains(title)).collect();
+    let why = "this droplet does not know any more how to get there; deploy the app with that bucket in the fleet file";
+    let unseen = |at: &String| Unseen { at: at.clone(), error: CatalogError::Unopened(why.to_owned()) };
+    titles.into_iter().map(unseen).collect()
 }
 
 /// A row for a backup of which only its copies tell, as after the agent's database was lost.

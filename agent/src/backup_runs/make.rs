@@ -57,7 +57,10 @@ async fn admitted(inner: &Inner, subject: &Subject, progress: &Progress) -> Resu
     let source = Source::find(inner, subject).await?;
     let rows = inner.store.rows(subject.folder.droplet(), &subject.app, Some(&subject.service)).await?;
     let needed = space::needed(&rows, source.size);
-    for destination in &subject.destinations {
+    if subject.to.is_empty() {
+        return Err(BackupError::NoDestination(subject.closed.clone()));
+    }
+    for destination in &subject.to {
         space::check(destination.as_ref(), needed).await?;
     }
     progress.say(format!(
@@ -129,7 +132,7 @@ async fn written(
     let has_it = |destination: &Arc<dyn Destination>| {
         made.as_ref().is_ok_and(|written| written.copies.iter().any(|at| at == destination.title()))
     };
-    for destination in subject.destinations.iter().filter(|destination| !has_it(destination)) {
+    for destination in subject.to.iter().filter(|destination| !has_it(destination)) {
         clear::clear(destination.as_ref(), &objects, inner.settings.patience.clearing).await;
     }
     made

@@ -5,15 +5,18 @@ use std::{collections::BTreeSet, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    BackupError, BackupRow, BackupState, Deleted, Inner, Prune, PruneMode, Pruned, clear, find, live::Doing,
-    recover, subject::Subject,
+    BackupError, BackupRow, BackupState, Deleted, Inner, Prune, PruneMode, Pruned, clear, find,
+    held::{Held, Locked, locked},
+    live::Doing,
+    recover,
+    subject::Subject,
 };
 use crate::{
     backup::{
         BackupId, ByteCount,
-        catalog::{Catalog, Found, Orphan},
+        catalog::{Catalog, Found, Orphan, Unseen},
         destination::Destination,
-        rotation::{self, Candidate, Condition, Keep},
+        rotation::{self, Candidate, Condition, Keep, ORPHAN_AGE},
     },
     release::Failure,
 };
@@ -64,23 +67,27 @@ pub(super) async fn of_service(
 ) -> Result<Pruned, BackupError> {
     let droplet = subject.folder.droplet();
     let rows = inner.store.rows(droplet, &subject.app, Some(&subject.service)).await?;
-    let catalog = find::look(&subject.destinations, &subject.folder).await;
+    let catalog = subject.look().await;
     let now = inner.clock.now();
-    let Decision { stays, goes, orphans } = decide(subject.keep, &rows, (&catalog, now));
+    let decision = decide(subject.keep, &rows, (&catalog, now));
+    let Locked { decision, held } = locked(&subject.destinations, decision, now).await;
+    let Decision { stays, goes, orphans } = decision;
     let mut deleted = Deleted::default();
     if mode == PruneMode::Delete {
         for (found, _) in &goes {
-            if delete(&subject.destinations, found, &mut deleted).await == Left::Nothing {
-                deleted.backups.push(found.folder.id());
+            let id = found.folder.id();
+            if delete(&subject.destinations, (found, &held), &mut deleted).await == Left::Nothing {
+                deleted.backups.push(id);
                 // One that could not be looked at may have a copy still.
                 if catalog.unseen.is_empty() {
-                    inner.store.forget(found.folder.id()).await?;
+                    inner.store.forget(id).await?;
                 }
             }
         }
         for orphan in &orphans {
             delete_orphan(&subject.destinations, orphan, &mut deleted).await;
         }
+        end_uploads(subject, (&catalog.unseen, now)).await;
         for id in outdated(&rows, now) {
             inner.store.forget(id).await?;
         }
@@ -99,10 +106,10 @@ pub(super) async fn of_service(
 }
 
 /// What is decided about the backups of one service.
-struct Decision<'a> {
-    stays: Vec<(BackupId, Vec<String>)>,
-    goes: Vec<(&'a Found, String)>,
-    orphans: Vec<&'a Orphan>,
+pub(super) struct Decision<'a> {
+    pub(super) stays: Vec<(BackupId, Vec<String>)>,
+    pub(super) goes: Vec<(&'a Found, String)>,
+    pub(super) orphans: Vec<&'a Orphan>,
 }
 
 /// Pure. A backup whose restore on trial failed takes nobody's place, and all the same stays as long as it would if it were
@@ -153,12 +160,20 @@ enum Left {
     Something,
 }
 
-async fn delete(destinations: &[Arc<dyn Destination>], found: &Found, deleted: &mut Deleted) -> Left {
+async fn delete(
+    destinations: &[Arc<dyn Destination>],
+    (found, held): (&Found, &[Held]),
+    deleted: &mut Deleted,
+) -> Left {
     let parts = found.manifest.iter().flat_map(|manifest| &manifest.parts);
     let bytes = parts.fold(ByteCount::default(), |sum, part| sum.plus(part.stored.bytes));
     let mut left = Left::Nothing;
     for copy in &found.copies {
         let Some(at) = destinations.iter().find(|one| one.title() == copy.at) else { continue };
+        if held.iter().any(|held| held.id == found.folder.id() && held.at == copy.at) {
+            left = Left::Something;
+            continue;
+        }
         match clear::delete(at.as_ref(), &copy.objects).await {
             Ok(()) => deleted.bytes = deleted.bytes.plus(bytes),
             Err(error) => {
@@ -178,6 +193,22 @@ async fn delete_orphan(destinations: &[Arc<dyn Destination>], orphan: &Orphan, d
         Err(error) => {
             let what = format!("what is left of {} is not deleted at {}", orphan.folder.id(), orphan.at);
             deleted.failures.push(Failure::caused_by(what, &error).hint(AGAIN));
+        }
+    }
+}
+
+/// Ends uploads of the service's backups that nobody finished, as old as an orphan has to be. They are no backups: that they
+/// could not be looked for is no failure of pruning.
+async fn end_uploads(subject: &Subject, (unseen, now): (&[Unseen], Timestamp)) {
+    let Ok(before) = now.checked_sub(ORPHAN_AGE) else { return };
+    let is_seen = |at: &&Arc<dyn Destination>| !unseen.iter().any(|unseen| unseen.at == at.title());
+    for at in subject.destinations.iter().filter(is_seen) {
+        match at.end_unfinished(subject.folder.name(), before).await {
+            Ok(0) => {}
+            Ok(ended) => tracing::info!(at = at.title(), ended, "unfinished uploads are ended"),
+            Err(error) => {
+                tracing::warn!(at = at.title(), %error, "it is not known whether there are unfinished uploads");
+            }
         }
     }
 }

@@ -3,15 +3,22 @@
 //! What is at the destinations decides: a whole backup with its manifest is stored, whatever the row says; without a manifest
 //! there is none, and what is left of it is deleted.
 
+use std::sync::Arc;
+
 use super::{
     BackupError, BackupRow, BackupState, Inner, clear, find,
     live::Doing,
+    places::Places,
     row::Facts,
     store::Running,
     subject::{Subject, service_folder},
 };
 use crate::{
-    backup::{catalog::Catalog, layout::DropletFolder},
+    backup::{
+        catalog::{Catalog, Orphan},
+        destination::Destination,
+        layout::{BackupFolder, DropletFolder},
+    },
     postgres,
     release::{Failure, chain},
 };
@@ -53,35 +60,45 @@ pub(super) async fn of_service(inner: &Inner, subject: &Subject) -> Result<(), B
 
 async fn settle(inner: &Inner, droplet: DropletFolder, row: &BackupRow) -> Result<(), BackupError> {
     let folder = service_folder(droplet, &row.app, &row.service)?;
-    let local = match inner.local().await {
-        Ok(local) => local,
-        Err(error) => {
-            undecided(row, &chain(&error));
-            return Ok(());
-        }
-    };
-    let Catalog { backups, orphans, unseen } = find::look(std::slice::from_ref(&local), &folder).await;
+    let (destinations, unopened) = Places::open(inner, &row.app).await?.all();
+    let Catalog { backups, orphans, unseen } = find::look_with((&destinations, &unopened), &folder).await;
+    let left = BackupFolder::new(folder, row.id);
     let now = inner.clock.now();
     if let Some(found) = backups.iter().find(|found| found.folder.id() == row.id) {
         if let Some(manifest) = found.manifest.as_ref().filter(|_| found.is_complete()) {
             tracing::info!(id = %row.id, "a backup was stored whole before the agent ended");
-            return inner
-                .store
-                .stored(row.id, &Facts::of(manifest, find::complete(found)), (None, now))
-                .await;
+            let facts = Facts::of(manifest, find::complete(found));
+            inner.store.stored(row.id, &facts, (None, now)).await?;
+            clear_rest(inner, &destinations, (&left, &orphans)).await;
+            return Ok(());
         }
         if find::is_undecided(found) {
             undecided(row, "its manifest cannot be read");
             return Ok(());
         }
-    } else if let Some(unseen) = unseen.first() {
+    }
+    if let Some(unseen) = unseen.first() {
         undecided(row, &chain(&unseen.error));
         return Ok(());
     }
-    for orphan in orphans.iter().filter(|orphan| orphan.folder.id() == row.id) {
-        clear::clear(local.as_ref(), &orphan.objects, inner.settings.patience.clearing).await;
-    }
+    clear_rest(inner, &destinations, (&left, &orphans)).await;
     inner.store.failed(row.id, &cut_off(), now).await
+}
+
+/// Deletes what is left of a backup where it did not come to its end, and ends uploads of it that nobody finished.
+async fn clear_rest(
+    inner: &Inner,
+    destinations: &[Arc<dyn Destination>],
+    (left, orphans): (&BackupFolder, &[Orphan]),
+) {
+    let patience = inner.settings.patience.clearing;
+    for destination in destinations {
+        let here = orphans.iter().filter(|orphan| orphan.at == destination.title() && orphan.folder == *left);
+        for orphan in here {
+            clear::clear(destination.as_ref(), &orphan.objects, patience).await;
+        }
+        clear::end_uploads(destination.as_ref(), left, patience).await;
+    }
 }
 
 /// The key of a backup that may be whole is not thrown away.

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use crate::backup::{layout::DropletFolder, pipe::Limits};
+use crate::backup::{destination, layout::DropletFolder, pipe::Limits};
 
 /// What backup runs are given.
 #[derive(Clone)]
@@ -34,6 +34,8 @@ pub struct Patience {
     pub silence: Duration,
     /// For what was stored in vain to be deleted again.
     pub clearing: Duration,
+    /// For a bucket.
+    pub bucket: destination::Patience,
 }
 
 impl Default for Patience {
@@ -43,6 +45,7 @@ impl Default for Patience {
             verification: Duration::from_hours(12),
             silence: Duration::from_hours(1),
             clearing: Duration::from_mins(15),
+            bucket: destination::Patience::default(),
         }
     }
 }

@@ -1,14 +1,18 @@
 //! What a run is about: one service that asks for backups, with all that its file says, as values that can be used.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tidegate_compose::x_tidegate::{self, Databases};
 
-use super::{BackupError, Inner};
+use super::{
+    BackupError, Inner, find,
+    places::{Places, Unopened},
+};
 use crate::{
     apps::{AppName, ServiceName},
     backup::{
-        destination::{Destination, DestinationError, LocalDirectory},
+        catalog::Catalog,
+        destination::Destination,
         layout::{DropletFolder, ServiceFolder},
         rotation::{Counts, Keep},
         seal::Recipients,
@@ -16,8 +20,6 @@ use crate::{
     release::BackedUp,
 };
 
-/// How long the directory of the destination `local` may take to be opened.
-const OPENING: Duration = Duration::from_mins(1);
 /// The superuser where nothing names another.
 const SUPERUSER: &str = "postgres";
 
@@ -31,7 +33,14 @@ pub(super) struct Subject {
     pub(super) user: String,
     pub(super) keep: Keep,
     pub(super) recipients: Recipients,
+    /// Where a run writes, as far as that could be opened.
+    pub(super) to: Vec<Arc<dyn Destination>>,
+    /// What the file names beside that and could not be opened, and why, a line each.
+    pub(super) closed: Vec<String>,
+    /// Where backups may be: all places that the droplet knows for the app, the nearest first.
     pub(super) destinations: Vec<Arc<dyn Destination>>,
+    /// Titles of those that could not be opened, and why.
+    unopened: Vec<Unopened>,
 }
 
 impl Inner {
@@ -63,13 +72,6 @@ impl Inner {
         let x_tidegate::Engine::Postgres(databases) = backed.backup.engine.clone() else {
             return Err(unsupported(format!("a backup of {}", backed.backup.engine.name())));
         };
-        let elsewhere = backed.backup.to.iter().find_map(|to| match to {
-            x_tidegate::Destination::Local => None,
-            x_tidegate::Destination::Bucket(name) => Some(name),
-        });
-        if let Some(bucket) = elsewhere {
-            return Err(unsupported(format!("the destination bucket:{bucket}")));
-        }
         let recipients =
             Recipients::parse(backed.backup.encrypt_to.iter().map(x_tidegate::Recipient::as_str));
         let recipients =
@@ -77,10 +79,16 @@ impl Inner {
         let x_tidegate::Keep { last, daily, weekly, monthly, yearly } = backed.backup.keep;
         let keep = Keep::new(Counts { last, daily, weekly, monthly, yearly });
         let keep = keep.map_err(|source| BackupError::Keep { service: service.clone(), source })?;
+        let places = Places::open(self, app).await?;
+        let (to, closed) = places.named(&backed.backup.to);
+        let (destinations, unopened) = places.all();
         Ok(Subject {
             folder: service_folder(self.droplet()?, app, &service)?,
             user: user(&databases, &backed),
-            destinations: vec![self.local().await.map_err(BackupError::Destination)?],
+            to,
+            closed,
+            destinations,
+            unopened,
             app: app.clone(),
             service,
             backed,
@@ -89,20 +97,12 @@ impl Inner {
             recipients,
         })
     }
+}
 
-    /// The destination `local`.
-    pub(super) async fn local(&self) -> Result<Arc<dyn Destination>, DestinationError> {
-        let path = self.settings.local.clone();
-        let at = format!("directory {}", path.display());
-        let opening = tokio::task::spawn_blocking(move || LocalDirectory::open(&path));
-        match tokio::time::timeout(OPENING, opening).await {
-            Ok(Ok(opened)) => {
-                let local: Arc<dyn Destination> = Arc::new(opened?);
-                Ok(local)
-            }
-            Ok(Err(_)) => Err(DestinationError::Broken { at }),
-            Err(_) => Err(DestinationError::Timeout { at, after: OPENING }),
-        }
+impl Subject {
+    /// What is at all places where its backups may be.
+    pub(super) async fn look(&self) -> Catalog {
+        find::look_with((&self.destinations, &self.unopened), &self.folder).await
     }
 }
 

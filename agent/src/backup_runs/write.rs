@@ -70,8 +70,8 @@ impl<'a> Writing<'a> {
                 limits: inner.settings.patience.limits(),
             },
             progress,
-            complete: subject.destinations.clone(),
-            troubles: Vec::new(),
+            complete: subject.to.clone(),
+            troubles: subject.closed.clone(),
             parts: Vec::new(),
             taken_at: None,
             revisions: Vec::new(),
@@ -166,7 +166,9 @@ impl<'a> Writing<'a> {
                 Ok(Put::Done) => Ok(()),
                 // An answer that was lost on its way: what is there may be ours.
                 Ok(Put::Existed) => match destination.read_small(&object, LARGEST_MANIFEST).await {
-                    Ok(there) if there == bytes => Ok(()),
+                    Ok(there) if there == bytes => {
+                        destination.lock(&object).await.map_err(|error| chain(&error))
+                    }
                     Ok(_) => Err("another backup's manifest lies there".to_owned()),
                     Err(error) => Err(chain(&error)),
                 },

@@ -20,9 +20,10 @@ use tidegate_saga::Cancel;
 use tokio::sync::watch;
 
 use super::{
-    AppStatus, DataKeeper, DeployInput, Failure, OneOff, OneOffSpec, ReleaseEvent, ReleasePlan, ReleaseRow,
+    AppStatus, DataKeeper, DeployInput, OneOff, OneOffSpec, ReleaseEvent, ReleasePlan, ReleaseRow,
     ReleaseState, Volumes, certificates,
     compatibility::{self, Installed},
+    destinations,
     journal::ReleaseId,
     plan::Step,
     rollback::BackTo,
@@ -33,6 +34,7 @@ use super::{
 };
 use crate::{
     apps::{AppName, AppPaths, ReleaseNumber},
+    buckets::Buckets,
     clock::Clock,
     docker::{Container, Docker},
     ingress::{Changed, Edge, Ingress, IngressSettings, Maintenance},
@@ -78,6 +80,7 @@ pub(super) struct Inner {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) timers: TimerKeeper,
     pub(super) data: OnceLock<Arc<dyn DataKeeper>>,
+    pub(super) buckets: Buckets,
     policy: PathBuf,
     installed: Installed,
     live: Mutex<BTreeMap<AppName, Live>>,
@@ -111,6 +114,7 @@ impl Engine {
             IngressSettings { folder: paths.ingress(), image: settings.ingress_image, edge: settings.edge };
         let inner = Inner {
             ingress: Ingress::new(docker.clone(), database.clone(), ingress),
+            buckets: Buckets::new(database.clone()),
             store: ReleaseStore::new(database),
             docker,
             paths,
@@ -136,7 +140,9 @@ impl Engine {
     /// # Errors
     /// Everything that stands against it.
     pub async fn plan(&self, input: &DeployInput) -> Result<ReleasePlan, EngineError> {
-        self.prepare(input).await.map(|(_, plan)| plan)
+        let (loaded, mut plan) = self.prepare(input).await?;
+        plan.notes.extend(destinations::examine(&self.inner, input, &loaded).await?.notes);
+        Ok(plan)
     }
 
     /// Begins a release, or joins the one that an earlier request with the same key began. Follow it with [`Engine::watch`].
@@ -154,6 +160,7 @@ impl Engine {
         let reservation = self.reserve(&app, ("a release", actor))?;
         self.refuse_unfinished(&app).await?;
         let (loaded, mut plan) = self.prepare(&input).await?;
+        let examined = destinations::examine(&self.inner, &input, &loaded).await?;
         if input.together.is_some() {
             let awaited = input.awaits_migration().then_some(Step::AwaitMigration);
             plan.steps = agreement::with_agreement(plan.steps, awaited);
@@ -162,9 +169,7 @@ impl Engine {
         let begun = self.inner.store.begin(&input, &loaded.files, (actor, self.inner.clock.now())).await;
         let release = begun.map_err(EngineError::Database)?;
         let id = ReleaseId { app: app.clone(), release };
-        if let Err(error) = input.keep(&self.inner.paths.release(&app, release)) {
-            let failure = Failure::caused_by("the release's files could not be kept", &error)
-                .hint("see that the droplet has space: `tidegate info`");
+        if let Err(failure) = self.keep((&id, &input), examined).await {
             run::finish_unbegun(&self.inner, &id, failure.clone()).await.map_err(EngineError::Database)?;
             return Err(EngineError::Refused(vec![failure]));
         }
@@ -183,7 +188,7 @@ impl Engine {
         wanted: impl Into<BackTo>,
     ) -> Result<ReleasePlan, EngineError> {
         let input = super::rollback::input(self, app, wanted.into()).await?;
-        self.prepare(&input).await.map(|(_, plan)| plan)
+        self.plan(&input).await
     }
 
     /// Begins a release that is an earlier one again: its files, its variables, its images, without a registry. Its
@@ -330,6 +335,11 @@ impl Engine {
         }
         schedule::keep_all(&self.inner).await;
         Ok(resumed)
+    }
+
+    /// The buckets that the apps' backups go to.
+    pub fn buckets(&self) -> &Buckets {
+        &self.inner.buckets
     }
 
     /// The release that an earlier request of the same rollout began.

@@ -2,7 +2,8 @@
 //!
 //! # Format
 //! `releases/<app>/<n>/input.json`, mode 0600, replaced atomically: the [`DeployInput`] as JSON with `"format": 1`; the
-//! contents of files are base64. It holds the app's secrets (variables, env files): nothing else of a release does.
+//! contents of files are base64. It holds the app's secrets (variables, env files): nothing else of a release does. What is known
+//! of buckets is not in it (`crate::buckets`).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::{data::BackupFirst, together::Together};
 use crate::{
     apps::{AppName, ReleaseNumber},
+    buckets::KnownBucket,
     store::{ReplaceError, atomic_replace, sync_directory},
 };
 
@@ -55,6 +57,9 @@ pub struct DeployInput {
     /// Whether it begins with a backup.
     #[serde(skip)]
     pub backup_first: BackupFirst,
+    /// The buckets that the project's backups go to. Not kept here: their credentials stand in the database alone.
+    #[serde(skip)]
+    pub buckets: Vec<KnownBucket>,
     /// For a release that many droplets make together: with whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub together: Option<Together>,
@@ -173,6 +178,7 @@ impl DeployInput {
             part: Part::default(),
             interrupt: Interrupt::default(),
             backup_first: BackupFirst::default(),
+            buckets: Vec::new(),
             together: None,
         }
     }

@@ -10,6 +10,7 @@ mod certificates;
 pub mod compatibility;
 mod context;
 mod data;
+mod destinations;
 pub mod engine;
 pub mod event;
 mod failure;
@@ -61,7 +62,7 @@ use crate::store::Migration;
 #[cfg(test)]
 mod scenario_tests;
 
-/// The tables that releases and the ingress need.
+/// The tables that releases, the ingress and buckets need.
 pub fn migrations() -> Vec<Migration> {
-    [store::MIGRATIONS, crate::ingress::MIGRATIONS].concat()
+    [store::MIGRATIONS, crate::ingress::MIGRATIONS, crate::buckets::MIGRATIONS].concat()
 }

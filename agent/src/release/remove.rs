@@ -69,6 +69,8 @@ pub(super) async fn app(inner: &Inner, app: &AppName, volumes: Volumes) -> Resul
             }
         }
     }
+    let forgotten = inner.buckets.forget(app).await.map_err(EngineError::Database)?;
+    removed.extend(forgotten.iter().map(|name| format!("access to the bucket {name}, where backups stay")));
     inner.store.removed(app).await.map_err(EngineError::Database)?;
     for folder in [inner.paths.project(app), inner.paths.releases(app)] {
         match fs_err::remove_dir_all(&folder) {

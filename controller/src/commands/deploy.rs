@@ -15,6 +15,7 @@ use crate::{
     failure::{Failure, Outcome},
     names::Name,
     release::{
+        buckets,
         bundle::{Bundle, gather},
         git::Revision,
         placement::{Placement, decide, members},
@@ -63,8 +64,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     }
     let revision = Revision::of(&reach.fleet.directory).await;
     let dot_env = if app.env_files.is_empty() { DotEnv::Read } else { DotEnv::Replaced };
-    let variables = context.environ(&reach.fleet)?.for_apps(dot_env);
-    let mut bundle = gather((&name, &app), &reach.fleet.directory, &variables, &revision)?;
+    let environ = context.environ(&reach.fleet)?;
+    let mut bundle = gather((&name, &app), &reach.fleet.directory, &environ.for_apps(dot_env), &revision)?;
+    bundle.request.buckets = buckets::gather((&bundle.loaded, &bundle.extension), &reach.fleet, &environ)?;
     bundle.request.set_interrupt(args.agreed.interrupt());
     bundle.request.backup_first = args.first.backup;
     for warning in &bundle.loaded.warnings {

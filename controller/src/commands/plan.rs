@@ -9,6 +9,7 @@ use crate::{
     failure::Outcome,
     fleet::Fleet,
     release::{
+        buckets,
         bundle::gather,
         git::Revision,
         placement::{decide, members},
@@ -36,19 +37,21 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     Ok(if differs { Outcome::Differences } else { Outcome::Done })
 }
 
-/// Refuses apps whose services cannot be on as many droplets as the file gives them. A project that cannot be read is
+/// Refuses apps whose services cannot be on as many droplets as the file gives them, or send backups to buckets that it does not
+/// have. A project that cannot be read is
 /// `deploy`'s to refuse: its files and variables may come later than the droplets.
 fn check_places(context: &Context, fleet: &Fleet) -> anyhow::Result<()> {
     for (name, app) in &fleet.apps {
         let members = members(fleet, app);
-        if members.len() < 2 {
-            continue;
-        }
         let dot_env = if app.env_files.is_empty() { DotEnv::Read } else { DotEnv::Replaced };
         let variables = context.environ(fleet)?.for_apps(dot_env);
         let Ok(bundle) = gather((name, app), &fleet.directory, &variables, &Revision::default()) else {
             continue;
         };
+        buckets::named((&bundle.loaded, &bundle.extension), fleet)?;
+        if members.len() < 2 {
+            continue;
+        }
         let shorts: Vec<&str> = members.iter().map(|member| member.short.as_str()).collect();
         decide((name, &bundle.loaded, &bundle.extension), &members, &shorts)?;
     }

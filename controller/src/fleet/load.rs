@@ -2,7 +2,6 @@
 //! Every environment of the file is checked, so that an error in staging is not found in production's night.
 
 use std::{
-    cell::RefCell,
     collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
@@ -12,9 +11,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     addresses::{Network, Source},
+    bucket::{self, Bucket},
     merge::merge,
     model::{Firewall, Fleet, Located, Role},
-    problem::{FleetError, render},
+    problem::{FleetError, masked, render},
     reader::{Notes, Table},
     sections::{self, AGENT_PORT},
 };
@@ -27,14 +27,13 @@ use crate::{
 pub const FILE_NAME: &str = "tidegate.toml";
 
 const KNOWN: &[&str] =
-    &["fleet", "region", "droplet", "firewall", "addresses", "app", "agent", "ssh", "environment"];
+    &["fleet", "region", "droplet", "firewall", "bucket", "addresses", "app", "agent", "ssh", "environment"];
 
 /// Keys that other versions know.
 const LATER: &[&str] = &[
     "alert",
     "loadbalancer",
     "database",
-    "bucket",
     "domain",
     "volume",
     "certificate",
@@ -73,17 +72,17 @@ pub(super) fn parse(
     directory: &Path,
     environment: &Name,
 ) -> Result<Fleet, FleetError> {
-    let notes = Notes { text, problems: RefCell::default() };
+    let notes = Notes::new(text);
     let (root, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         notes.add(error.span().unwrap_or(0..0), error.message().to_owned(), None);
     }
     let broken = !notes.problems.borrow().is_empty();
     let fleet = if broken { None } else { environments(&notes, root.get_ref(), directory, environment) };
-    let problems = notes.problems.into_inner();
+    let (problems, withheld) = (notes.problems.into_inner(), notes.withheld.into_inner());
     match fleet {
         Some(fleet) if problems.is_empty() => Ok(fleet),
-        _ => Err(FleetError::Wrong(render(file, text, problems))),
+        _ => Err(FleetError::Wrong(render(file, &masked(text, &withheld), problems))),
     }
 }
 
@@ -131,6 +130,7 @@ fn sections_of(root: &Table<'_, '_, '_>, environment: &Name, directory: &Path) -
     let groups = groups(root);
     let firewalls = by_name(root, "firewall", |table| Some(sections::firewall(table, &groups)));
     let roles = by_name(root, "droplet", sections::role);
+    let buckets = by_name(root, "bucket", bucket::bucket);
     let apps = by_name(root, "app", |table| Some(sections::app(table)));
     if roles.is_empty() && root.table("droplet", "[droplet]").is_none() {
         root.missing("droplet", "[droplet.web]");
@@ -139,12 +139,14 @@ fn sections_of(root: &Table<'_, '_, '_>, environment: &Name, directory: &Path) -
         root.table("agent", "[agent]").map_or((None, None), |table| sections::agent(&table));
     let ssh = root.table("ssh", "[ssh]").map_or_else(Default::default, |table| sections::ssh(&table));
     references(root, &roles, &firewalls);
+    same_place(root, &buckets);
     Some(Fleet {
         scope: Scope { fleet: fleet?, environment: environment.clone() },
         directory: if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory.to_owned() },
         region: region?,
         roles,
         firewalls,
+        buckets,
         apps,
         agent,
         ssh,
@@ -204,6 +206,20 @@ fn references(root: &Table<'_, '_, '_>, roles: &BTreeMap<Name, Role>, firewalls:
         }
         for (role, at) in on {
             dangling(root, ("droplet", &role), &role_names, at);
+        }
+    }
+}
+
+/// Two names for one place would store a backup there twice.
+fn same_place(root: &Table<'_, '_, '_>, buckets: &BTreeMap<Name, Bucket>) {
+    let place = |bucket: &Bucket| (bucket.endpoint.to_string(), bucket.bucket.clone(), bucket.prefix.clone());
+    let mut seen = BTreeMap::new();
+    for (name, span, _) in root.named("bucket") {
+        let Some(bucket) = name.parse::<Name>().ok().and_then(|name| buckets.get(&name)) else { continue };
+        if let Some(other) = seen.insert(place(bucket), name.clone()) {
+            let hint = "remove one of them, or give them a `prefix` each".to_owned();
+            let message = format!("bucket `{name}` is the same place as bucket `{other}`");
+            root.notes().add(span, message, Some(hint));
         }
     }
 }

@@ -2,6 +2,7 @@
 //! API: whether a region exists is the plan's question.
 
 mod addresses;
+mod bucket;
 mod load;
 mod merge;
 mod model;
@@ -10,6 +11,7 @@ mod reader;
 mod sections;
 
 pub use addresses::{Source, SourceError};
+pub use bucket::{Bucket, Endpoint, SecretName, Versioning};
 pub use load::{FILE_NAME, load};
 pub use model::{AgentSource, App, Firewall, Fleet, Inbound, Located, Ports, Protocol, Role, Rollout, Ssh};
 pub use problem::{FleetError, Place};

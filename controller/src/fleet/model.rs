@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, num::NonZeroU32, path::PathBuf, time::Dura
 use serde::Serialize;
 use url::Url;
 
-use super::{addresses::Source, problem::Place};
+use super::{addresses::Source, bucket::Bucket, problem::Place};
 use crate::names::{Name, Scope};
 
 /// A value and where it stands in the file.
@@ -30,6 +30,8 @@ pub struct Fleet {
     pub roles: BTreeMap<Name, Role>,
     /// Firewalls by name.
     pub firewalls: BTreeMap<Name, Firewall>,
+    /// Buckets by name.
+    pub buckets: BTreeMap<Name, Bucket>,
     /// Apps by name.
     pub apps: BTreeMap<Name, App>,
     /// Where droplets get the agent.

@@ -51,6 +51,15 @@ pub enum FleetError {
     Wrong(String),
 }
 
+/// A text with parts of it made unreadable, of the same length.
+pub(super) fn masked(text: &str, withheld: &[Range<usize>]) -> String {
+    let is_withheld = |at: usize| withheld.iter().any(|span| span.contains(&at));
+    let letters = text.char_indices().map(|(at, letter)| {
+        if is_withheld(at) && letter != '\n' { "*".repeat(letter.len_utf8()) } else { letter.to_string() }
+    });
+    letters.collect()
+}
+
 /// All problems as one text, in the file's order, each once.
 pub(super) fn render(file: &str, text: &str, mut problems: Vec<Problem>) -> String {
     problems.sort_by(|a, b| (a.span.start, &a.message).cmp(&(b.span.start, &b.message)));

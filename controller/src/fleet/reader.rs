@@ -18,9 +18,20 @@ use crate::suggest::nearest;
 pub(super) struct Notes<'t> {
     pub text: &'t str,
     pub problems: RefCell<Vec<Problem>>,
+    /// What of the text is shown nowhere.
+    pub withheld: RefCell<Vec<Range<usize>>>,
 }
 
-impl Notes<'_> {
+impl<'t> Notes<'t> {
+    pub fn new(text: &'t str) -> Self {
+        Self { text, problems: RefCell::default(), withheld: RefCell::default() }
+    }
+
+    /// Has a part of the text shown nowhere: it may be a secret.
+    pub fn withhold(&self, span: Range<usize>) {
+        self.withheld.borrow_mut().push(span);
+    }
+
     pub fn add(&self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) {
         self.problems.borrow_mut().push(Problem { span, message: message.into(), hint });
     }
@@ -41,6 +52,12 @@ pub(super) struct Table<'r, 't, 'i> {
 impl<'r, 't, 'i> Table<'r, 't, 'i> {
     pub fn new(notes: &'r Notes<'t>, table: &'r DeTable<'i>, span: Range<usize>, name: &str) -> Self {
         Self { notes, entries: table, span, name: name.to_owned() }
+    }
+
+    /// `backups` of `[bucket.backups]`.
+    pub fn own_name(&self) -> &str {
+        let inner = self.name.trim_matches(['[', ']']);
+        inner.rsplit('.').next().unwrap_or(inner)
     }
 
     pub fn span(&self) -> Range<usize> {
@@ -128,6 +145,15 @@ impl<'r, 't, 'i> Table<'r, 't, 'i> {
         T::Err: Display,
     {
         text.parse().map_err(|error: T::Err| self.notes.add(span, error.to_string(), None)).ok()
+    }
+
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        let value = self.get(key)?;
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            self.wrong_type(key, value, "true or false");
+        }
+        flag
     }
 
     pub fn count(&self, key: &str, most: u32) -> Option<u32> {

@@ -13,8 +13,9 @@ use tidegate_compose::{
     Loaded, Service,
     x_tidegate::{Extension, MigrationPlace, Place, ServiceExtension, Strategy, place},
 };
-use tidegate_proto::v1::{DeployRequest, MigrationHere};
+use tidegate_proto::v1::{BackupBucket, DeployRequest, MigrationHere};
 
+use super::buckets;
 use crate::{
     agents::Target,
     fleet::{App, Fleet},
@@ -37,6 +38,8 @@ pub struct Placement {
     /// Services that do not run there, by droplet; a droplet without any has no entry.
     elsewhere: BTreeMap<String, BTreeSet<String>>,
     migration: Migration,
+    /// Services by the bucket that they send their backups to.
+    senders: BTreeMap<String, BTreeSet<String>>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -156,19 +159,29 @@ pub fn decide(
     if migration == Migration::Nowhere {
         warnings.push("the migration is not run: none of these droplets runs its service".to_owned());
     }
-    Ok(Placement { elsewhere, migration, warnings })
+    Ok(Placement { elsewhere, migration, senders: buckets::senders(extension), warnings })
 }
 
 impl Placement {
-    /// The request as it goes to a droplet.
+    /// The request as it goes to a droplet: with the buckets of services that run there, and no others.
     pub fn request(&self, droplet: &str, request: &DeployRequest) -> DeployRequest {
-        let elsewhere = self.elsewhere.get(droplet).into_iter().flatten().cloned().collect();
+        let elsewhere: Vec<String> = self.elsewhere.get(droplet).into_iter().flatten().cloned().collect();
+        let is_sent_to = |bucket: &BackupBucket| {
+            let senders = self.senders.get(&bucket.name);
+            senders.is_some_and(|services| services.iter().any(|service| !elsewhere.contains(service)))
+        };
+        let buckets = request.buckets.iter().filter(|bucket| is_sent_to(bucket)).cloned().collect();
         let migration = match &self.migration {
             Migration::Everywhere => MigrationHere::Run,
             Migration::On(one) if one == droplet => MigrationHere::Run,
             Migration::On(_) | Migration::Nowhere => MigrationHere::Elsewhere,
         };
-        DeployRequest { elsewhere_services: elsewhere, migration_here: migration.into(), ..request.clone() }
+        DeployRequest {
+            elsewhere_services: elsewhere,
+            migration_here: migration.into(),
+            buckets,
+            ..request.clone()
+        }
     }
 
     /// Whether one droplet migrates for all of them.

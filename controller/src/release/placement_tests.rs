@@ -144,3 +144,31 @@ services: {{ web: {{ image: web, x-tidegate: {{ ingress: {{ port: 80 }}{service}
     let nowhere = decided(&text("", ", place: web"), THREE, &["db-1"]).unwrap();
     assert_eq!(nowhere.warnings, ["the migration is not run: none of these droplets runs its service"]);
 }
+
+#[test]
+fn a_bucket_goes_to_the_droplets_whose_services_send_backups_there() {
+    let backup = |to: &str| {
+        format!(
+            "backup: {{ to: [local, 'bucket:{to}'], encrypt_to: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p] }}"
+        )
+    };
+    let text = format!(
+        "services:
+  web: {{ image: web, x-tidegate: {{ ingress: {{ port: 80 }} }} }}
+  db: {{ image: 'postgres:17', x-tidegate: {{ place: db, {} }} }}
+  own: {{ image: 'postgres:17', x-tidegate: {{ place: all, {} }} }}
+",
+        backup("backups"),
+        backup("archive")
+    );
+    let placement = decided(&text, THREE, &["db-1", "web-1", "web-2"]).unwrap();
+    let bucket = |name: &str| BackupBucket { name: name.to_owned(), ..BackupBucket::default() };
+    let buckets = ["archive", "backups", "nobodys"].map(bucket).to_vec();
+    let request = DeployRequest { buckets, ..DeployRequest::default() };
+    let sent = |droplet| {
+        let request = placement.request(droplet, &request);
+        request.buckets.into_iter().map(|bucket| bucket.name).collect::<Vec<_>>()
+    };
+    assert_eq!(sent("db-1"), ["archive", "backups"]);
+    assert_eq!(sent("web-1"), ["archive"]);
+}

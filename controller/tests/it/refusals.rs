@@ -175,3 +175,31 @@ async fn maintenance_of_an_app_that_nobody_has() {
     refused(&said, 2, &["the fleet file has no app `shpo`", "did you mean `shop`?"]);
     refused(&world.run(&["maintenance", "perhaps", "shop"]), 2, &["possible values: on, off"]);
 }
+
+#[tokio::test]
+async fn a_bucket_that_the_fleet_file_has_not() {
+    let world = World::new().await;
+    let compose = "services:\n  db:\n    image: postgres:17\n    x-tidegate:\n      backup:\n        to: ['bucket:backups']\n        \
+                   encrypt_to: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]\n";
+    fs_err::write(world.project().join("compose.yaml"), compose).unwrap();
+    let file = world.project().join("tidegate.toml");
+    let fleet = fs_err::read_to_string(&file).unwrap();
+    let fleet = fleet.split("\n[app.").next().unwrap().to_owned()
+        + "\n[app.shop]\ncompose = [\"compose.yaml\"]\ndroplets = \"web\"\n\n[bucket.backup]\n\
+           endpoint = \"https://s3.example.com\"\nregion = \"eu-1\"\naccess_key_id = \"env:A\"\nsecret_access_key = \"env:B\"\n";
+    fs_err::write(&file, fleet).unwrap();
+    let said = world.run(&["plan"]);
+    refused(
+        &said,
+        2,
+        &["compose.yaml:6:9: tidegate.toml has no [bucket.backups]", "`bucket:backup`, if that is meant"],
+    );
+    world.edit("env:B", "hunter2hunter2");
+    let said = world.run(&["plan"]);
+    refused(&said, 2, &["`secret_access_key` holds a secret itself", "env:NAME"]);
+    assert!(!said.err.contains("hunter2") && !said.out.contains("hunter2"), "{}", said.err);
+    world.edit("hunter2hunter2", "env:B");
+    world.edit("bucket.backup]", "bucket.backups]");
+    assert_eq!(world.run(&["plan"]).code, 0, "its key is asked for when it is sent");
+    assert!(world.account().await.is_empty());
+}

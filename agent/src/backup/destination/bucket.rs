@@ -4,13 +4,16 @@
 //! are. The credentials are in none of its errors and not in its `Debug`.
 //!
 //! Small objects go in one request, larger ones in parts that are sent one after the other, so that an upload holds one part
-//! in memory. What is begun and not finished is invisible, but a store keeps (and bills) it until it is aborted. An agent that
-//! loses power cannot abort: the bucket should have a lifecycle rule that ends incomplete uploads after some days.
+//! in memory. What is begun and not finished is invisible, but a store keeps (and bills) it until it is aborted. What an agent
+//! that lost power cannot abort is found and ended later (`unfinished`).
 
+mod lock;
 mod parts;
 mod probe;
 mod requests;
 mod settings;
+mod signed;
+mod unfinished;
 mod upload;
 mod words;
 
@@ -26,6 +29,7 @@ use jiff::Timestamp;
 use object_store::{ObjectMeta, ObjectStore as _, ObjectStoreExt as _, PutMode, path::Path};
 
 pub use self::{
+    lock::ObjectLock,
     parts::SMALLEST_PART,
     probe::{Capabilities, Deletes, ProbeError, ProbeStep, Switch},
     settings::{BucketSettings, ConditionalPut, Patience, SettingsError},
@@ -49,7 +53,8 @@ impl Bucket {
         Ok(Self { requests: Arc::new(Requests::new(settings)?) })
     }
 
-    /// Asks the bucket whether it can be used, and what it can do. Writes and deletes one small object below the prefix.
+    /// Asks the bucket whether it can be used, and what it can do. Writes and deletes one small object below the prefix, of
+    /// which nothing is left where the access key may delete.
     ///
     /// # Errors
     /// Which step failed, and why.
@@ -132,7 +137,7 @@ impl Destination for Bucket {
                 ConditionalPut::Unsupported => return Ok(Put::Existed),
             };
             match self.requests.writes.put_opts(&path, content.into(), mode.into()).await {
-                Ok(_) => Ok(Put::Done),
+                Ok(_) => self.requests.lock(name, &path).await.map(|()| Put::Done),
                 Err(object_store::Error::AlreadyExists { .. }) => Ok(Put::Existed),
                 Err(error) => Err(self.told(name)(error)),
             }
@@ -167,6 +172,25 @@ impl Destination for Bucket {
             }
         }
         .boxed()
+    }
+
+    fn lock<'a>(&'a self, name: &'a ObjectName) -> BoxFuture<'a, Result<(), DestinationError>> {
+        async move { self.requests.lock(name, &self.requests.path(name)?).await }.boxed()
+    }
+
+    fn locked_until<'a>(
+        &'a self,
+        name: &'a ObjectName,
+    ) -> BoxFuture<'a, Result<Option<Timestamp>, DestinationError>> {
+        async move { self.requests.locked_until(name, &self.requests.path(name)?).await }.boxed()
+    }
+
+    fn end_unfinished<'a>(
+        &'a self,
+        folder: &'a ObjectName,
+        before: Timestamp,
+    ) -> BoxFuture<'a, Result<usize, DestinationError>> {
+        self.requests.end_unfinished(folder, before).boxed()
     }
 
     fn free(&self) -> BoxFuture<'_, Result<Option<ByteCount>, DestinationError>> {

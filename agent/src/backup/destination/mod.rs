@@ -10,13 +10,17 @@ mod local;
 use std::fmt::Debug;
 
 use bytes::Bytes;
-use futures::{future::BoxFuture, stream::BoxStream};
+use futures::{
+    FutureExt as _,
+    future::{BoxFuture, ready},
+    stream::BoxStream,
+};
 use jiff::Timestamp;
 
 pub use self::{
     bucket::{
-        Bucket, BucketSettings, Capabilities, ConditionalPut, Deletes, Patience, ProbeError, ProbeStep,
-        SMALLEST_PART, SettingsError, Switch,
+        Bucket, BucketSettings, Capabilities, ConditionalPut, Deletes, ObjectLock, Patience, ProbeError,
+        ProbeStep, SMALLEST_PART, SettingsError, Switch,
     },
     error::DestinationError,
     local::LocalDirectory,
@@ -76,6 +80,29 @@ pub trait Destination: Debug + Send + Sync {
 
     /// Deletes an object; that it is not there is no error.
     fn delete<'a>(&'a self, name: &'a ObjectName) -> BoxFuture<'a, Result<(), DestinationError>>;
+
+    /// Locks an object against deletion where this destination does that to all that is written there: for an object of which
+    /// it is not known whether it was. A repeated call is harmless.
+    fn lock<'a>(&'a self, _name: &'a ObjectName) -> BoxFuture<'a, Result<(), DestinationError>> {
+        ready(Ok(())).boxed()
+    }
+
+    /// Until when an object cannot be deleted; none where it is not locked.
+    fn locked_until<'a>(
+        &'a self,
+        _name: &'a ObjectName,
+    ) -> BoxFuture<'a, Result<Option<Timestamp>, DestinationError>> {
+        ready(Ok(None)).boxed()
+    }
+
+    /// Ends what was begun below a folder before a time, never finished, and is in no listing; how many there were.
+    fn end_unfinished<'a>(
+        &'a self,
+        _folder: &'a ObjectName,
+        _before: Timestamp,
+    ) -> BoxFuture<'a, Result<usize, DestinationError>> {
+        ready(Ok(0)).boxed()
+    }
 
     /// How much more fits; none where the destination has no bound that it tells.
     fn free(&self) -> BoxFuture<'_, Result<Option<ByteCount>, DestinationError>>;

@@ -8,7 +8,8 @@ use super::{Engine, EngineError};
 use crate::{
     apps::AppName,
     release::{
-        DeployInput, Failure, ReleasePlan, certificates,
+        DeployInput, Failure, ReleaseId, ReleasePlan, certificates,
+        destinations::Examined,
         load::{self, LoadedProject},
         planner::{self, Wanted, difference},
         policy::Policy,
@@ -82,6 +83,24 @@ impl Engine {
         self.schedules(&input.app, &loaded, &plan).await?;
         plan.notes.extend(loaded.notes.iter().cloned());
         Ok((loaded, self.with_backups(input, plan).await?))
+    }
+
+    /// Keeps what a release that begins is made of: its files in its folder, its buckets in the database.
+    pub(super) async fn keep(
+        &self,
+        (id, input): (&ReleaseId, &DeployInput),
+        examined: Examined,
+    ) -> Result<(), Failure> {
+        const SPACE: &str = "see that the droplet has space: `tidegate info`";
+        // Before the files: a release whose files are there is finished by whoever finds it.
+        if !examined.keep.is_empty() {
+            self.inner.buckets.keep(&id.app, examined.keep).await.map_err(|error| {
+                Failure::caused_by("the buckets of its backups could not be remembered", &error).hint(SPACE)
+            })?;
+        }
+        input
+            .keep(&self.inner.paths.release(&id.app, id.release))
+            .map_err(|error| Failure::caused_by("the release's files could not be kept", &error).hint(SPACE))
     }
 
     /// Whether systemd takes the schedules of timers that change.

@@ -1,6 +1,6 @@
 //! Backups that a project asks for, and the timers that make them: what this agent cannot do, and what changes. Pure.
 
-use tidegate_compose::x_tidegate::{Destination, Engine};
+use tidegate_compose::x_tidegate::Engine;
 
 use super::Wanted;
 use crate::{
@@ -61,15 +61,6 @@ fn unsupported(wanted: Wanted<'_>) -> Vec<Failure> {
         if !matches!(backup.engine, Engine::Postgres(_)) {
             let why = format!("this agent makes backups of PostgreSQL, not of {}", backup.engine.name());
             refused.push(refuse(why, "remove `backup` there, and go on making them as you do now"));
-        }
-        for destination in &backup.to {
-            if let Destination::Bucket(bucket) = destination {
-                let why = format!("this agent stores backups on the droplet, not in a bucket ({bucket})");
-                refused.push(refuse(
-                    why,
-                    "write `to: [local]`, and copy /var/lib/tidegate/backups elsewhere yourself",
-                ));
-            }
         }
     }
     refused

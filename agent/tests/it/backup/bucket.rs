@@ -1,13 +1,18 @@
 //! Objects in a bucket.
 
+use std::{sync::Arc, time::Duration};
+
 use bytes::Bytes;
 use futures::TryStreamExt as _;
-use tidegate_agent::backup::{
-    ByteCount,
-    destination::{
-        Bucket, BucketSettings, ConditionalPut, Deletes, Destination as _, DestinationError, Listed, Put,
-        Switch,
+use tidegate_agent::{
+    backup::{
+        ByteCount,
+        destination::{
+            Bucket, BucketSettings, ConditionalPut, Deletes, Destination as _, DestinationError, Listed,
+            ObjectLock, Put, Switch,
+        },
     },
+    clock::{Clock as _, SystemClock},
 };
 
 use super::server::{BUCKET, Server, name};
@@ -107,11 +112,59 @@ async fn a_probe_tells_what_a_bucket_can_do() {
     assert_eq!((found.versioning, found.object_lock), (Switch::Off, Switch::Off));
     assert_eq!(listed(&bucket, "tidegate-probe").await, []);
 
-    let versioned = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
-    server.request("PUT", &format!("/{BUCKET}?versioning"), versioned).await;
-    let lock =
-        "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>";
-    server.request("PUT", &format!("/{BUCKET}?object-lock"), lock).await;
-    let found = bucket.probe().await.unwrap();
+    server.takes_locks().await;
+    let (found, beside) = tokio::join!(bucket.probe(), bucket.probe());
+    let found = found.unwrap();
     assert_eq!((found.versioning, found.object_lock), (Switch::On, Switch::On));
+    assert_eq!(beside.unwrap(), found, "another droplet asks at the same time");
+    let versions = server.request("GET", &format!("/{BUCKET}?versions"), "").await;
+    assert!(!versions.contains("tidegate-probe"), "{versions}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_is_locked_where_that_is_asked_for() {
+    let Some(server) = Server::start().await else { return };
+    let lock = ObjectLock { period: Duration::from_hours(24), clock: Arc::new(SystemClock) };
+    let bucket = Bucket::new(BucketSettings { lock: Some(lock), ..server.settings() }).unwrap();
+    let error = bucket.put_if_absent(&name("a/b"), Bytes::from_static(b"x")).await.unwrap_err();
+    assert!(matches!(error, DestinationError::Refused { .. }), "no lock, no object: {error}");
+    bucket.delete(&name("a/b")).await.unwrap();
+
+    server.takes_locks().await;
+    let before = SystemClock.now();
+    assert_eq!(bucket.put_if_absent(&name("a/manifest"), Bytes::from_static(b"x")).await.unwrap(), Put::Done);
+    upload(&bucket, "a/small", b"small").await;
+    upload(&bucket, "a/large", &data(6 * 1024 * 1024)).await;
+    upload(&server.bucket(), "a/open", b"x").await;
+    for object in ["a/manifest", "a/small", "a/large"] {
+        let until = bucket.locked_until(&name(object)).await.unwrap().unwrap();
+        let hours = until.duration_since(before).as_hours();
+        assert!((23..=24).contains(&hours), "{object}: {until}");
+    }
+    for object in ["a/open", "a/none"] {
+        assert_eq!(bucket.locked_until(&name(object)).await.unwrap(), None, "{object}");
+    }
+    bucket.lock(&name("a/open")).await.unwrap();
+    assert!(bucket.locked_until(&name("a/open")).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_that_nobody_finished_are_ended() {
+    let Some(server) = Server::start().await else { return };
+    let bucket = server.bucket();
+    for object in ["a/b/part", "a/b/more", "a/bc/other"] {
+        let mut begun = bucket.begin(&name(object)).await.unwrap();
+        begun.write(Bytes::from(data(5 * 1024 * 1024))).await.unwrap();
+        // As when the agent dies: nobody aborts it.
+        drop(begun);
+    }
+    let uploads = async || server.request("GET", &format!("/{BUCKET}?uploads"), "").await;
+    assert!(uploads().await.contains("a/b/part"));
+    // This server says of all that they were begun in 2010.
+    let old = "2009-01-01T00:00:00Z".parse().unwrap();
+    assert_eq!(bucket.end_unfinished(&name("a/b"), old).await.unwrap(), 0);
+    assert_eq!(bucket.end_unfinished(&name("a/b"), SystemClock.now()).await.unwrap(), 2);
+    let left = uploads().await;
+    assert!(left.contains("a/bc/other") && !left.contains("a/b/"), "{left}");
+    assert_eq!(bucket.end_unfinished(&name("a/b"), SystemClock.now()).await.unwrap(), 0);
 }

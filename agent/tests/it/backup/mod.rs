@@ -1,6 +1,6 @@
 //! Backups at a real S3 server: moto's, each test with one of its own.
 
 mod bucket;
-mod server;
+pub mod server;
 mod trouble;
 mod whole;

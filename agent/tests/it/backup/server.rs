@@ -95,6 +95,32 @@ impl Server {
         settings(self.address)
     }
 
+    /// Has the bucket keep versions, and take locks.
+    pub async fn takes_locks(&self) {
+        let versioned = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+        self.request("PUT", &format!("/{BUCKET}?versioning"), versioned).await;
+        let lock = "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>";
+        self.request("PUT", &format!("/{BUCKET}?object-lock"), lock).await;
+    }
+
+    /// From now on keys have to be known; the id and the secret of one that may do nothing.
+    pub async fn asks_for_keys(&self) -> (String, String) {
+        let iam = |body: &'static str| self.request_of("iam", "POST", "/", body);
+        iam("Action=CreateUser&UserName=droplet&Version=2010-05-08").await;
+        let key = iam("Action=CreateAccessKey&UserName=droplet&Version=2010-05-08").await;
+        let within = |tag: &str| {
+            let (_, rest) = key.split_once(&format!("<{tag}>")).unwrap();
+            rest.split_once('<').unwrap().0.to_owned()
+        };
+        self.request("POST", "/moto-api/reset-auth", "0").await;
+        (within("AccessKeyId"), within("SecretAccessKey"))
+    }
+
+    /// And from now on not any more.
+    pub async fn asks_nobody(&self) {
+        self.request("POST", "/moto-api/reset-auth", "100000000").await;
+    }
+
     pub fn bucket(&self) -> Bucket {
         Bucket::new(self.settings()).unwrap()
     }
@@ -117,6 +143,7 @@ pub fn settings(address: SocketAddr) -> BucketSettings {
         secret_access_key: SecretString::from("hunter2"),
         part_size: ByteCount::mebibytes(5),
         conditional_put: ConditionalPut::Supported,
+        lock: None,
         patience: Patience {
             connect: Duration::from_secs(5),
             write: Duration::from_secs(30),
@@ -134,6 +161,7 @@ pub fn name(text: &str) -> ObjectName {
 /// A way to a server that passes on so many bytes of what is sent there.
 pub struct Cable {
     pub address: SocketAddr,
+    server: SocketAddr,
     left: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
@@ -143,14 +171,15 @@ impl Cable {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let left = Arc::new(AtomicU64::new(u64::MAX));
-        let passed = Arc::clone(&left);
-        let task = tokio::spawn(async move {
-            loop {
-                let (client, _) = listener.accept().await.unwrap();
-                tokio::spawn(pass(client, server, Arc::clone(&passed)));
-            }
-        });
-        Self { address, left, task }
+        let task = tokio::spawn(serve(listener, server, Arc::clone(&left)));
+        Self { address, server, left, task }
+    }
+
+    /// Puts a cut one together again, at the same address. What was under way when it was cut stays cut.
+    pub async fn mend(&mut self) {
+        let listener = TcpListener::bind(self.address).await.unwrap();
+        self.left.store(u64::MAX, Ordering::SeqCst);
+        self.task = tokio::spawn(serve(listener, self.server, Arc::clone(&self.left)));
     }
 
     /// Passes on so many more bytes, then nothing, and stays connected.
@@ -168,6 +197,13 @@ impl Cable {
 impl Drop for Cable {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, server: SocketAddr, left: Arc<AtomicU64>) {
+    loop {
+        let (client, _) = listener.accept().await.unwrap();
+        tokio::spawn(pass(client, server, Arc::clone(&left)));
     }
 }
 

@@ -46,15 +46,7 @@ async fn a_bucket_that_is_not_there_is_called_that() {
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_credentials_are_called_that() {
     let Some(server) = Server::start().await else { return };
-    let iam = |body: &'static str| server.request_of("iam", "POST", "/", body);
-    iam("Action=CreateUser&UserName=droplet&Version=2010-05-08").await;
-    let key = iam("Action=CreateAccessKey&UserName=droplet&Version=2010-05-08").await;
-    let within = |tag: &str| {
-        let (_, rest) = key.split_once(&format!("<{tag}>")).unwrap();
-        rest.split_once('<').unwrap().0.to_owned()
-    };
-    let (id, secret) = (within("AccessKeyId"), within("SecretAccessKey"));
-    server.request("POST", "/moto-api/reset-auth", "0").await;
+    let (id, secret) = server.asks_for_keys().await;
 
     let (_, error) = probed(server.settings()).await;
     assert!(matches!(error, DestinationError::Credentials { .. }), "{error}");

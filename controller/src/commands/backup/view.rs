@@ -177,9 +177,13 @@ fn seconds(seconds: f64) -> String {
     human(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
 
-/// A destination as tables name it. Of directories a droplet has one, which the Compose file calls `local`.
+/// A destination as tables name it. Of directories a droplet has one, which the Compose file calls `local`; where a bucket is
+/// stands in the fleet file.
 pub(super) fn brief(at: &str) -> &str {
-    if at.starts_with("directory ") { "local" } else { at }
+    if at.starts_with("directory ") {
+        return "local";
+    }
+    at.split_once(" at ").map_or(at, |(bucket, _)| bucket)
 }
 
 /// `1 table`, `2 tables`

@@ -1,24 +1,17 @@
 //! Asks a bucket whether it can be used, and what it can do. Owns the one small object that it writes for that.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use bytes::Bytes;
-use object_store::{
-    ObjectStore as _, ObjectStoreExt as _, PutMode,
-    path::Path,
-    signer::{SignedUrlOptions, Signer as _},
-};
+use http::Method;
+use object_store::{ObjectStore as _, ObjectStoreExt as _, PutMode, path::Path};
 
-use super::{ConditionalPut, requests::Requests};
+use super::{ConditionalPut, requests::Requests, signed::Question};
 use crate::backup::{ObjectName, destination::DestinationError};
 
-/// The object that is written: one name, so that at most one is left where nothing may be deleted.
-const NAME: &str = "tidegate-probe";
+/// Where the object is written.
+const FOLDER: &str = "tidegate-probe";
 const CONTENT: &[u8] = b"tidegate asks whether backups can be stored here; this may be deleted\n";
-/// How long a signed question can be used.
-const SIGNED_FOR: Duration = Duration::from_mins(1);
-/// The answers are some hundred bytes.
-const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// What a bucket can do beyond what is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,44 +93,81 @@ pub enum ProbeError {
 
 pub(super) async fn probe(requests: &Requests) -> Result<Capabilities, ProbeError> {
     let at = |step| move |source| ProbeError::Step { step, source };
-    let name =
-        ObjectName::new(NAME).map_err(|source| DestinationError::Name { at: requests.title.clone(), source });
+    // A name of its own: other droplets may probe at the same time.
+    let name = ObjectName::new(format!("{FOLDER}/{:08x}", rand::random::<u32>()));
+    let name = name.map_err(|source| DestinationError::Name { at: requests.title.clone(), source });
     let name = name.map_err(at(ProbeStep::Write))?;
     let path = requests.path(&name).map_err(at(ProbeStep::Write))?;
     // The bucket and the credentials first: an object that is not there says less.
     listed(requests, &path).await.map_err(at(ProbeStep::List))?;
     let told = |error| requests.told(Some(&name), &error);
     let written = requests.writes.put(&path, CONTENT.into()).await;
-    written.map_err(told).map_err(at(ProbeStep::Write))?;
-    let got = requests.reads.get(&path).await.map_err(told).map_err(at(ProbeStep::Read))?;
+    let written = written.map_err(told).map_err(at(ProbeStep::Write))?;
+    let mut versions: Vec<String> = written.version.into_iter().collect();
+    let tried = tried(requests, (&name, &path), &mut versions).await;
+    // Whatever was found out.
+    let deletes = removed(requests, (&name, &path), &versions).await;
+    let conditional_put = tried?;
+    let deletes = deletes.map_err(at(ProbeStep::Delete))?;
+    let versioning = asked(requests, "versioning", ("Versioning", "<Status>Enabled</Status>")).await;
+    let lock = "<ObjectLockEnabled>Enabled</ObjectLockEnabled>";
+    let object_lock = asked(requests, "object-lock", ("ObjectLock", lock)).await;
+    Ok(Capabilities { conditional_put, deletes, versioning, object_lock })
+}
+
+/// What can be done with the object once it is there.
+async fn tried(
+    requests: &Requests,
+    (name, path): (&ObjectName, &Path),
+    versions: &mut Vec<String>,
+) -> Result<ConditionalPut, ProbeError> {
+    let at = |step| move |source| ProbeError::Step { step, source };
+    let told = |error| requests.told(Some(name), &error);
+    let got = requests.reads.get(path).await.map_err(told).map_err(at(ProbeStep::Read))?;
     // Its size first: what answers may be anything.
     if got.meta.size != u64::try_from(CONTENT.len()).unwrap_or_default() {
         return Err(ProbeError::Other);
     }
     let read: Bytes = got.bytes().await.map_err(told).map_err(at(ProbeStep::Read))?;
-    let found = listed(requests, &path).await.map_err(at(ProbeStep::List))?;
+    let found = listed(requests, path).await.map_err(at(ProbeStep::List))?;
     if read != CONTENT || found == Found::No {
         return Err(ProbeError::Other);
     }
-    let again = requests.writes.put_opts(&path, CONTENT.into(), PutMode::Create.into()).await;
-    let conditional_put = match again {
-        Err(object_store::Error::AlreadyExists { .. }) => ConditionalPut::Supported,
-        // Overwritten, or refused as not implemented.
-        Ok(_) => ConditionalPut::Unsupported,
+    match requests.writes.put_opts(path, CONTENT.into(), PutMode::Create.into()).await {
+        Err(object_store::Error::AlreadyExists { .. }) => Ok(ConditionalPut::Supported),
+        // Overwritten.
+        Ok(again) => {
+            versions.extend(again.version);
+            Ok(ConditionalPut::Unsupported)
+        }
+        // Refused as not implemented.
         Err(error) => match told(error) {
-            DestinationError::Refused { .. } => ConditionalPut::Unsupported,
-            source => return Err(ProbeError::Step { step: ProbeStep::WriteIfAbsent, source }),
+            DestinationError::Refused { .. } => Ok(ConditionalPut::Unsupported),
+            source => Err(ProbeError::Step { step: ProbeStep::WriteIfAbsent, source }),
         },
-    };
-    let deletes = match requests.reads.delete(&path).await.map_err(told) {
-        Ok(()) => Deletes::Allowed,
-        Err(DestinationError::Forbidden { .. }) => Deletes::Forbidden,
-        Err(source) => return Err(ProbeError::Step { step: ProbeStep::Delete, source }),
-    };
-    let versioning = asked(requests, "versioning", ("Versioning", "<Status>Enabled</Status>")).await;
-    let lock = "<ObjectLockEnabled>Enabled</ObjectLockEnabled>";
-    let object_lock = asked(requests, "object-lock", ("ObjectLock", lock)).await;
-    Ok(Capabilities { conditional_put, deletes, versioning, object_lock })
+    }
+}
+
+/// Removes the object. Where there are versions, these are: a delete without one would add to them.
+async fn removed(
+    requests: &Requests,
+    (name, path): (&ObjectName, &Path),
+    versions: &[String],
+) -> Result<Deletes, DestinationError> {
+    let mut left = versions.is_empty();
+    for version in versions {
+        let query = [("versionId", version.as_str())];
+        let answer = requests.ask(Question::of(Method::DELETE, path, &query)).await?;
+        left |= !answer.status.is_success();
+    }
+    if !left {
+        return Ok(Deletes::Allowed);
+    }
+    match requests.reads.delete(path).await.map_err(|error| requests.told(Some(name), &error)) {
+        Ok(()) | Err(DestinationError::NotFound { .. }) => Ok(Deletes::Allowed),
+        Err(DestinationError::Forbidden { .. }) => Ok(Deletes::Forbidden),
+        Err(error) => Err(error),
+    }
 }
 
 #[derive(PartialEq, Eq)]
@@ -156,27 +186,16 @@ async fn listed(requests: &Requests, path: &Path) -> Result<Found, DestinationEr
     Ok(if found { Found::Yes } else { Found::No })
 }
 
-/// A setting of the bucket, which `object_store` has no call for: it signs the question, and the answer is looked through.
-/// That it cannot be had is no error, for a bucket without it serves.
+/// A setting of the bucket. That it cannot be had is no error, for a bucket without it serves.
 /// An answer holds the first text, and the second where the setting is on.
 async fn asked(requests: &Requests, setting: &str, (about, on): (&str, &str)) -> Switch {
-    let options = SignedUrlOptions::default().with_query([(setting, "")]);
-    let bucket = Path::default();
-    let signed = requests.reads.signed_url_opts(http::Method::GET, &bucket, SIGNED_FOR, &options);
-    let Ok(url) = signed.await else { return Switch::Unknown };
-    let Ok(mut answer) = requests.plain.get(url.as_str()).send().await else { return Switch::Unknown };
-    let status = answer.status();
-    let mut text = Vec::new();
-    while let Ok(Some(piece)) = answer.chunk().await {
-        text.extend_from_slice(&piece);
-        if text.len() > LONGEST_ANSWER {
-            return Switch::Unknown;
-        }
-    }
-    let text = String::from_utf8_lossy(&text);
-    match status.as_u16() {
-        200 if text.contains(on) => Switch::On,
-        200 if text.contains(about) => Switch::Off,
+    let (bucket, query) = (Path::default(), [(setting, "")]);
+    let Ok(answer) = requests.ask(Question::of(Method::GET, &bucket, &query)).await else {
+        return Switch::Unknown;
+    };
+    match answer.status.as_u16() {
+        200 if answer.text.contains(on) => Switch::On,
+        200 if answer.text.contains(about) => Switch::Off,
         // It has no such setting, or the store does not know it.
         404 | 501 => Switch::Off,
         _ => Switch::Unknown,

@@ -9,12 +9,12 @@ use object_store::{
 };
 use secrecy::ExposeSecret as _;
 
-use super::{BucketSettings, ConditionalPut, Patience, SettingsError, words};
+use super::{BucketSettings, ConditionalPut, ObjectLock, Patience, SettingsError, words};
 use crate::backup::{ByteCount, ObjectName, destination::DestinationError};
 
 /// The first and the longest wait between tries of a request; between them waits grow at random.
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+pub(super) const FIRST_WAIT: Duration = Duration::from_millis(200);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// What requests are made with.
 pub(super) struct Requests {
@@ -28,7 +28,8 @@ pub(super) struct Requests {
     pub(super) prefix: Option<ObjectName>,
     pub(super) part_size: ByteCount,
     pub(super) conditional_put: ConditionalPut,
-    patience: Patience,
+    pub(super) lock: Option<ObjectLock>,
+    pub(super) patience: Patience,
 }
 
 impl Requests {
@@ -51,6 +52,7 @@ impl Requests {
             prefix: settings.prefix,
             part_size: settings.part_size,
             conditional_put: settings.conditional_put,
+            lock: settings.lock,
             patience,
         })
     }

@@ -1,15 +1,18 @@
 //! What has to be known of a bucket to use it. As values, checked before anything is asked of the bucket.
 
-use std::{net::IpAddr, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 
 use http::Uri;
 use secrecy::SecretString;
 
-use super::parts::{LARGEST_FIRST_PART, SMALLEST_PART};
+use super::{
+    ObjectLock,
+    parts::{LARGEST_FIRST_PART, SMALLEST_PART},
+};
 use crate::backup::{ByteCount, ObjectName};
 
 /// How a bucket is reached and used.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct BucketSettings {
     /// The store's address without the bucket, such as `https://fra1.digitaloceanspaces.com`. `http` only on loopback.
     pub endpoint: String,
@@ -28,8 +31,22 @@ pub struct BucketSettings {
     pub part_size: ByteCount,
     /// Whether the store refuses to overwrite when asked to; the probe tells.
     pub conditional_put: ConditionalPut,
+    /// For how long what is written is locked; none: it is not.
+    pub lock: Option<ObjectLock>,
     /// How long it is waited.
     pub patience: Patience,
+}
+
+impl fmt::Debug for BucketSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { endpoint, region, bucket, prefix, .. } = self;
+        f.debug_struct("BucketSettings")
+            .field("endpoint", endpoint)
+            .field("region", region)
+            .field("bucket", bucket)
+            .field("prefix", prefix)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whether a store honours `If-None-Match: *`.
@@ -164,6 +181,7 @@ mod tests {
             secret_access_key: SecretString::from("hunter2"),
             part_size: SMALLEST_PART,
             conditional_put: ConditionalPut::Supported,
+            lock: None,
             patience: Patience::default(),
         }
     }
@@ -209,7 +227,9 @@ mod tests {
 
     #[test]
     fn no_secret_is_shown() {
-        assert!(!format!("{:?}", settings()).contains("hunter2"));
+        let secret = BucketSettings { access_key_id: "AKIDNOBODY".to_owned(), ..settings() };
+        let shown = format!("{secret:?}");
+        assert!(!shown.contains("hunter2") && !shown.contains("AKIDNOBODY"), "{shown}");
         let bucket = super::super::Bucket::new(settings()).unwrap();
         let shown = format!("{bucket:?}");
         assert!(!shown.contains("hunter2") && shown.contains("bucket backups at https://fra1"), "{shown}");

@@ -95,16 +95,16 @@ impl BucketUpload {
     }
 
     async fn finish(mut self) -> Result<(), DestinationError> {
-        let finished = self.complete().await;
-        if finished.is_err()
-            && let Err(error) = self.abort().await
-        {
-            tracing::warn!(%error, "an upload that failed could not be aborted: a lifecycle rule has to end it");
+        if let Err(error) = self.complete().await {
+            if let Err(error) = self.abort().await {
+                tracing::warn!(%error, "an upload that failed could not be aborted: pruning ends it a day later");
+            }
+            return Err(error);
         }
-        finished
+        self.requests.lock(&self.name, &self.path).await
     }
 
-    async fn abort(self) -> Result<(), DestinationError> {
+    async fn abort(&self) -> Result<(), DestinationError> {
         let Some(id) = &self.id else { return Ok(()) };
         self.requests.writes.abort_multipart(&self.path, id).await.map_err(self.told())
     }
@@ -120,6 +120,6 @@ impl Upload for BucketUpload {
     }
 
     fn abort(self: Box<Self>) -> BoxFuture<'static, Result<(), DestinationError>> {
-        Self::abort(*self).boxed()
+        async move { Self::abort(&self).await }.boxed()
     }
 }

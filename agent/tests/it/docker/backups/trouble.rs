@@ -214,7 +214,7 @@ async fn a_killed_agents_sessions_end() {
 }
 
 /// Ends a run at this line.
-async fn cut_off(site: &Site, line: &str) {
+pub(super) async fn cut_off(site: &Site, line: &str) {
     let (sender, mut lines) = mpsc::channel(100);
     let runs = site.runs.clone();
     let task = tokio::spawn(async move { runs.make(Site::make(Cause::Manual), Progress::to(sender)).await });
@@ -223,7 +223,7 @@ async fn cut_off(site: &Site, line: &str) {
     assert!(task.await.unwrap_err().is_cancelled());
 }
 
-async fn until(lines: &mut mpsc::Receiver<String>, wanted: &str) {
+pub(super) async fn until(lines: &mut mpsc::Receiver<String>, wanted: &str) {
     loop {
         let line = tokio::time::timeout(Duration::from_mins(2), lines.recv()).await.unwrap();
         let line = line.expect("the run ended before");

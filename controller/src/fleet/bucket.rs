@@ -1,0 +1,267 @@
+//! `[bucket.NAME]`: a bucket of any S3-compatible store to which apps send their backups.
+//!
+//! Owns its keys and what they may hold. Whether the bucket is there is the agents' question.
+
+use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
+
+use url::{Host, Url};
+
+use super::{model::Located, problem::Place, reader::Table};
+use crate::environ::may_leave;
+
+/// `[bucket.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// The store's address without the bucket.
+    pub endpoint: Endpoint,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// How the store calls it; the section's name where it does not say.
+    pub bucket: String,
+    /// The folder in it below which everything lies; empty for the whole bucket.
+    pub prefix: String,
+    /// The variable that holds the id of the access key.
+    pub access_key_id: Located<SecretName>,
+    /// The variable that holds its secret.
+    pub secret_access_key: Located<SecretName>,
+    /// For how long backups are locked against deletion.
+    pub lock: Option<Duration>,
+    /// Whether it has to keep what is overwritten or deleted as an earlier version.
+    pub versioning: Versioning,
+    /// Where the section stands.
+    pub place: Place,
+}
+
+/// Whether a bucket has to keep versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versioning {
+    /// It need not.
+    Any,
+    /// It has to.
+    Required,
+}
+
+/// The address of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint(String);
+
+/// A secret as the file may have it: `env:NAME`, the variable that holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretName(String);
+
+const KEYS: &[&str] =
+    &["endpoint", "region", "bucket", "prefix", "access_key_id", "secret_access_key", "lock", "versioning"];
+/// What other versions know: they make buckets too.
+const LATER: &[&str] = &["size", "acl", "cors", "lifecycle", "cdn", "expire"];
+
+pub(super) fn bucket(table: &Table<'_, '_, '_>) -> Option<Bucket> {
+    table.only(KEYS, LATER);
+    let endpoint = table.required("endpoint", "endpoint = \"https://fra1.digitaloceanspaces.com\"");
+    let region = table.required("region", "region = \"fra1\"");
+    let endpoint = endpoint.and_then(|_| table.parsed::<Endpoint>("endpoint"));
+    let region = region.and_then(|_| table.parsed::<Region>("region"));
+    let bucket = match table.string("bucket") {
+        Some(_) => table.parsed::<StoreName>("bucket").map(|name| name.0),
+        None => match table.own_name().parse::<StoreName>() {
+            Ok(name) => Some(name.0),
+            Err(error) => {
+                let hint = "say what the store calls it: bucket = \"...\"".to_owned();
+                table.notes().add(table.span(), error, Some(hint));
+                None
+            }
+        },
+    };
+    let prefix = table.string("prefix").map_or(Some(Prefix(String::new())), |_| table.parsed("prefix"));
+    let access_key_id = secret(table, "access_key_id");
+    let secret_access_key = secret(table, "secret_access_key");
+    let lock = table.parsed::<Days>("lock").map(|days| days.0);
+    let versioning = match table.flag("versioning") {
+        Some(true) => Versioning::Required,
+        Some(false) | None => Versioning::Any,
+    };
+    Some(Bucket {
+        endpoint: endpoint?,
+        region: region?.0,
+        bucket: bucket?,
+        prefix: prefix?.0,
+        access_key_id: access_key_id?,
+        secret_access_key: secret_access_key?,
+        lock,
+        versioning,
+        place: table.notes().place(&table.span()),
+    })
+}
+
+fn secret(table: &Table<'_, '_, '_>, key: &str) -> Option<Located<SecretName>> {
+    let span = table.place_of(key);
+    let text = table.required(key, &format!("{key} = \"env:BACKUP_{}\"", key.to_uppercase()))?;
+    match SecretName::parse(&text.value) {
+        Ok(name) => Some(Located { value: name, place: text.place }),
+        Err(BadSecret::Literal) => {
+            // Whatever it is, it is shown nowhere.
+            table.notes().withhold(span.clone());
+            let hint = format!(
+                "write `{key} = \"env:NAME\"`, and set NAME in the environment or in .env beside this file; if this was a real secret, have the provider make a new one"
+            );
+            table.notes().add(span, format!("`{key}` holds a secret itself, or nothing"), Some(hint));
+            None
+        }
+        Err(BadSecret::Own(name)) => {
+            let hint =
+                "make a key that may use this bucket alone, and give its variables other names".to_owned();
+            let message = format!(
+                "{name} is tidegate's own, and never leaves this machine: droplets get the key of a bucket"
+            );
+            table.notes().add(span, message, Some(hint));
+            None
+        }
+    }
+}
+
+impl SecretName {
+    /// The variable's name.
+    pub fn variable(&self) -> &str {
+        &self.0
+    }
+}
+
+enum BadSecret {
+    Literal,
+    Own(String),
+}
+
+impl SecretName {
+    fn parse(text: &str) -> Result<Self, BadSecret> {
+        let name = text.strip_prefix("env:").ok_or(BadSecret::Literal)?;
+        let fits = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !fits {
+            return Err(BadSecret::Literal);
+        }
+        if may_leave(name) { Ok(Self(name.to_owned())) } else { Err(BadSecret::Own(name.to_owned())) }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = "an endpoint reads `https://<host>[:<port>]`, without bucket, path or user";
+        let url = Url::parse(text).map_err(|_| wrong.to_owned())?;
+        let is_here = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
+            Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
+            None => return Err(wrong.to_owned()),
+        };
+        let is_bare = matches!(url.path(), "" | "/")
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        match url.scheme() {
+            _ if !is_bare => Err(wrong.to_owned()),
+            "https" => Ok(Self(text.trim_end_matches('/').to_owned())),
+            "http" if is_here => Ok(Self(text.trim_end_matches('/').to_owned())),
+            "http" => {
+                Err("an endpoint is `https://...`: credentials and backups do not go over plain http"
+                    .to_owned())
+            }
+            _ => Err(wrong.to_owned()),
+        }
+    }
+}
+
+struct Region(String);
+
+impl FromStr for Region {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if (1..=64).contains(&text.len()) && text.bytes().all(fits) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("`{text}` is not a region such as \"fra1\" or \"eu-central-1\""))
+        }
+    }
+}
+
+struct StoreName(String);
+
+impl FromStr for StoreName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let at_end = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let within = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-');
+        let bytes = text.as_bytes();
+        let fits = (3..=63).contains(&bytes.len())
+            && at_end(bytes.first())
+            && at_end(bytes.last())
+            && bytes.iter().all(within)
+            && !text.contains("..");
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("`{text}` is not a bucket's name: 3 to 63 small letters, digits, '.' or '-'"))
+        }
+    }
+}
+
+/// As the agents take it: folders of plain letters.
+struct Prefix(String);
+
+impl FromStr for Prefix {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_segment = |segment: &str| {
+            !matches!(segment, "" | "." | "..")
+                && segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        };
+        let trimmed = text.trim_end_matches('/');
+        if trimmed.len() <= 200 && trimmed.split('/').all(is_segment) {
+            Ok(Self(trimmed.to_owned()))
+        } else {
+            Err(format!(
+                "`{text}` is not a folder such as \"backups/shop\", of letters, digits, '.', '_' and '-'"
+            ))
+        }
+    }
+}
+
+/// `30d`, `4w`, `1y`.
+struct Days(Duration);
+
+const LONGEST_LOCK_DAYS: u64 = 3660;
+
+impl FromStr for Days {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a time such as \"30d\", \"8w\" or \"1y\", from 1d to 10y");
+        let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let days = match unit {
+            "d" => number,
+            "w" => number.saturating_mul(7),
+            "y" => number.saturating_mul(366),
+            _ => return Err(wrong()),
+        };
+        if !(1..=LONGEST_LOCK_DAYS).contains(&days) {
+            return Err(wrong());
+        }
+        Ok(Self(Duration::from_secs(days.saturating_mul(86_400))))
+    }
+}
+
+#[cfg(test)]
+#[path = "bucket_tests.rs"]
+mod tests;
