@@ -15,6 +15,7 @@ mod deploy;
 mod enrolment;
 mod errors;
 mod exec;
+mod health;
 mod info;
 mod logs;
 mod maintenance;
@@ -37,8 +38,8 @@ use tonic::Status;
 
 use crate::{
     audit::AuditLog, backup_runs::BackupRuns, clock::Clock, docker_stream::DockerStreams,
-    exec::host::HostExec, host::HostFacts, release::Engine, systemd::Systemd, timers::UnitFiles,
-    trust::Trust,
+    exec::host::HostExec, health::Health, host::HostFacts, release::Engine, systemd::Systemd,
+    timers::UnitFiles, trust::Trust,
 };
 
 /// What the handlers work with. One for the whole agent.
@@ -57,6 +58,8 @@ pub struct Context {
     pub engine: Engine,
     /// Backups.
     pub backups: BackupRuns,
+    /// How the droplet and its apps are.
+    pub health: Health,
     /// The droplet's systemd.
     pub systemd: Arc<Systemd>,
     /// Where the times of timers stand.

@@ -1,7 +1,7 @@
 //! Backups of a real PostgreSQL that serves: made, verified, pruned, and what becomes of them when something goes wrong.
 
 mod restores;
-mod site;
+pub mod site;
 mod trouble;
 
 use std::time::Duration;
