@@ -15,8 +15,12 @@
 //! trusted_proxies = ["10.0.0.0/8"]                        # whose word about the client's address is taken
 //! behind_balancer = true                                  # no certificates and redirects: the balancer has them
 //! health_path = "/health"                                 # what the balancer asks, by any name
+//!
+//! [health]
+//! cpu_percent = { warning = 80, critical = 95, for = "5m" }   # all keys: [`HealthConfig`]
 //! ```
 
+mod health;
 mod ingress;
 
 use std::{
@@ -24,6 +28,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use health::{HealthConfig, Limit};
 pub use ingress::{AcmeDirectory, IngressConfig, Network};
 use serde::Deserialize;
 use tidegate_proto::{
@@ -52,6 +57,9 @@ pub struct Config {
     /// What takes requests from outside to the apps.
     #[serde(default)]
     pub ingress: IngressConfig,
+    /// From when on something is told as not well.
+    #[serde(default)]
+    pub health: HealthConfig,
     /// What the port bears before a certificate is verified, and after.
     #[serde(default)]
     pub limits: LimitsConfig,

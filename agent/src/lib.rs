@@ -13,6 +13,7 @@ pub mod docker;
 pub mod docker_stream;
 pub mod droplet;
 pub mod exec;
+pub mod health;
 pub mod host;
 pub mod ingress;
 pub mod logging;

@@ -85,6 +85,7 @@ pub const RULES: &[Rule] = &[
     rule("/tidegate.v1.Agent/DropFormer", Role::Operator, Scope::App),
     rule("/tidegate.v1.Agent/PruneBackups", Role::Operator, Scope::App),
     rule("/tidegate.v1.Agent/Timers", Role::Viewer, Scope::App),
+    rule("/tidegate.v1.Agent/Health", Role::Viewer, Scope::App),
     rule("/tidegate.v1.Agent/AuditLog", Role::Viewer, Scope::Droplet),
     rule("/tidegate.v1.Agent/Renew", Role::Admin, Scope::Droplet),
     // The list is signed: any caller may bring it.

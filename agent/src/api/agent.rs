@@ -7,19 +7,20 @@ use std::sync::Arc;
 use tidegate_proto::v1::{
     AuditEntry, AuditLogRequest, BackupEvent, BackupHeadersRequest, BackupHeadersResponse, BackupsRequest,
     BackupsResponse, CancelReleaseRequest, CancelReleaseResponse, DeployRequest, DropFormerRequest,
-    DropFormerResponse, ExecRequest, ExecResponse, InfoRequest, InfoResponse, InstallRevocationListRequest,
-    InstallRevocationListResponse, LogEntry, LogsRequest, MakeBackupRequest, PlanDeployResponse,
-    PruneBackupsRequest, PruneBackupsResponse, ReleaseEvent, ReleaseOutcomeRequest, ReleaseOutcomeResponse,
-    ReleasesRequest, ReleasesResponse, RemoveAppRequest, RemoveAppResponse, RenewRequest, RenewResponse,
-    ResolveReleaseRequest, ResolveReleaseResponse, RestoreBackupRequest, RestoreEvent, RestoresRequest,
-    RestoresResponse, RevertRestoreRequest, RollbackRequest, SetMaintenanceRequest, SetMaintenanceResponse,
-    ShowBackupRequest, ShowBackupResponse, StatusRequest, StatusResponse, TimersRequest, TimersResponse,
-    VerifyBackupRequest, WatchReleaseRequest, agent_server::Agent,
+    DropFormerResponse, ExecRequest, ExecResponse, HealthRequest, HealthResponse, InfoRequest, InfoResponse,
+    InstallRevocationListRequest, InstallRevocationListResponse, LogEntry, LogsRequest, MakeBackupRequest,
+    PlanDeployResponse, PruneBackupsRequest, PruneBackupsResponse, ReleaseEvent, ReleaseOutcomeRequest,
+    ReleaseOutcomeResponse, ReleasesRequest, ReleasesResponse, RemoveAppRequest, RemoveAppResponse,
+    RenewRequest, RenewResponse, ResolveReleaseRequest, ResolveReleaseResponse, RestoreBackupRequest,
+    RestoreEvent, RestoresRequest, RestoresResponse, RevertRestoreRequest, RollbackRequest,
+    SetMaintenanceRequest, SetMaintenanceResponse, ShowBackupRequest, ShowBackupResponse, StatusRequest,
+    StatusResponse, TimersRequest, TimersResponse, VerifyBackupRequest, WatchReleaseRequest,
+    agent_server::Agent,
 };
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    Context, audit, backups, caller::Caller, deploy, errors, exec, info, logs, maintenance, releases,
+    Context, audit, backups, caller::Caller, deploy, errors, exec, health, info, logs, maintenance, releases,
     renewal, restores, rollback, status, stream::Answers, timers, together,
 };
 
@@ -268,6 +269,11 @@ impl Agent for AgentService {
     async fn timers(&self, request: Request<TimersRequest>) -> Result<Response<TimersResponse>, Status> {
         let caller = Caller::from_request(&request)?;
         timers::timers(&self.context, &caller, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn health(&self, request: Request<HealthRequest>) -> Result<Response<HealthResponse>, Status> {
+        let caller = Caller::from_request(&request)?;
+        health::health(&self.context, &caller, request.get_ref()).await.map(Response::new)
     }
 
     type AuditLogStream = Answers<AuditEntry>;

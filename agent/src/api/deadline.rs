@@ -18,6 +18,8 @@ pub(super) fn of(rpc: &str) -> Duration {
         "/tidegate.v1.Agent/Backups"
         | "/tidegate.v1.Agent/ShowBackup"
         | "/tidegate.v1.Agent/PruneBackups" => Duration::from_mins(16),
+        // Several things may not answer in their time before the last one does.
+        "/tidegate.v1.Agent/Health" => Duration::from_secs(85),
         "/tidegate.v1.Enrolment/Begin" | "/tidegate.v1.Enrolment/Complete" => Duration::from_secs(30),
         _ => ORDINARY,
     }

@@ -16,6 +16,7 @@ mod deploy;
 mod enrolment;
 mod errors;
 mod exec;
+mod health;
 mod info;
 mod logs;
 mod maintenance;
@@ -38,8 +39,8 @@ use tonic::Status;
 
 use crate::{
     audit::AuditLog, backup_runs::BackupRuns, clock::Clock, docker_stream::DockerStreams,
-    exec::host::HostExec, host::HostFacts, release::Engine, systemd::Systemd, timers::UnitFiles,
-    trust::Trust,
+    exec::host::HostExec, health::Health, host::HostFacts, release::Engine, systemd::Systemd,
+    timers::UnitFiles, trust::Trust,
 };
 
 /// What the handlers work with. One for the whole agent.
@@ -58,6 +59,8 @@ pub struct Context {
     pub engine: Engine,
     /// Backups.
     pub backups: BackupRuns,
+    /// How the droplet and its apps are.
+    pub health: Health,
     /// The droplet's systemd.
     pub systemd: Arc<Systemd>,
     /// Where the times of timers stand.

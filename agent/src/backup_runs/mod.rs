@@ -139,6 +139,14 @@ impl BackupRuns {
         list::list(&self.inner, app, service).await
     }
 
+    /// The backups of an app that are remembered, the newest first. No destination is looked at.
+    ///
+    /// # Errors
+    /// When the droplet is not enrolled, or the database fails.
+    pub async fn remembered(&self, app: &AppName) -> Result<Vec<BackupRow>, BackupError> {
+        self.inner.store.rows(&self.inner.droplet()?, app, None).await
+    }
+
     /// One backup with all that is known of it.
     ///
     /// # Errors

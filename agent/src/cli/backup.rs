@@ -202,6 +202,7 @@ mod tests {
         let units = [
             include_str!("../../../systemd/tidegate-backup@.service"),
             include_str!("../../../systemd/tidegate-verify@.service"),
+            include_str!("../../../systemd/tidegate-health.service"),
         ];
         for unit in units {
             let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();

@@ -4,6 +4,7 @@
 
 mod audit;
 mod backup;
+mod health;
 mod info;
 mod local;
 mod serve;
@@ -36,6 +37,8 @@ enum Command {
     Backup(backup::BackupArguments),
     /// Restore the latest backup of a service on trial, and wait until it is compared.
     Verify(backup::VerifyArguments),
+    /// How the droplet and its apps are: exit code 0 good, 1 something is not, 2 that cannot be told.
+    Health(health::HealthArguments),
     /// Wait to become a command on the droplet; the agent starts this.
     #[command(hide = true)]
     Standby,
@@ -59,6 +62,7 @@ struct Local {
 pub fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Standby => return standby::run(),
+        Command::Health(arguments) => return health::run(&arguments, out),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Status(arguments) => local::block_on(status::run(&arguments, out)),
         Command::Info(arguments) => local::block_on(info::run(&arguments, out)),

@@ -8,6 +8,7 @@ pub mod body;
 mod client;
 mod container;
 mod error;
+mod events;
 mod exec;
 mod former;
 mod health_check;

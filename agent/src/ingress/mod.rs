@@ -31,7 +31,7 @@ pub use admin::AdminError;
 pub use certificates::HostCertificate;
 pub use edge::Edge;
 pub use error::IngressError;
-pub use responses::{Counts, Mark, ResponseCounts};
+pub use responses::{Answered, Counts, Mark, ResponseCounts};
 pub use routes::{AppRoutes, Changed, Maintenance, OwnCertificate, Redirect, Route, RouteOptions, RouteTls};
 pub(crate) use service::fixed_endpoint;
 pub use service::{Ingress, IngressSettings};

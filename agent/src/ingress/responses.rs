@@ -1,4 +1,4 @@
-//! What services answered, from Caddy's log of requests.
+//! What services answered, and in what time, from Caddy's log of requests.
 //!
 //! # Format
 //! `log/access.json`: a JSON object a line. When it is full, Caddy renames it `access-<time>.json` and begins anew; the two
@@ -9,6 +9,7 @@ use std::{
     io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::Deserialize;
@@ -37,6 +38,19 @@ pub struct ResponseCounts {
     pub server_errors: u64,
 }
 
+/// How a service answered, with how long it took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// How many answers there were, by status.
+    pub counts: ResponseCounts,
+    /// The time within which 95 of 100 were given, on a scale with four steps from one time to its double.
+    pub p95: Duration,
+}
+
+/// So much of the log's end is read at most, where a service's times are asked for: on a busy droplet that is enough to
+/// judge by.
+const MOST_AT_ONCE: u64 = 8 * 1024 * 1024;
+
 /// No line is longer: a request's head is bounded by Caddy's configuration.
 const MAX_LINE: u64 = 256 * 1024;
 
@@ -46,6 +60,9 @@ struct Line<'a> {
     #[serde(borrow)]
     request: Request<'a>,
     status: u16,
+    /// In seconds.
+    #[serde(default)]
+    duration: f64,
 }
 
 #[derive(Deserialize)]
@@ -73,16 +90,96 @@ pub(super) fn count(
 ) -> io::Result<Counts> {
     let mut counts = Counts::new();
     for (path, from) in since(folder, mark)? {
-        let mut file = match fs_err::File::open(&path) {
-            Ok(file) => file,
-            // Caddy removes the oldest.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        file.seek(SeekFrom::Start(from))?;
-        count_lines(BufReader::new(file), &mut counts, &whose)?;
+        let Some(reader) = open(&path, from)? else { continue };
+        each_line(reader, |line| {
+            if let Some(service) = whose(&line.request.host, &line.request.uri) {
+                counts.entry(service).or_default().add(line.status);
+            }
+        })?;
     }
     Ok(counts)
+}
+
+/// What was answered since the mark and how fast, by what `whose` names for a host and path. Of a long log only the end.
+pub(super) fn answers<K: Ord>(
+    folder: &Path,
+    mark: &Mark,
+    whose: impl Fn(&str, &str) -> Option<K>,
+) -> io::Result<BTreeMap<K, Answered>> {
+    let mut left = MOST_AT_ONCE;
+    let mut files = Vec::new();
+    for (path, from) in since(folder, mark)?.into_iter().rev() {
+        let length = fs_err::metadata(&path).map_or(from, |file| file.len());
+        let begin = from.max(length.saturating_sub(left));
+        left = left.saturating_sub(length.saturating_sub(begin));
+        files.push((path, begin));
+        if begin > from {
+            break;
+        }
+    }
+    let mut tallies: BTreeMap<K, (ResponseCounts, Times)> = BTreeMap::new();
+    for (path, from) in files.into_iter().rev() {
+        let Some(reader) = open(&path, from)? else { continue };
+        // Where the first line is half of one, it is no JSON and passes by.
+        each_line(reader, |line| {
+            if let Some(key) = whose(&line.request.host, &line.request.uri) {
+                let (counts, times) = tallies.entry(key).or_default();
+                counts.add(line.status);
+                times.add(line.duration);
+            }
+        })?;
+    }
+    Ok(tallies
+        .into_iter()
+        .map(|(key, (counts, times))| (key, Answered { counts, p95: times.p95() }))
+        .collect())
+}
+
+impl ResponseCounts {
+    fn add(&mut self, status: u16) {
+        self.total = self.total.saturating_add(1);
+        self.server_errors = self.server_errors.saturating_add(u64::from(status >= 500));
+    }
+}
+
+/// How many answers took how long: counts by the upper ends of steps, in microseconds.
+#[derive(Default)]
+struct Times(BTreeMap<u64, u64>);
+
+impl Times {
+    fn add(&mut self, seconds: f64) {
+        let micros = Duration::try_from_secs_f64(seconds).map_or(0, |took| took.as_micros());
+        let micros = u64::try_from(micros).unwrap_or(u64::MAX >> 2).clamp(4, u64::MAX >> 2);
+        // The power of two below, and then in quarters of it.
+        let power = 1_u64 << micros.ilog2();
+        let quarter = power / 4;
+        let steps = (micros - power).div_ceil(quarter);
+        let count = self.0.entry(power.saturating_add(steps.saturating_mul(quarter))).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    fn p95(&self) -> Duration {
+        let total = self.0.values().fold(0_u64, |sum, count| sum.saturating_add(*count));
+        let mut left = total.saturating_mul(95).div_ceil(100);
+        for (micros, count) in &self.0 {
+            left = left.saturating_sub(*count);
+            if left == 0 {
+                return Duration::from_micros(*micros);
+            }
+        }
+        Duration::ZERO
+    }
+}
+
+fn open(path: &Path, from: u64) -> io::Result<Option<BufReader<fs_err::File>>> {
+    let mut file = match fs_err::File::open(path) {
+        Ok(file) => file,
+        // Caddy removes the oldest.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    file.seek(SeekFrom::Start(from))?;
+    Ok(Some(BufReader::new(file)))
 }
 
 /// The files to read and where to begin in each, oldest first. When the mark's own is gone already: all that are there.
@@ -113,11 +210,7 @@ fn since(folder: &Path, mark: &Mark) -> io::Result<Vec<(PathBuf, u64)>> {
     Ok(read.map(|(index, (_, path, ..))| (path, if at == Some(index) { mark.length } else { 0 })).collect())
 }
 
-fn count_lines(
-    mut reader: impl io::BufRead,
-    counts: &mut Counts,
-    whose: &impl Fn(&str, &str) -> Option<ServiceName>,
-) -> io::Result<()> {
+fn each_line(mut reader: impl io::BufRead, mut take: impl FnMut(Line<'_>)) -> io::Result<()> {
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -126,11 +219,8 @@ fn count_lines(
         if read == 0 || !line.ends_with(b"\n") && u64::try_from(read).is_ok_and(|read| read < MAX_LINE) {
             return Ok(());
         }
-        let Ok(Line { request, status }) = serde_json::from_slice(&line) else { continue };
-        if let Some(service) = whose(&request.host, &request.uri) {
-            let count = counts.entry(service).or_default();
-            count.total = count.total.saturating_add(1);
-            count.server_errors = count.server_errors.saturating_add(u64::from(status >= 500));
+        if let Ok(line) = serde_json::from_slice(&line) {
+            take(line);
         }
     }
 }

@@ -53,3 +53,37 @@ fn a_mark_outlives_the_rolling_of_the_log() {
     fs_err::remove_file(folder.path().join("access-2026-11-21T10-00-00.000.json")).unwrap();
     assert_eq!(counted(folder.path(), &mark), [("web".to_owned(), 2, 1)]);
 }
+
+#[test]
+fn the_time_of_most_answers_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = String::new();
+    for millis in 1..=100 {
+        let seconds = f64::from(millis) / 1000.0;
+        log.push_str(&line("a.de", "/", 200).replace("0.1", &seconds.to_string()));
+    }
+    append(folder.path(), &log);
+    append(folder.path(), &line("a.de", "/", 503).replace("0.1", "nonsense"));
+    let all = answers(folder.path(), &Mark::default(), |host, _| Some(host.to_owned())).unwrap();
+    let a = all["a.de"];
+    assert_eq!((a.counts.total, a.counts.server_errors), (100, 0));
+    assert!((95..120).contains(&a.p95.as_millis()), "{:?}", a.p95);
+    assert_eq!(Times::default().p95(), Duration::ZERO);
+    // Of a long log the end counts.
+    let filler = line("b.de", "/", 200);
+    let many = usize::try_from(MOST_AT_ONCE).unwrap() / filler.len();
+    append(folder.path(), &filler.repeat(many));
+    let all = answers(folder.path(), &Mark::default(), |host, _| Some(host.to_owned())).unwrap();
+    let b = usize::try_from(all["b.de"].counts.total).unwrap();
+    assert!(b.abs_diff(many) <= 1 && all.get("a.de").is_none_or(|a| a.counts.total < 3), "{all:?}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_time_is_told_a_quarter_off_at_most(micros in 4..3_600_000_000_u64) {
+        let mut times = Times::default();
+        times.add(Duration::from_micros(micros).as_secs_f64());
+        let told = u64::try_from(times.p95().as_micros()).unwrap();
+        proptest::prop_assert!(told >= micros - 1 && told <= micros + micros / 4 + 1, "{told} for {micros}");
+    }
+}

@@ -3,7 +3,7 @@
 mod files;
 mod setup;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use files::{CONFIG, Config};
 pub(crate) use setup::fixed_endpoint;
@@ -14,11 +14,18 @@ use super::{
     certificates::{self, HostCertificate},
     edge::Edge,
     network_name,
-    responses::{self, Counts, Mark},
+    responses::{self, Answered, Counts, Mark},
     sites::Sites,
     store,
 };
-use crate::{apps::AppName, docker::Docker, store::Database};
+use crate::{
+    apps::{AppName, ServiceName},
+    docker::Docker,
+    store::Database,
+};
+
+/// Answers by app and service; a service without any has no entry.
+pub type Answers = BTreeMap<(AppName, ServiceName), Answered>;
 
 /// How long a fresh container may take until its admin socket answers.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -217,6 +224,22 @@ impl Ingress {
             responses::count(&folder, &mark, |host, path| {
                 let (owner, route) = sites.find(host, path)?;
                 (*owner == app).then(|| route.service.clone())
+            })
+        };
+        let counted = tokio::task::spawn_blocking(count).await.map_err(|_| IngressError::Broken)?;
+        counted.map_err(IngressError::File)
+    }
+
+    /// What the services of all apps answered since the mark and how fast; of a long log the end.
+    ///
+    /// # Errors
+    /// As [`Ingress::responses`].
+    pub async fn answers(&self, mark: &Mark) -> Result<Answers, IngressError> {
+        let sites = self.sites().await?;
+        let (folder, mark) = (self.inner.settings.folder.join("log"), *mark);
+        let count = move || {
+            responses::answers(&folder, &mark, |host, path| {
+                sites.find(host, path).map(|(owner, route)| (owner.clone(), route.service.clone()))
             })
         };
         let counted = tokio::task::spawn_blocking(count).await.map_err(|_| IngressError::Broken)?;

@@ -32,6 +32,7 @@ mod retention;
 mod rollback;
 mod run;
 mod schedule;
+mod serving;
 pub mod signs;
 mod standstill;
 mod status;
@@ -54,6 +55,7 @@ pub use plan::{Change, ChangeKind, ReleasePlan};
 pub use quiesce::{Hold, Writer};
 pub use remove::Volumes;
 pub use rollback::BackTo;
+pub use serving::{Serving, ServingService};
 pub use status::{AppStatus, ServiceStatus};
 pub use store::{ReleaseImage, ReleaseRow};
 

@@ -5,10 +5,10 @@ mod backups;
 pub mod difference;
 mod fate;
 mod feasible;
-mod probes;
+pub(super) mod probes;
 mod resources;
 mod routes;
-mod services;
+pub(super) mod services;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};

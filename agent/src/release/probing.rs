@@ -15,11 +15,13 @@ use super::{
     chain,
     context::Context,
     plan::{PlannedProbe, ProbeTarget},
+    redact::Redactor,
 };
 use crate::{
-    docker::{Container, DockerError, HookEnd},
+    apps::AppName,
+    docker::{Container, Docker, DockerError, HookEnd},
     ingress,
-    probe::{self, Question},
+    probe::{self, Dial, Question},
 };
 
 /// How much of an answer is shown, in characters: beside the question some 200 of a body.
@@ -27,12 +29,39 @@ const SHOWN: usize = 240;
 /// A network namespace is shared over so many containers at most.
 const HOPS: usize = 4;
 
+/// What asking takes.
+#[derive(Clone, Copy)]
+pub(super) struct Asker<'a> {
+    pub(super) app: &'a AppName,
+    pub(super) project: &'a Project,
+    pub(super) docker: &'a Docker,
+    pub(super) dial: &'a dyn Dial,
+    pub(super) redactor: &'a Redactor,
+}
+
+impl<'a> From<&'a Context> for Asker<'a> {
+    fn from(context: &'a Context) -> Self {
+        Self {
+            app: &context.id.app,
+            project: &context.project,
+            docker: &context.docker,
+            dial: context.dial.as_ref(),
+            redactor: &context.redactor,
+        }
+    }
+}
+
 /// Puts all probes to a container, side by side.
 ///
 /// # Errors
 /// What the first one that failed was told: "GET :8000/health answered 503: {...}". Without secrets.
-pub async fn all(context: &Context, container: &Container, probes: &[PlannedProbe]) -> Result<(), String> {
-    let answers = join_all(probes.iter().map(|probe| one(context, container, probe))).await;
+pub(super) async fn all<'a>(
+    asker: impl Into<Asker<'a>>,
+    container: &Container,
+    probes: &[PlannedProbe],
+) -> Result<(), String> {
+    let asker = asker.into();
+    let answers = join_all(probes.iter().map(|probe| one(asker, container, probe))).await;
     answers.into_iter().collect()
 }
 
@@ -40,19 +69,24 @@ pub async fn all(context: &Context, container: &Container, probes: &[PlannedProb
 ///
 /// # Errors
 /// As [`all`].
-pub async fn one(context: &Context, container: &Container, probe: &PlannedProbe) -> Result<(), String> {
+pub(super) async fn one<'a>(
+    asker: impl Into<Asker<'a>>,
+    container: &Container,
+    probe: &PlannedProbe,
+) -> Result<(), String> {
+    let asker = asker.into();
     let asked = match &probe.target {
         // It sets its own deadline, for there is something to be killed at it.
-        ProbeTarget::Command { command } => in_container(context, container, (command, probe.timeout)).await,
+        ProbeTarget::Command { command } => in_container(asker, container, (command, probe.timeout)).await,
         target => {
-            let asked = tokio::time::timeout(probe.timeout, over_network(context, container, target)).await;
+            let asked = tokio::time::timeout(probe.timeout, over_network(asker, container, target)).await;
             let late = || format!("did not answer within {} s", seconds(probe.timeout));
             asked.unwrap_or_else(|_| Err(late()))
         }
     };
     let Err(why) = asked else { return Ok(()) };
     // Cut only when it is free of secrets: half of one would not be found.
-    let told = context.redactor.redact(&format!("{} {why}", probe.target));
+    let told = asker.redactor.redact(&format!("{} {why}", probe.target));
     Err(told.chars().take(SHOWN).collect())
 }
 
@@ -62,9 +96,9 @@ pub fn seconds(time: Duration) -> String {
     if tenths == 0 { time.as_secs().to_string() } else { format!("{}.{tenths}", time.as_secs()) }
 }
 
-async fn over_network(context: &Context, container: &Container, target: &ProbeTarget) -> Result<(), String> {
-    let dial = context.dial.as_ref();
-    let address = address(context, container).await?;
+async fn over_network(asker: Asker<'_>, container: &Container, target: &ProbeTarget) -> Result<(), String> {
+    let dial = asker.dial;
+    let address = address(asker, container).await?;
     match target {
         ProbeTarget::Http { port, path, host, status, contains } => {
             let question = Question { path, host, status: *status, contains: contains.as_deref() };
@@ -78,12 +112,12 @@ async fn over_network(context: &Context, container: &Container, target: &ProbeTa
 }
 
 async fn in_container(
-    context: &Context,
+    asker: Asker<'_>,
     container: &Container,
     (command, deadline): (&[String], Duration),
 ) -> Result<(), String> {
     let hook = Hook { command: Command(Some(command.to_vec())), ..Hook::default() };
-    match context.docker.run_probe(&container.id, (&hook, deadline)).await {
+    match asker.docker.run_probe(&container.id, (&hook, deadline)).await {
         Ok(HookEnd { exit_code: 0, .. }) => Ok(()),
         Ok(HookEnd { exit_code, last_lines }) => {
             let last = last_lines.last().map_or_else(String::new, |line| format!(": {line}"));
@@ -97,27 +131,27 @@ async fn in_container(
 }
 
 /// Where the container is reached from the droplet; that of another one, where it lives in that one's network.
-async fn address(context: &Context, container: &Container) -> Result<IpAddr, String> {
+async fn address(asker: Asker<'_>, container: &Container) -> Result<IpAddr, String> {
     let mut other: Option<Container> = None;
     for _ in 0..HOPS {
         let current = other.as_ref().unwrap_or(container);
         let Some(target) = current.network_mode.strip_prefix("container:") else {
-            return own_address(context, current)
+            return own_address(asker, current)
                 .ok_or_else(|| "cannot be asked: the container has no address on a network".to_owned());
         };
-        let found = context.docker.container(target).await;
+        let found = asker.docker.container(target).await;
         let found = found.map_err(|error| format!("cannot be asked: {}", chain(&error)))?;
         other = Some(found.ok_or("cannot be asked: the container whose network it shares is gone")?);
     }
     Err("cannot be asked: it shares the network of one that shares that of another one".to_owned())
 }
 
-fn own_address(context: &Context, container: &Container) -> Option<IpAddr> {
+fn own_address(asker: Asker<'_>, container: &Container) -> Option<IpAddr> {
     if container.network_mode == "host" {
         return Some(Ipv4Addr::LOCALHOST.into());
     }
-    let behind = ingress::network_name(&context.id.app);
-    preferred(&context.project, &behind, container)
+    let behind = ingress::network_name(asker.app);
+    preferred(asker.project, &behind, container)
 }
 
 /// The address that the droplet can reach best: at the ingress, else on a bridge.

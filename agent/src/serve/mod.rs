@@ -125,13 +125,17 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
     let trust = Arc::new(trust.map_err(ServeError::Trust)?);
     let systemd = Arc::<Systemd>::default();
     let engine = parts::engine((&config, &paths), database.clone(), (&trust, &systemd), clock.clone());
+    let backups = parts::backups(&paths, &engine, database.clone(), &trust, clock.clone());
+    let health =
+        parts::health((&config, &paths), (&engine, &backups), database, (&trust, &systemd), clock.clone());
     let context = Arc::new(Context {
         trust: trust.clone(),
         audit,
         clock: clock.clone(),
         host_exec: HostExec::new(paths.runtime.clone(), paths.program.clone()),
         host: HostFacts::new(&paths.state),
-        backups: parts::backups(&paths, &engine, database, &trust, clock.clone()),
+        backups,
+        health,
         systemd,
         units: UnitFiles::new(paths.units.clone()),
         engine,

@@ -12,6 +12,11 @@ use crate::{
     clock::Clock,
     config::{Config, IngressConfig},
     docker::{Docker, Logins},
+    health::{
+        self, Health,
+        observe::{Places, Sources},
+    },
+    host::HostFacts,
     ingress::edge::{Edge, Position},
     peers::AgentPeers,
     probe::DirectDial,
@@ -24,7 +29,8 @@ use crate::{
 
 /// The tables of all modules, oldest first.
 pub(super) fn migrations() -> Vec<Migration> {
-    [audit::MIGRATIONS.to_vec(), release::migrations(), backup_runs::migrations()].concat()
+    let own = [backup_runs::migrations(), health::MIGRATIONS.to_vec()].concat();
+    [audit::MIGRATIONS.to_vec(), release::migrations(), own].concat()
 }
 
 pub(super) fn engine(
@@ -64,6 +70,25 @@ pub(super) fn backups(
     let runs = BackupRuns::new(engine.clone(), database, clock, settings);
     engine.keep_data_with(runs.for_releases());
     runs
+}
+
+/// The health of this droplet and its apps.
+pub(super) fn health(
+    (config, paths): (&Config, &Paths),
+    (engine, backups): (&Engine, &BackupRuns),
+    database: Database,
+    (trust, systemd): (&Arc<Trust>, &Arc<Systemd>),
+    clock: Arc<dyn Clock>,
+) -> Health {
+    let sources = Sources {
+        engine: engine.clone(),
+        backups: backups.clone(),
+        systemd: systemd.clone(),
+        certificate: trust.clone(),
+        host: HostFacts::new(&paths.state),
+        places: Places::on_a_droplet(paths.state.clone()),
+    };
+    Health::new(sources, database, clock, config.health.clone())
 }
 
 fn folder(trust: &Trust) -> Option<DropletFolder> {

@@ -12,6 +12,7 @@ use crate::{
     api::{self, Context},
     audit::{Deed, Outcome},
     release::{Joined, Release, ReleaseId},
+    timers::keep_standing,
     trust::Phase,
 };
 
@@ -32,6 +33,20 @@ pub(super) async fn when_enrolled(context: Arc<Context>, mut phase: watch::Recei
     releases(&context).await;
     restores(&context).await;
     backups(&context).await;
+    timers(&context).await;
+}
+
+/// The timer by which the droplet looks after its health, whoever else is there.
+async fn timers(context: &Context) {
+    for wait in WAITS {
+        match keep_standing(&context.units, &context.systemd).await {
+            Ok(()) => return,
+            Err(failure) => {
+                error!(error = crate::release::chain(&failure), "the timer of health could not be seen to");
+                sleep(wait).await;
+            }
+        }
+    }
 }
 
 async fn releases(context: &Context) {

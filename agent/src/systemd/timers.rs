@@ -9,7 +9,7 @@ use super::{SERVICE, Systemd, SystemdError, call, is_gone, unit_path};
 
 const TIMER: &str = "org.freedesktop.systemd1.Timer";
 
-/// What `ListUnitsByPatterns` tells of a unit: name, description, load, active and sub state, followed unit, path, and the
+/// What `ListUnitsByPatterns` and its like tell of a unit: name, description, load, active and sub state, followed unit, path, and the
 /// number, type and path of a job.
 type Listed = (String, String, String, String, String, String, OwnedObjectPath, u32, String, OwnedObjectPath);
 
@@ -108,7 +108,7 @@ impl Systemd {
 }
 
 /// Names and states of the units.
-fn listed(answer: &Message) -> Result<Vec<(String, String)>, SystemdError> {
+pub(super) fn listed(answer: &Message) -> Result<Vec<(String, String)>, SystemdError> {
     let units: Vec<Listed> = answer.body().deserialize().map_err(SystemdError::Form)?;
     Ok(units.into_iter().map(|(name, _, _, state, ..)| (name, state)).collect())
 }

@@ -21,6 +21,8 @@ use tokio::{
 const DEADLINE: Duration = Duration::from_secs(5);
 /// It says less than a thousand bytes.
 const MOST: u64 = 64 << 10;
+/// How many times are looked at for the longest pause: of a daily schedule two weeks.
+const PAUSES: u32 = 15;
 
 /// Why a schedule is not one, or could not be judged.
 #[derive(Debug, thiserror::Error)]
@@ -79,9 +81,25 @@ impl Calendars {
     /// # Errors
     /// When systemd refuses the schedule, or it never comes, or systemd cannot be asked.
     pub async fn next(&self, expression: &OnCalendar) -> Result<Vec<Timestamp>, CalendarError> {
+        self.times(expression, 2).await
+    }
+
+    /// The longest time between two of its next times, such as the weekend of one for working days; none when it comes only
+    /// once more.
+    ///
+    /// # Errors
+    /// As [`Calendars::next`].
+    pub async fn longest_pause(&self, expression: &OnCalendar) -> Result<Option<Duration>, CalendarError> {
+        let times = self.times(expression, PAUSES).await?;
+        let pauses = times.iter().zip(times.iter().skip(1));
+        Ok(pauses.filter_map(|(from, to)| Duration::try_from(to.duration_since(*from)).ok()).max())
+    }
+
+    async fn times(&self, expression: &OnCalendar, count: u32) -> Result<Vec<Timestamp>, CalendarError> {
         let failed = |source| CalendarError::Run { program: self.program.clone(), source };
-        let answer =
-            timeout(DEADLINE, run(&self.program, expression)).await.map_err(|_| CalendarError::Late)?;
+        let answer = timeout(DEADLINE, run(&self.program, (expression, count)))
+            .await
+            .map_err(|_| CalendarError::Late)?;
         let Answer { is_success, said, complained } = match answer {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(CalendarError::Absent(self.program.clone()));
@@ -108,9 +126,9 @@ struct Answer {
     complained: String,
 }
 
-async fn run(program: &Path, expression: &OnCalendar) -> io::Result<Answer> {
+async fn run(program: &Path, (expression, count): (&OnCalendar, u32)) -> io::Result<Answer> {
     let mut child = Command::new(program)
-        .args(["calendar", "--iterations=2", "--", expression.as_str()])
+        .args(["calendar", &format!("--iterations={count}"), "--", expression.as_str()])
         .env_clear()
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
@@ -203,6 +221,8 @@ mod tests {
         assert_eq!(second.duration_since(first).as_hours(), 24);
         assert!(first.to_string().ends_with("T03:00:00Z"), "{first}");
         assert_eq!(calendars.next(&calendar("weekly")).await.unwrap().len(), 2);
+        let pause = calendars.longest_pause(&calendar("Mon..Fri 03:00 UTC")).await.unwrap();
+        assert_eq!(pause, Some(Duration::from_hours(72)), "the weekend");
         let never = calendars.next(&calendar("2020-01-01")).await.unwrap_err();
         assert!(matches!(never, CalendarError::Never(_)), "{never}");
         let refused = calendars.next(&calendar("now and then")).await.unwrap_err();

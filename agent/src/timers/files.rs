@@ -201,7 +201,17 @@ impl UnitFiles {
     /// # Errors
     /// When one cannot be written; the former one stands.
     pub fn write_templates(&self) -> Result<(), UnitFilesError> {
-        templates::write(&self.directory).map_err(|(name, source)| UnitFilesError::Template { name, source })
+        let written = templates::write(&self.directory, &templates::TEMPLATES);
+        written.map_err(|(name, source)| UnitFilesError::Template { name, source })
+    }
+
+    /// Writes the units that every droplet has, where they are not there, or another version's.
+    ///
+    /// # Errors
+    /// When one cannot be written; the former one stands.
+    pub fn write_standing(&self) -> Result<(), UnitFilesError> {
+        let written = templates::write(&self.directory, &templates::STANDING);
+        written.map_err(|(name, source)| UnitFilesError::Template { name, source })
     }
 
     /// Makes all changes, in their order.

@@ -8,6 +8,7 @@
 //! | `tidegate-backup@.timer`, `tidegate-backup@.service` | templates, written when they are first wanted; the timer has no time of its own |
 //! | `tidegate-backup@<instance>.timer.d/schedule.conf` | ours: the time of one instance |
 //! | the same with `tidegate-verify@` | |
+//! | `tidegate-health.timer`, `tidegate-health.service` | what every droplet has, written and started when the agent starts |
 //!
 //! An instance is `<app>/<service>` as `systemd-escape` writes it: `/` becomes `-`, and a `-` of a name `\x2d`. So
 //! `shop-db` is the service db of shop, and `my\x2dshop-db` that of my-shop.
@@ -24,6 +25,7 @@ mod due;
 mod files;
 mod instance;
 mod keeper;
+mod standing;
 mod templates;
 mod unit;
 mod wanted;
@@ -33,5 +35,6 @@ pub use due::{Due, due};
 pub use files::{Change, Found, Plan, PlanError, Present, UnitFiles, UnitFilesError, plan};
 pub use instance::{Instance, InstanceError};
 pub use keeper::{KeeperError, Scheduler, TimerKeeper};
+pub use standing::{HEALTH_SERVICE, keep_standing};
 pub use unit::{TimerKind, TimerUnit};
 pub use wanted::{Timer, Wanted};

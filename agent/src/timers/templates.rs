@@ -12,12 +12,21 @@ pub(super) const TEMPLATES: [(&str, &str); 4] = [
     ("tidegate-verify@.timer", include_str!("../../../systemd/tidegate-verify@.timer")),
 ];
 
+/// Units that every droplet has. Name and content.
+pub(super) const STANDING: [(&str, &str); 2] = [
+    ("tidegate-health.service", include_str!("../../../systemd/tidegate-health.service")),
+    ("tidegate-health.timer", include_str!("../../../systemd/tidegate-health.timer")),
+];
+
 /// Writes those that are not there as they are here.
 ///
 /// # Errors
 /// At the first that cannot be written, with its name; its former content stands.
-pub(super) fn write(directory: &Path) -> Result<(), (&'static str, ReplaceError)> {
-    for (name, content) in TEMPLATES {
+pub(super) fn write(
+    directory: &Path,
+    units: &[(&'static str, &str)],
+) -> Result<(), (&'static str, ReplaceError)> {
+    for (name, content) in units.iter().copied() {
         let path = directory.join(name);
         if fs_err::read(&path).is_ok_and(|there| there == content.as_bytes()) {
             continue;

@@ -14,6 +14,7 @@ mod backup;
 mod backups;
 mod docker;
 mod enrolment;
+mod health;
 mod renewal;
 mod standby;
 mod support;

@@ -11,6 +11,7 @@ pub mod context;
 mod deploy;
 mod down;
 mod exec;
+mod health;
 mod info;
 mod init;
 mod logs;
@@ -59,6 +60,8 @@ pub enum Command {
     Releases(releases::Args),
     /// Show what runs on the droplets
     Status(status::Args),
+    /// Show what is not well on the droplets, since when, and what to do
+    Health(health::Args),
     /// Show what an app's containers wrote
     Logs(logs::Args),
     /// Run a command in a service's container, or with --host on the droplet
@@ -101,6 +104,7 @@ impl Command {
             Self::Resolve(args) => resolve::run(&context, &args).await,
             Self::Releases(args) => releases::run(&context, &args).await,
             Self::Status(args) => status::run(&context, &args).await,
+            Self::Health(args) => health::run(&context, &args).await,
             Self::Logs(args) => logs::run(&context, &args).await,
             Self::Exec(args) => exec::run(&context, &args).await,
             Self::Run(args) => run::run(&context, &args).await,

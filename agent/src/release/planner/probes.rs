@@ -15,7 +15,7 @@ use crate::release::{
 const HOST: &str = "localhost";
 
 /// The probes of a service.
-pub(super) fn plan(extension: &ServiceExtension) -> Vec<PlannedProbe> {
+pub(in crate::release) fn plan(extension: &ServiceExtension) -> Vec<PlannedProbe> {
     // What the world asks by is what the service surely answers to.
     let own = extension.ingress.as_ref().and_then(|ingress| ingress.hosts.first().map(String::as_str));
     let target = |kind: &ProbeKind| match kind {

@@ -223,7 +223,7 @@ fn obstacle_beside(service: &Service, extension: &ServiceExtension) -> Option<St
     Some(reason)
 }
 
-pub(super) fn ends(wanted: Wanted<'_>, service: &Service) -> Ends {
+pub(in crate::release) fn ends(wanted: Wanted<'_>, service: &Service) -> Ends {
     let awaited = wanted.project.services.values().any(|other| {
         let dependency = other.depends_on.get(&service.name);
         dependency.is_some_and(|dependency| dependency.condition == "service_completed_successfully")

@@ -2,7 +2,7 @@
 
 mod buckets;
 mod restores;
-mod site;
+pub mod site;
 mod trouble;
 
 use std::time::Duration;

@@ -3,6 +3,7 @@
 mod backups;
 mod containers;
 mod exec;
+mod health;
 mod ingress;
 mod logs;
 mod postgres;

@@ -1,0 +1,66 @@
+//! `Health`: how the droplet is, and those of its apps that the caller has.
+//!
+//! Owns the conversion. Must not judge.
+
+use tidegate_proto::{
+    names,
+    v1::{self, HealthRequest, HealthResponse},
+};
+use tonic::Status;
+
+use super::{Context, caller::Caller, convert, errors};
+use crate::{
+    apps::AppName,
+    health::{Check, Level, Report},
+    release::EngineError,
+};
+
+const RPC: &str = "/tidegate.v1.Agent/Health";
+
+pub(super) async fn health(
+    context: &Context,
+    caller: &Caller,
+    request: &HealthRequest,
+) -> Result<HealthResponse, Status> {
+    if !request.app.is_empty() {
+        may(context, caller, &request.app)?;
+        let app = AppName::new(&request.app).map_err(|error| errors::bad_field("app", &error))?;
+        let releases = context.engine.releases(&app).await.map_err(|error| errors::engine(&error))?;
+        if releases.is_empty() {
+            return Err(errors::engine(&EngineError::NoApp(app)));
+        }
+    }
+    let Report { at, checks } = context.health.look().await;
+    let is_wanted = |check: &Check| match check.id.whose() {
+        None => request.app.is_empty(),
+        Some(app) => {
+            (request.app.is_empty() || request.app == app.as_str())
+                && may(context, caller, app.as_str()).is_ok()
+        }
+    };
+    let checks = checks.into_iter().filter(is_wanted).map(message).collect();
+    Ok(HealthResponse { at: Some(convert::timestamp(at)), checks })
+}
+
+fn may(context: &Context, caller: &Caller, app: &str) -> Result<(), Status> {
+    let app: names::AppName = app.parse().map_err(|error| errors::bad_field("app", &error))?;
+    caller.may(context.trust.domain(), RPC, Some(&app)).map_err(|denied| errors::denied(&denied))
+}
+
+fn message(check: Check) -> v1::HealthCheck {
+    let state = match check.level {
+        Level::Good => v1::HealthState::Good,
+        Level::Unknown => v1::HealthState::Unknown,
+        Level::Warning => v1::HealthState::Warning,
+        Level::Critical => v1::HealthState::Critical,
+    };
+    v1::HealthCheck {
+        app: check.id.whose().map(ToString::to_string).unwrap_or_default(),
+        id: check.id.to_string(),
+        state: state.into(),
+        since: Some(convert::timestamp(check.since)),
+        what: check.what,
+        why: check.why,
+        hint: check.hint,
+    }
+}

@@ -1,0 +1,129 @@
+//! What the release that serves should have running, for those who see whether it does.
+//!
+//! Owns that look at the release's files, and asking its containers. Must not judge.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use tidegate_compose::{
+    Compatibility, Project,
+    x_tidegate::{Backup, Extension},
+};
+
+use super::{
+    DeployInput, Engine, EngineError, Failure, Interrupt, ReleaseRow, load,
+    plan::{Ends, PlannedProbe},
+    planner::{Wanted, probes, services},
+    probing,
+    redact::Redactor,
+};
+use crate::{
+    apps::{AppName, ReleaseNumber, ServiceName},
+    docker::Container,
+};
+
+/// The release that serves, as its files have it.
+#[derive(Debug)]
+pub struct Serving {
+    /// Its app.
+    pub app: AppName,
+    /// Which.
+    pub release: ReleaseNumber,
+    /// Since when.
+    pub since: Timestamp,
+    /// Its services, by name.
+    pub services: Vec<ServingService>,
+    project: Project,
+    redactor: Redactor,
+}
+
+/// A service of it.
+#[derive(Debug)]
+pub struct ServingService {
+    /// Its name.
+    pub name: ServiceName,
+    /// How many containers it has.
+    pub replicas: usize,
+    /// Whether they are meant to end.
+    pub ends: Ends,
+    /// What they are asked.
+    pub probes: Vec<PlannedProbe>,
+    /// How its data is backed up.
+    pub backup: Option<Backup>,
+}
+
+impl Engine {
+    /// What a release that serves should have running.
+    ///
+    /// # Errors
+    /// When its files cannot be read any more.
+    pub fn serving(&self, row: &ReleaseRow) -> Result<Serving, EngineError> {
+        let paths = &self.inner.paths;
+        let unread = |error| {
+            let what = format!("the files of {} cannot be read", row.number);
+            EngineError::Refused(vec![Failure::caused_by(what, &error).hint("deploy the app again")])
+        };
+        let input = DeployInput::read(&paths.release(&row.app, row.number)).map_err(unread)?;
+        let loaded = load::project(&input, &paths.project(&row.app), Compatibility::default());
+        let loaded = loaded.map_err(EngineError::Refused)?;
+        let wanted = Wanted {
+            app: &row.app,
+            project: &loaded.project,
+            extension: &loaded.extension,
+            files: &loaded.files,
+            interrupt: Interrupt::Refused,
+            shared: &BTreeSet::new(),
+        };
+        let services = services_of(wanted, &loaded.extension);
+        Ok(Serving {
+            app: row.app.clone(),
+            release: row.number,
+            since: row.finished_at.unwrap_or(row.started_at),
+            services,
+            redactor: Redactor::new(&loaded.project, &input.variables),
+            project: loaded.project,
+        })
+    }
+
+    /// Puts all probes of a service to one of its containers.
+    ///
+    /// # Errors
+    /// What the first one that failed was told, without secrets.
+    pub async fn probe(
+        &self,
+        serving: &Serving,
+        container: &Container,
+        probes: &[PlannedProbe],
+    ) -> Result<(), String> {
+        let asker = probing::Asker {
+            app: &serving.app,
+            project: &serving.project,
+            docker: &self.inner.docker,
+            dial: self.inner.dial.as_ref(),
+            redactor: &serving.redactor,
+        };
+        probing::all(asker, container, probes).await
+    }
+}
+
+impl Serving {
+    /// A text without the secrets of the app.
+    pub fn redact(&self, text: &str) -> String {
+        self.redactor.redact(text)
+    }
+}
+
+fn services_of(wanted: Wanted<'_>, extension: &Extension) -> Vec<ServingService> {
+    let services = wanted.project.services.iter();
+    let service = |(name, service): (&String, &tidegate_compose::Service)| {
+        let own = extension.services.get(name);
+        ServingService {
+            name: ServiceName::new(name),
+            replicas: usize::try_from(service.replicas()).unwrap_or(0),
+            ends: services::ends(wanted, service),
+            probes: own.map(probes::plan).unwrap_or_default(),
+            backup: own.and_then(|own| own.backup.clone()),
+        }
+    };
+    services.map(service).collect()
+}
