@@ -177,7 +177,7 @@ fn summary(view: &DropletView) -> String {
     }
     let good = view.checks.iter().filter(|check| check.state == State::Good).count();
     match view.checks.len() {
-        all if all == good => format!("{name}: all {all} checks are good\n"),
+        all if all == good => format!("{name}: all checks are good ({all})\n"),
         all => format!("{name}: {good} of {all} checks are good\n"),
     }
 }

@@ -12,7 +12,7 @@ mod host;
 mod trend;
 mod words;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
@@ -22,6 +22,9 @@ pub use self::{
 };
 use super::{Change, Check, CheckId, Level, Unseen, observe::Observation};
 use crate::config::HealthConfig;
+
+/// Looks that are so close say something about the time between them, however often a sample is kept.
+const SHORTEST_GAP: Duration = Duration::from_mins(1);
 
 /// What was kept of earlier looks, as far as rules ask for it.
 #[derive(Clone, Debug, Default)]
@@ -80,7 +83,9 @@ fn told(
     (now, config): (Timestamp, &HealthConfig),
     before: &BTreeMap<CheckId, Track>,
 ) -> Judged {
-    let gap = config.sample.saturating_mul(3).max(config.sample.saturating_add(config.unknown_after));
+    let usual = config.sample.saturating_mul(3).max(config.sample.saturating_add(config.unknown_after));
+    // On a busy droplet a look takes its time.
+    let gap = usual.max(SHORTEST_GAP);
     let patience = Patience { unknown_after: config.unknown_after, gap };
     let mut judged = Judged::default();
     for condition in conditions {

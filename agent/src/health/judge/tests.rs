@@ -165,7 +165,7 @@ fn a_disk_that_fills_up_is_told_before_it_is_full() {
     };
     // 10 GiB are left.
     assert_eq!(filled(GIB / 240), ["warning host.filling: full in 40 hours at this rate"]);
-    assert_eq!(filled(GIB / 24), ["critical host.filling: full in 3 hours at this rate"]);
+    assert_eq!(filled(GIB / 24), ["critical host.filling: full in 4 hours at this rate"]);
     assert!(filled(GIB / 1024).is_empty(), "in a week");
 }
 

@@ -54,7 +54,7 @@ fn config() -> HealthConfig {
         errors_percent: Limit { hold: second, ..default.errors_percent },
         requests: 5,
         restarts: at_once(default.restarts),
-        restarts_within: Duration::from_secs(5),
+        restarts_within: Duration::from_secs(10),
         out_of_memory_told: 3 * second,
         ..default
     }
