@@ -72,6 +72,7 @@ fn each_role_reaches_exactly_what_the_design_says() {
                 "ShowBackup",
                 "Restores",
                 "Timers",
+                "Health",
             ]
             .as_slice(),
         ),

@@ -240,7 +240,7 @@ mod tests {
             ("page", &["web"], None),
             ("mail", &["redis"], Some("smtp://mail.example.com/db2")),
         ]);
-        assert_eq!(using(&shop, "db"), ["page", "worker", "web"]);
+        assert_eq!(using(&shop, "db"), ["page", "web", "worker"]);
         assert_eq!(using(&shop, "mail"), [""; 0]);
     }
 

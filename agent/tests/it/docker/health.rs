@@ -123,9 +123,12 @@ async fn a_full_disk_errors_and_a_docker_that_is_away_are_told() {
     fixture.docker.client().stop_container("shop-web-1", Some(now)).await.unwrap();
     let told = site
         .until(|told| {
-            for _ in 0..10 {
-                get(&fixture.docker, "a.de", "/");
-            }
+            // All at once: each waits some seconds for somebody to answer.
+            std::thread::scope(|scope| {
+                for _ in 0..10 {
+                    scope.spawn(|| get(&fixture.docker, "a.de", "/"));
+                }
+            });
             told["app.shop.errors.web"].0 == Level::Critical
         })
         .await;

@@ -61,20 +61,27 @@ async fn the_example_is_released_twice_and_keeps_its_data() {
             registry.push(&fixture.docker, "shop/web:next").await.unwrap();
         }
     }
+    let mut released_in = Duration::ZERO;
     for tag in ["dev", "next"] {
         let app = shop(registry.prefix()).variable("TAG", tag).variable("SHOP_HOST", "shop.test");
         let events = fixture.release(&app).await;
-        let EventKind::Finished { state, interruptions, .. } = &events.last().unwrap().kind else { panic!() };
+        let EventKind::Finished { state, interruptions, took, .. } = &events.last().unwrap().kind else {
+            panic!()
+        };
         assert_eq!(*state, ReleaseState::Released);
+        released_in = *took;
         assert!(interruptions.iter().all(|i| i.interrupted.as_secs() < 30), "{interruptions:?}");
         let (status, body) = get(&fixture.docker, "shop.test", "/health");
         assert_eq!(status, 200, "{body}");
         println!("{body}");
     }
+    // Alone on a quiet machine (a long run) it has to be quick; beside other tests it is compared with the release it takes back.
+    let is_long = std::env::var_os("TIDEGATE_LONG").is_some();
+    let most = if is_long { Duration::from_secs(15) } else { released_in };
     let (took, answers) = rolled_back(&fixture);
     assert_eq!(answers.keys().copied().collect::<Vec<_>>(), [200], "{answers:?}");
     println!("back in {took:?} under {answers:?} requests");
-    assert!(took.as_secs() <= 15, "{took:?}");
+    assert!(took <= most, "{took:?}, and not more than {most:?}");
     let database = rusqlite::Connection::open(fixture.state().join("agent.db")).unwrap();
     for (table, column) in [("journal", "record"), ("release_event", "event")] {
         let query = format!("SELECT count(*) FROM {table} WHERE instr({column}, 'a-secret-of-the-test')");
