@@ -6,27 +6,27 @@
 mod message;
 mod row;
 
-use futures::{StreamExt, stream};
 use tidegate_proto::v1::{
     self, BackupEvent, BackupHeadersRequest, BackupHeadersResponse, BackupsRequest, BackupsResponse,
     MakeBackupRequest, PartHeader, PruneBackupsRequest, PruneBackupsResponse, ShowBackupRequest,
     ShowBackupResponse, VerifyBackupRequest, backup_event::Event,
 };
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use zeroize::Zeroizing;
 
-use super::{Context, caller::Caller, deed, errors, stream::Answers};
+use super::{
+    Context,
+    caller::Caller,
+    deed, errors,
+    followed::{Told, follow},
+    stream::Answers,
+};
 use crate::{
     apps::{AppName, ServiceName},
-    audit::{Begun, Deed},
+    audit::Deed,
     backup::{BackupId, PartName, seal::FileKey},
-    backup_runs::{BackupError, BackupRow, Cause, FileKeys, Make, Progress, Prune, PruneMode, Verify},
+    backup_runs::{BackupRow, Cause, FileKeys, Make, Prune, PruneMode, Verify},
 };
-
-/// Lines that wait for a slow caller; those after them are not told.
-const LINES: usize = 64;
 
 pub(super) async fn make(
     context: &Context,
@@ -39,7 +39,7 @@ pub(super) async fn make(
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let wanted = Make { app, service, cause, actor: caller.actor() };
     let runs = context.backups.clone();
-    Ok(follow(begun, |progress| async move { runs.make(wanted, progress).await }))
+    Ok(follow(begun, told(), |progress| async move { runs.make(wanted, progress).await }))
 }
 
 pub(super) async fn verify(
@@ -55,7 +55,7 @@ pub(super) async fn verify(
     let keys = keys(request.keys)?;
     let wanted = Verify { app, service, id, keys, actor: caller.actor() };
     let runs = context.backups.clone();
-    Ok(follow(begun, |progress| async move { runs.verify(wanted, progress).await }))
+    Ok(follow(begun, told(), |progress| async move { runs.verify(wanted, progress).await }))
 }
 
 pub(super) async fn list(context: &Context, request: BackupsRequest) -> Result<BackupsResponse, Status> {
@@ -96,20 +96,11 @@ pub(super) async fn prune(
     Ok(PruneBackupsResponse { services: pruned.into_iter().map(message::pruned).collect() })
 }
 
-/// Does this in a task of its own; its lines, then its end.
-fn follow<W>(begun: Begun, work: impl FnOnce(Progress) -> W) -> Answers<BackupEvent>
-where
-    W: Future<Output = Result<BackupRow, BackupError>> + Send + 'static,
-{
-    let (sender, lines) = mpsc::channel(LINES);
-    let work = work(Progress::to(sender));
-    let run = deed::begin(begun, async move { work.await.map_err(|error| errors::backup(&error)) });
-    let lines = ReceiverStream::new(lines).map(|line| Ok(event(Event::Progress(line))));
-    let end = stream::once(async move {
-        let row = run.await.map_err(|_| errors::broken())??;
-        Ok(event(Event::Finished(row::summary(row))))
-    });
-    lines.chain(end).boxed()
+const fn told() -> Told<BackupRow, BackupEvent> {
+    Told {
+        line: |line| event(Event::Progress(line)),
+        end: |row| event(Event::Finished(row::summary(row))),
+    }
 }
 
 fn event(event: Event) -> BackupEvent {

@@ -16,6 +16,7 @@ mod deploy;
 mod enrolment;
 mod errors;
 mod exec;
+mod followed;
 mod health;
 mod info;
 mod logs;

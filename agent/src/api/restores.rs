@@ -8,8 +8,6 @@ use tidegate_proto::v1::{
     self, DropFormerRequest, DropFormerResponse, RestoreBackupRequest, RestoreEvent, RestoresRequest,
     RestoresResponse, RevertRestoreRequest, restore_event::Event,
 };
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::{
@@ -17,18 +15,15 @@ use super::{
     backups::{deed, id, keys, whose},
     caller::Caller,
     convert, deed as deeds, errors,
+    followed::{Told, follow},
     stream::Answers,
 };
 use crate::{
-    audit::Begun,
     backup_runs::{
-        BackupError, Progress, Restore, RestorePlan, RestoreRow, RestoreSource, RestoreState, Revert,
+        Restore, RestorePlan, RestoreRow, RestoreSource, RestoreState, Revert,
     },
     postgres::DatabaseName,
 };
-
-/// Lines that wait for a slow caller; those after them are not told.
-const LINES: usize = 64;
 
 pub(super) async fn restore(
     context: &Context,
@@ -56,7 +51,7 @@ pub(super) async fn restore(
     let deed = deed(caller, "restore", (&app, service.as_ref())).with("backup", &told).with("into", &into);
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let runs = context.backups.clone();
-    Ok(follow(begun, |progress| async move { runs.restore(wanted, progress).await }))
+    Ok(follow(begun, told(), |progress| async move { runs.restore(wanted, progress).await }))
 }
 
 pub(super) async fn revert(
@@ -73,7 +68,7 @@ pub(super) async fn revert(
     let deed = deed(caller, "revert-restore", (&app, None)).with("restore", &wanted.id);
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let runs = context.backups.clone();
-    Ok(follow(begun, |progress| async move { runs.revert(wanted, progress).await }))
+    Ok(follow(begun, told(), |progress| async move { runs.revert(wanted, progress).await }))
 }
 
 pub(super) async fn list(context: &Context, request: RestoresRequest) -> Result<RestoresResponse, Status> {
@@ -100,20 +95,11 @@ pub(super) async fn drop_former(
     Ok(DropFormerResponse { dropped: dropped.into_iter().map(|name| name.0).collect() })
 }
 
-/// Does this in a task of its own; its lines, then its end.
-fn follow<W>(begun: Begun, work: impl FnOnce(Progress) -> W) -> Answers<RestoreEvent>
-where
-    W: Future<Output = Result<RestoreRow, BackupError>> + Send + 'static,
-{
-    let (sender, lines) = mpsc::channel(LINES);
-    let work = work(Progress::to(sender));
-    let run = deeds::begin(begun, async move { work.await.map_err(|error| errors::backup(&error)) });
-    let lines = ReceiverStream::new(lines).map(|line| Ok(event(Event::Progress(line))));
-    let end = stream::once(async move {
-        let row = run.await.map_err(|_| errors::broken())??;
-        Ok(event(Event::Finished(summary(row))))
-    });
-    lines.chain(end).boxed()
+const fn told() -> Told<RestoreRow, RestoreEvent> {
+    Told {
+        line: |line| event(Event::Progress(line)),
+        end: |row| event(Event::Finished(summary(row))),
+    }
 }
 
 fn only(plan: v1::RestorePlan) -> Answers<RestoreEvent> {

@@ -4,12 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use tidegate_compose::{Compatibility, x_tidegate::Backup};
+use tidegate_compose::x_tidegate::Backup;
 
-use super::{
-    DeployInput, Engine, EngineError, Failure, ReleaseRow, ReleaseState,
-    load::{self, LoadedProject},
-};
+use super::{Engine, EngineError, ReleaseRow, ReleaseState, load::LoadedProject};
 use crate::apps::{AppName, ReleaseNumber, ServiceName};
 
 /// A service whose data is backed up.
@@ -62,13 +59,7 @@ impl Engine {
         let rows = self.releases(app).await?;
         let serving = rows.into_iter().find(|row| row.state == ReleaseState::Released);
         let row = serving.ok_or_else(|| EngineError::NoApp(app.clone()))?;
-        let paths = &self.inner.paths;
-        let unread = |error| {
-            let what = format!("the files of r{} cannot be read", row.number);
-            EngineError::Refused(vec![Failure::caused_by(what, &error).hint("deploy the app again")])
-        };
-        let input = DeployInput::read(&paths.release(app, row.number)).map_err(unread)?;
-        let loaded = load::project(&input, &paths.project(app), Compatibility::default());
-        Ok((row, loaded.map_err(EngineError::Refused)?))
+        let (_, loaded) = self.kept(&row)?;
+        Ok((row, loaded))
     }
 }

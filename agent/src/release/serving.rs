@@ -11,7 +11,8 @@ use tidegate_compose::{
 };
 
 use super::{
-    DeployInput, Engine, EngineError, Failure, Interrupt, ReleaseRow, load,
+    DeployInput, Engine, EngineError, Failure, Interrupt, ReleaseRow,
+    load::{self, LoadedProject},
     plan::{Ends, PlannedProbe},
     planner::{Wanted, probes, services},
     probing,
@@ -58,14 +59,7 @@ impl Engine {
     /// # Errors
     /// When its files cannot be read any more.
     pub fn serving(&self, row: &ReleaseRow) -> Result<Serving, EngineError> {
-        let paths = &self.inner.paths;
-        let unread = |error| {
-            let what = format!("the files of {} cannot be read", row.number);
-            EngineError::Refused(vec![Failure::caused_by(what, &error).hint("deploy the app again")])
-        };
-        let input = DeployInput::read(&paths.release(&row.app, row.number)).map_err(unread)?;
-        let loaded = load::project(&input, &paths.project(&row.app), Compatibility::default());
-        let loaded = loaded.map_err(EngineError::Refused)?;
+        let (input, loaded) = self.kept(row)?;
         let wanted = Wanted {
             app: &row.app,
             project: &loaded.project,
@@ -83,6 +77,21 @@ impl Engine {
             redactor: Redactor::new(&loaded.project, &input.variables),
             project: loaded.project,
         })
+    }
+
+    /// What a release was deployed from, as its files on this droplet have it.
+    ///
+    /// # Errors
+    /// When they cannot be read any more.
+    pub(super) fn kept(&self, row: &ReleaseRow) -> Result<(DeployInput, LoadedProject), EngineError> {
+        let paths = &self.inner.paths;
+        let unread = |error| {
+            let what = format!("the files of {} cannot be read", row.number);
+            EngineError::Refused(vec![Failure::caused_by(what, &error).hint("deploy the app again")])
+        };
+        let input = DeployInput::read(&paths.release(&row.app, row.number)).map_err(unread)?;
+        let loaded = load::project(&input, &paths.project(&row.app), Compatibility::default());
+        Ok((input, loaded.map_err(EngineError::Refused)?))
     }
 
     /// Puts all probes of a service to one of its containers.

@@ -14,7 +14,7 @@ use super::{
         verify,
     },
     Progress, Restore, RestorePlan, RestoreRow, Revert,
-    plan::{self, Place, PlannedDatabase, RestoreSource, Visitors},
+    plan::{self, LONGEST_NAME, Place, PlannedDatabase, RestoreSource, Visitors},
 };
 use crate::{
     apps::{AppName, ServiceName},
@@ -22,9 +22,6 @@ use crate::{
     ingress::Maintenance,
     postgres::{DatabaseName, Postgres, PostgresError, is_maintenance, parse_major},
 };
-
-/// PostgreSQL cuts names off after so many bytes.
-const LONGEST_NAME: usize = 63;
 
 /// Whose data it is.
 pub(super) async fn subject(inner: &Inner, wanted: &Restore) -> Result<Subject, BackupError> {

@@ -18,7 +18,7 @@ use crate::{
 /// How long what served before a restore is kept, unless somebody removes it sooner.
 pub const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 /// PostgreSQL cuts names off after so many bytes.
-const LONGEST_NAME: usize = 63;
+pub(super) const LONGEST_NAME: usize = 63;
 
 /// What a restore is going to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

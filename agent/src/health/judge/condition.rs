@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     config::Limit,
-    health::{CheckId, Level, Unseen},
+    health::{CheckId, Level, Unseen, series::float},
 };
 
 /// One look at one check.
@@ -71,11 +71,6 @@ impl Reading {
         };
         Self::Measured { begins: level(0.0), ends: level(MARGIN) }
     }
-}
-
-/// Exact up to 2^32, which no limit reaches.
-pub(super) fn float(number: u64) -> f64 {
-    u32::try_from(number).map_or(f64::from(u32::MAX), f64::from)
 }
 
 impl Condition {

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Condition, History, Reading,
-    condition::{Worse, float},
+    condition::Worse,
     trend,
     words::{bytes, count, short, time},
 };
@@ -15,7 +15,7 @@ use crate::{
     health::{
         CheckId, Level,
         observe::{ClockState, Cpu, Disk, HostSeen, Memory, Seen},
-        series,
+        series::{self, float},
     },
 };
 
@@ -204,7 +204,7 @@ fn filling(
     let limit = config.disk_full_hours;
     let points = history.disks.get(&series::disk(path)).map_or(&[][..], Vec::as_slice);
     let left =
-        trend::growth(points).and_then(|growth| trend::used_up(float(disk.available >> 10) * 1024.0, growth));
+        trend::growth(points).and_then(|growth| trend::used_up(float(disk.available), growth));
     let (reading, why) = match left {
         None => (Reading::is(Level::Good), "does not fill up".to_owned()),
         Some(left) => {
@@ -219,9 +219,7 @@ fn filling(
 
 /// Which part one number is of another; nothing of nothing is none of it.
 fn share(part: u64, whole: u64) -> f64 {
-    // Both lose the same.
-    let shift = u64::BITS.saturating_sub(whole.leading_zeros()).saturating_sub(32);
-    if whole == 0 { 0.0 } else { float(part >> shift) / float((whole >> shift).max(1)) }
+    if whole == 0 { 0.0 } else { float(part) / float(whole) }
 }
 
 fn names(all: &[String]) -> String {

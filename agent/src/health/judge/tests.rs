@@ -158,7 +158,7 @@ fn a_disk_that_fills_up_is_told_before_it_is_full() {
     let filled = |per_minute: u64| {
         let first = 10 * GIB - per_minute * 120;
         let points = (0..120_i64).zip(0_u64..).map(|(minute, n)| {
-            (at((minute - 120) * 60), super::condition::float((first + per_minute * n) >> 10) * 1024.0)
+            (at((minute - 120) * 60), crate::health::series::float(first + per_minute * n))
         });
         let disks = BTreeMap::from([(series::disk(&PathBuf::from("/")), points.collect())]);
         findings_after(&observation(host(), Vec::new()), &History { disks, ..History::default() })
