@@ -39,7 +39,7 @@ pub(super) async fn make(
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let wanted = Make { app, service, cause, actor: caller.actor() };
     let runs = context.backups.clone();
-    Ok(follow(begun, told(), |progress| async move { runs.make(wanted, progress).await }))
+    Ok(follow(begun, telling(), |progress| async move { runs.make(wanted, progress).await }))
 }
 
 pub(super) async fn verify(
@@ -55,7 +55,7 @@ pub(super) async fn verify(
     let keys = keys(request.keys)?;
     let wanted = Verify { app, service, id, keys, actor: caller.actor() };
     let runs = context.backups.clone();
-    Ok(follow(begun, told(), |progress| async move { runs.verify(wanted, progress).await }))
+    Ok(follow(begun, telling(), |progress| async move { runs.verify(wanted, progress).await }))
 }
 
 pub(super) async fn list(context: &Context, request: BackupsRequest) -> Result<BackupsResponse, Status> {
@@ -96,11 +96,8 @@ pub(super) async fn prune(
     Ok(PruneBackupsResponse { services: pruned.into_iter().map(message::pruned).collect() })
 }
 
-const fn told() -> Told<BackupRow, BackupEvent> {
-    Told {
-        line: |line| event(Event::Progress(line)),
-        end: |row| event(Event::Finished(row::summary(row))),
-    }
+const fn telling() -> Told<BackupRow, BackupEvent> {
+    Told { line: |line| event(Event::Progress(line)), end: |row| event(Event::Finished(row::summary(row))) }
 }
 
 fn event(event: Event) -> BackupEvent {

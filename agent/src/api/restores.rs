@@ -19,9 +19,7 @@ use super::{
     stream::Answers,
 };
 use crate::{
-    backup_runs::{
-        Restore, RestorePlan, RestoreRow, RestoreSource, RestoreState, Revert,
-    },
+    backup_runs::{Restore, RestorePlan, RestoreRow, RestoreSource, RestoreState, Revert},
     postgres::DatabaseName,
 };
 
@@ -51,7 +49,7 @@ pub(super) async fn restore(
     let deed = deed(caller, "restore", (&app, service.as_ref())).with("backup", &told).with("into", &into);
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let runs = context.backups.clone();
-    Ok(follow(begun, told(), |progress| async move { runs.restore(wanted, progress).await }))
+    Ok(follow(begun, telling(), |progress| async move { runs.restore(wanted, progress).await }))
 }
 
 pub(super) async fn revert(
@@ -68,7 +66,7 @@ pub(super) async fn revert(
     let deed = deed(caller, "revert-restore", (&app, None)).with("restore", &wanted.id);
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let runs = context.backups.clone();
-    Ok(follow(begun, told(), |progress| async move { runs.revert(wanted, progress).await }))
+    Ok(follow(begun, telling(), |progress| async move { runs.revert(wanted, progress).await }))
 }
 
 pub(super) async fn list(context: &Context, request: RestoresRequest) -> Result<RestoresResponse, Status> {
@@ -95,11 +93,8 @@ pub(super) async fn drop_former(
     Ok(DropFormerResponse { dropped: dropped.into_iter().map(|name| name.0).collect() })
 }
 
-const fn told() -> Told<RestoreRow, RestoreEvent> {
-    Told {
-        line: |line| event(Event::Progress(line)),
-        end: |row| event(Event::Finished(summary(row))),
-    }
+const fn telling() -> Told<RestoreRow, RestoreEvent> {
+    Told { line: |line| event(Event::Progress(line)), end: |row| event(Event::Finished(summary(row))) }
 }
 
 fn only(plan: v1::RestorePlan) -> Answers<RestoreEvent> {

@@ -365,6 +365,14 @@ pub enum BackupError {
         /// Which restore.
         id: BackupId,
     },
+    /// The server did not do its part with a copy.
+    #[error("the databases of {service} could not be copied, or their copies not put in their place")]
+    Copying {
+        /// The service.
+        service: ServiceName,
+        /// Why.
+        source: PostgresError,
+    },
     /// The server did not do its part of a restore.
     #[error("the database of {service} did not do its part of the restore")]
     Restoring {

@@ -1,12 +1,12 @@
-//! Backups that a release wants before it changes anything.
+//! Backups and copies of data that a release wants.
 
 use std::sync::{Arc, Weak};
 
 use futures::future::BoxFuture;
 
-use super::{BackupRuns, Cause, Inner, Make, Progress, make, progress::size};
+use super::{BackupRuns, Cause, Inner, Make, Progress, copies, make, progress::size};
 use crate::{
-    apps::ServiceName,
+    apps::{AppName, ServiceName},
     release::{DataKeeper, Failure, ReleaseId},
 };
 
@@ -29,6 +29,12 @@ impl BackupRuns {
     }
 }
 
+impl ForReleases {
+    fn runs(&self, what: &str) -> Result<Arc<Inner>, Failure> {
+        self.0.upgrade().ok_or_else(|| Failure::new(what, "the agent is ending"))
+    }
+}
+
 impl DataKeeper for ForReleases {
     fn back_up<'a>(
         &'a self,
@@ -36,8 +42,7 @@ impl DataKeeper for ForReleases {
         service: &'a ServiceName,
     ) -> BoxFuture<'a, Result<String, Failure>> {
         Box::pin(async move {
-            let gone = || Failure::new("the backup was not made", "the agent is ending");
-            let inner = self.0.upgrade().ok_or_else(gone)?;
+            let inner = self.runs("the backup was not made")?;
             let wanted = Make {
                 app: release.app.clone(),
                 service: Some(service.clone()),
@@ -47,6 +52,50 @@ impl DataKeeper for ForReleases {
             let made = make::make(&inner, wanted, Progress::none()).await;
             let row = made.map_err(|error| error.failure())?;
             Ok(format!("{}, {}", row.id, size(row.stored)))
+        })
+    }
+
+    fn may_copy<'a>(
+        &'a self,
+        app: &'a AppName,
+        service: &'a ServiceName,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let inner = self.runs("nothing was looked at")?;
+            copies::may_copy(&inner, app, service).await.map_err(|error| error.failure())
+        })
+    }
+
+    fn copy<'a>(
+        &'a self,
+        release: &'a ReleaseId,
+        service: &'a ServiceName,
+    ) -> BoxFuture<'a, Result<String, Failure>> {
+        Box::pin(async move {
+            let inner = self.runs("the databases were not copied")?;
+            copies::copy(&inner, release, service).await.map_err(|error| error.failure())
+        })
+    }
+
+    fn give_back<'a>(
+        &'a self,
+        release: &'a ReleaseId,
+        service: &'a ServiceName,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let inner = self.runs("the copies were not put back")?;
+            copies::give_back(&inner, release, service).await.map_err(|error| error.failure())
+        })
+    }
+
+    fn discard<'a>(
+        &'a self,
+        release: &'a ReleaseId,
+        service: &'a ServiceName,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let inner = self.runs("the copies were not removed")?;
+            copies::discard(&inner, release, service).await.map_err(|error| error.failure())
         })
     }
 }

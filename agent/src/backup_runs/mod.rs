@@ -9,6 +9,7 @@
 //! manifest it is stored, else it failed ([`BackupRuns::recover`]).
 
 mod clear;
+mod copies;
 mod counted;
 mod error;
 mod find;

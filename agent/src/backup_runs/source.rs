@@ -1,12 +1,21 @@
 //! The server that is backed up, once all is known of it that can be known before a run begins.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::{BackupError, Inner, subject::Subject};
 use crate::{
     backup::ByteCount,
     docker::Container,
-    postgres::{DatabaseName, Postgres, PostgresError, Versions},
+    postgres::{DatabaseName, Postgres, PostgresError, Readiness, Versions},
     release::EngineError,
 };
+
+/// How long the database's server may take to answer again, for example after a start of the droplet.
+const RETURN: Duration = Duration::from_mins(3);
+/// Between looks at it.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A server that answers, with the databases that are to be dumped.
 pub(super) struct Source {
@@ -36,6 +45,31 @@ impl Source {
             size = size.plus(ByteCount::new(postgres.size(database).await.map_err(failed)?));
         }
         Ok(Self { postgres, versions, image_id: container.image_id, databases, size })
+    }
+}
+
+/// The server, once it answers.
+pub(super) async fn answering(inner: &Inner, subject: &Subject) -> Result<Postgres, BackupError> {
+    let failed = |source| BackupError::Restoring { service: subject.service.clone(), source };
+    let begun = Instant::now();
+    loop {
+        let found = running(inner, subject).await;
+        let is_late = begun.elapsed() >= RETURN;
+        match found {
+            Ok(container) => {
+                let docker = inner.engine.docker().clone();
+                let postgres = Postgres::new(docker, &container.name, &subject.user);
+                match postgres.is_ready().await {
+                    Ok(Readiness::Ready) => return Ok(postgres),
+                    Ok(Readiness::NotYet) if is_late => return Err(failed(PostgresError::Deadline(RETURN))),
+                    Err(error) if is_late => return Err(failed(error)),
+                    Ok(Readiness::NotYet) | Err(_) => {}
+                }
+            }
+            Err(error) if is_late => return Err(error),
+            Err(_) => {}
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 

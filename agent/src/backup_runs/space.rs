@@ -35,10 +35,19 @@ pub(super) async fn check(destination: &dyn Destination, needed: ByteCount) -> R
 
 /// Refuses a restore that could fill the disk of those who serve: a dump has no indexes, a restored database does.
 pub(super) async fn check_for_restore(inner: &Inner, plain: ByteCount) -> Result<(), BackupError> {
+    check_disk(inner, plain.plus(plain).plus(RESTORE_MARGIN)).await
+}
+
+/// Refuses a copy that could fill the disk of those who serve.
+pub(super) async fn check_for_copy(inner: &Inner, databases: ByteCount) -> Result<(), BackupError> {
+    check_disk(inner, databases.plus(RESTORE_MARGIN)).await
+}
+
+async fn check_disk(inner: &Inner, needed: ByteCount) -> Result<(), BackupError> {
     let machine = inner.engine.docker().machine().await.map_err(BackupError::Docker)?;
     // Where it cannot be measured nobody knows better.
     let Ok(free) = host::free(&machine.data).await else { return Ok(()) };
-    let (needed, free) = (plain.plus(plain).plus(RESTORE_MARGIN), ByteCount::new(free.bytes));
+    let free = ByteCount::new(free.bytes);
     if free < needed {
         let at = format!("the disk of {}", machine.data.display());
         return Err(BackupError::Space { at, needed, free });

@@ -68,6 +68,13 @@ pub enum PostgresError {
     Stream(#[source] std::io::Error),
 }
 
+impl PostgresError {
+    /// Whether a database could not be had for oneself: somebody is connected to it.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, Self::SessionEnded { complaints } if complaints.contains("being accessed by other users"))
+    }
+}
+
 fn words(complaints: &str) -> &str {
     if complaints.is_empty() { "it said nothing" } else { complaints }
 }

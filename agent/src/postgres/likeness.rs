@@ -1,6 +1,8 @@
-//! A new, empty database that is set up as another one: owner, encoding, locale, limits, settings, rights.
+//! A new database that is set up as another one (owner, encoding, locale, limits, settings, rights), empty or with its data.
 //!
 //! Owns the statements that carry over what belongs to a database and is in no dump of it. Must not know what it is for.
+
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -9,6 +11,9 @@ use super::{
     literal::{identifier, text},
     session::Session,
 };
+
+/// How often a database is tried to be copied to which somebody connects again and again.
+const COPY_TRIES: u32 = 10;
 
 /// What can only be said when a database is made. Columns as `pg_database` has them; which there are depends on the version.
 #[derive(Debug, Deserialize)]
@@ -42,14 +47,89 @@ impl Postgres {
         let made: Made = serde_json::from_str(&answer)
             .map_err(|_| PostgresError::Answer { asked: "how a database is set up", answer })?;
         session.ask(&create(name, &made), STATEMENT).await?;
-        let answer = session.ask(&statements(name, like), QUESTION).await?.join("");
-        let all: Vec<String> = serde_json::from_str(&answer)
-            .map_err(|_| PostgresError::Answer { asked: "the settings of a database", answer })?;
-        for statement in all {
-            session.ask(&statement, QUESTION).await?;
+        liken(&mut session, (name, like)).await?;
+        session.close().await
+    }
+
+    /// Makes a database that is a copy of another one, data and all, and takes no connections. Whoever is connected to that
+    /// one is cut off.
+    ///
+    /// # Errors
+    /// When there is none of that name, there is a copy already, somebody comes back again and again, or the server refuses
+    /// or takes longer than the deadline. There is no copy then.
+    pub async fn copy_database(
+        &self,
+        (from, copy): (&DatabaseName, &DatabaseName),
+        deadline: Duration,
+    ) -> Result<(), PostgresError> {
+        let mut session = Session::open(self, &beside(&[from, copy])).await?;
+        let asked = format!(
+            "SELECT json_build_object('owner', pg_get_userbyid(datdba), 'version', current_setting('server_version_num')::int, \
+             'size', pg_database_size(oid)) FROM pg_database WHERE datname = {}",
+            text(&from.0)
+        );
+        let answer = session.ask(&asked, QUESTION).await?.join("");
+        let original: Original = serde_json::from_str(&answer)
+            .map_err(|_| PostgresError::Answer { asked: "the owner of a database", answer })?;
+        let create = create_copy((from, copy), &original);
+        let mut tries = COPY_TRIES;
+        loop {
+            self.cut_off(&mut session, &[from]).await?;
+            tries = tries.saturating_sub(1);
+            match session.ask(&create, deadline).await {
+                Ok(_) => break,
+                // Somebody came back in between.
+                Err(error) if tries > 0 && error.is_in_use() => {
+                    session = Session::open(self, &beside(&[from, copy])).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if let Err(error) = liken(&mut session, (copy, from)).await {
+            drop(self.drop_database(copy).await);
+            return Err(error);
         }
         session.close().await
     }
+}
+
+/// What is asked of a database before it is copied.
+#[derive(Debug, Deserialize)]
+struct Original {
+    owner: String,
+    /// As `server_version_num` has it.
+    version: u32,
+    /// In bytes.
+    size: u64,
+}
+
+/// From this size on a copy of files is faster than one that goes through the log of changes: it costs two checkpoints.
+const LARGE: u64 = 256 * 1024 * 1024;
+
+fn create_copy((from, copy): (&DatabaseName, &DatabaseName), original: &Original) -> String {
+    // Before version 15 there was no other way.
+    let by_files = original.version >= 150_000 && original.size >= LARGE;
+    format!(
+        "CREATE DATABASE {} TEMPLATE {} OWNER {} ALLOW_CONNECTIONS false{}",
+        identifier(&copy.0),
+        identifier(&from.0),
+        identifier(&original.owner),
+        if by_files { " STRATEGY file_copy" } else { "" }
+    )
+}
+
+/// Says of a database what is said of another one.
+async fn liken(
+    session: &mut Session,
+    (name, like): (&DatabaseName, &DatabaseName),
+) -> Result<(), PostgresError> {
+    let answer = session.ask(&statements(name, like), QUESTION).await?.join("");
+    let all: Vec<String> = serde_json::from_str(&answer)
+        .map_err(|_| PostgresError::Answer { asked: "the settings of a database", answer })?;
+    for statement in all {
+        session.ask(&statement, QUESTION).await?;
+    }
+    Ok(())
 }
 
 fn create(name: &DatabaseName, made: &Made) -> String {
@@ -115,6 +195,18 @@ mod tests {
     fn made(row: &str) -> String {
         let made: Made = serde_json::from_str(row).unwrap();
         create(&DatabaseName("shop new".to_owned()), &made)
+    }
+
+    #[test]
+    fn a_large_copy_is_one_of_files_where_that_can_be_chosen() {
+        let names = (&DatabaseName("shop".to_owned()), &DatabaseName("shop_before_r7".to_owned()));
+        let create =
+            |version, size| create_copy(names, &Original { owner: "jane \"j\"".to_owned(), version, size });
+        let plain =
+            r#"CREATE DATABASE "shop_before_r7" TEMPLATE "shop" OWNER "jane ""j""" ALLOW_CONNECTIONS false"#;
+        assert_eq!(create(140_012, LARGE), plain);
+        assert_eq!(create(170_005, LARGE - 1), plain);
+        assert_eq!(create(170_005, LARGE), format!("{plain} STRATEGY file_copy"));
     }
 
     #[test]

@@ -44,6 +44,20 @@ const ENDING: Duration = Duration::from_secs(30);
 #[serde(transparent)]
 pub struct DatabaseName(pub String);
 
+/// PostgreSQL cuts names off after so many bytes.
+pub const LONGEST_NAME: usize = 63;
+
+/// A database's name with an ending, and no longer than the server takes: `shop_before_r7`.
+pub fn derived(database: &DatabaseName, ending: &str) -> DatabaseName {
+    let mut begin = database.0.as_str();
+    while begin.len() + ending.len() > LONGEST_NAME && !begin.is_empty() {
+        let mut characters = begin.chars();
+        characters.next_back();
+        begin = characters.as_str();
+    }
+    DatabaseName(format!("{begin}{ending}"))
+}
+
 /// A PostgreSQL in a running container.
 #[derive(Clone, Debug)]
 pub struct Postgres {

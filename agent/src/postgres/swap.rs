@@ -80,7 +80,8 @@ impl Postgres {
         for rename in renames {
             session.ask(&connections(&rename.from, Connections::Refused), QUESTION).await?;
         }
-        self.cut_off(&mut session, renames).await?;
+        let names: Vec<&DatabaseName> = renames.iter().map(|rename| &rename.from).collect();
+        self.cut_off(&mut session, &names).await?;
         let mut all = "SET lock_timeout = '30s'; BEGIN".to_owned();
         for Rename { from, to, .. } in renames {
             all.push_str(&format!(
@@ -120,8 +121,12 @@ impl Postgres {
     }
 
     /// Ends the sessions of these databases, and waits until they are gone.
-    async fn cut_off(&self, session: &mut Session, renames: &[Rename]) -> Result<(), PostgresError> {
-        let names: Vec<String> = renames.iter().map(|rename| text(&rename.from.0)).collect();
+    pub(super) async fn cut_off(
+        &self,
+        session: &mut Session,
+        names: &[&DatabaseName],
+    ) -> Result<(), PostgresError> {
+        let names: Vec<String> = names.iter().map(|name| text(&name.0)).collect();
         let names = names.join(", ");
         let end = format!(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname IN ({names})"

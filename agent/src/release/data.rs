@@ -1,4 +1,5 @@
-//! The data of an app, as far as a release has to do with it: that it is backed up before anything changes.
+//! The data of an app, as far as a release has to do with it: that it is backed up before anything changes, and comes back
+//! when a breaking migration is taken back.
 //!
 //! Owns what a release asks of whoever keeps backups, and which services that is about. Must not know how a backup is made:
 //! backups know releases, not the other way round.
@@ -8,7 +9,7 @@ use std::{fmt::Debug, sync::Arc};
 use futures::future::BoxFuture;
 
 use super::{DeployInput, Engine, EngineError, Failure, ReleaseId, ReleasePlan, plan::Step};
-use crate::apps::ServiceName;
+use crate::apps::{AppName, ServiceName};
 
 /// Keeps the data of apps.
 pub trait DataKeeper: Debug + Send + Sync {
@@ -18,6 +19,36 @@ pub trait DataKeeper: Debug + Send + Sync {
         release: &'a ReleaseId,
         service: &'a ServiceName,
     ) -> BoxFuture<'a, Result<String, Failure>>;
+
+    /// Refuses where a service's databases could not be copied: too little room, a server that does not answer, something
+    /// that is tied to them. Changes nothing.
+    fn may_copy<'a>(
+        &'a self,
+        app: &'a AppName,
+        service: &'a ServiceName,
+    ) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Copies a service's databases for this release, beside them; what was copied, in a few words. Whoever is connected is
+    /// cut off. A copy that is there already is that of before.
+    fn copy<'a>(
+        &'a self,
+        release: &'a ReleaseId,
+        service: &'a ServiceName,
+    ) -> BoxFuture<'a, Result<String, Failure>>;
+
+    /// Puts the copies in the place of the databases, which go. Without copies there is nothing to be done.
+    fn give_back<'a>(
+        &'a self,
+        release: &'a ReleaseId,
+        service: &'a ServiceName,
+    ) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Removes the copies.
+    fn discard<'a>(
+        &'a self,
+        release: &'a ReleaseId,
+        service: &'a ServiceName,
+    ) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
 /// Whether a release begins with a backup. It is asked for once and not kept.
@@ -37,6 +68,37 @@ impl Engine {
         drop(self.inner.data.set(keeper));
     }
 
+    /// Refuses a standstill whose data could not come back.
+    pub(super) async fn may_stand_still(
+        &self,
+        input: &DeployInput,
+        plan: &ReleasePlan,
+    ) -> Result<(), EngineError> {
+        let Some(still) = &plan.standstill else { return Ok(()) };
+        let refused = |failure| Err(EngineError::Refused(vec![failure]));
+        if input.together.is_some() {
+            let what = "the migration is of kind `breaking`";
+            let why = "a release that several droplets make together cannot stand still for it";
+            let failure = Failure::new(what, why)
+                .hint("split it into steps that old code can live with, and call them `compatible`");
+            return refused(failure);
+        }
+        let asking = self.backed_up(&input.app).await?;
+        for service in &still.databases {
+            if !asking.iter().any(|backed| backed.service == *service) {
+                let what = format!("the databases of {service} are not backed up by the release that serves");
+                let failure = Failure::new(what, "a breaking migration needs a backup before it begins")
+                    .hint("deploy the `backup` of the service first, without the migration");
+                return refused(failure);
+            }
+            let keeper = self.inner.data.get().ok_or_else(|| EngineError::Failed(nobody()))?;
+            if let Err(failure) = keeper.may_copy(&input.app, service).await {
+                return refused(failure);
+            }
+        }
+        Ok(())
+    }
+
     /// Puts the backups that were asked for into a plan.
     pub(super) async fn with_backups(
         &self,
@@ -51,7 +113,14 @@ impl Engine {
             Err(EngineError::NoApp(_)) => Vec::new(),
             Err(error) => return Err(error),
         };
-        plan.backups = asking.into_iter().map(|backed| backed.service).collect();
+        // What stands still is backed up then.
+        let still = std::mem::take(&mut plan.backups);
+        let early: Vec<ServiceName> = asking
+            .into_iter()
+            .map(|backed| backed.service)
+            .filter(|service| !still.contains(service))
+            .collect();
+        plan.backups = still.into_iter().chain(early.iter().cloned()).collect();
         if plan.backups.is_empty() {
             let what = "no service of the release that serves asks for backups";
             let failure = Failure::new(what, "a backup was asked for before anything changes")
@@ -61,7 +130,7 @@ impl Engine {
         let harmless = |step: &Step| matches!(step, Step::Pull | Step::Prepare | Step::Timers);
         let at = plan.steps.iter().position(|step| !harmless(step)).unwrap_or(plan.steps.len());
         let later = plan.steps.split_off(at);
-        plan.steps.extend(plan.backups.iter().cloned().map(Step::Backup));
+        plan.steps.extend(early.into_iter().map(Step::Backup));
         plan.steps.extend(later);
         Ok(plan)
     }

@@ -3,6 +3,7 @@
 
 mod command;
 mod probe;
+mod standstill;
 mod step;
 mod timer;
 
@@ -12,6 +13,7 @@ use bollard::models::{EndpointSettings, NetworkCreateRequest};
 pub use command::{JobName, PlannedCommand, PlannedJobs, When};
 pub use probe::{PlannedProbe, ProbeTarget};
 use serde::{Deserialize, Serialize};
+pub use standstill::{PlannedStandstill, StoppedContainer, Visitors};
 pub use step::Step;
 pub use timer::{PlannedTimer, TimerAction};
 
@@ -42,6 +44,9 @@ pub struct ReleasePlan {
     /// What changes among the timers of its backups.
     #[serde(default)]
     pub timers: Vec<PlannedTimer>,
+    /// What stands still for a breaking migration.
+    #[serde(default)]
+    pub standstill: Option<PlannedStandstill>,
     /// The services that are backed up before anything changes.
     #[serde(default)]
     pub backups: Vec<ServiceName>,
@@ -335,6 +340,12 @@ impl ReleasePlan {
             && self.former.routes.is_empty()
     }
 
+    /// Whether a container of the release that serves goes.
+    pub fn goes(&self, container: &OldContainer) -> bool {
+        let mut old = self.services.iter().flat_map(|service| &service.old).chain(&self.removed);
+        old.any(|old| old.id == container.id)
+    }
+
     /// The networks that are made anew.
     pub fn remade(&self) -> impl Iterator<Item = &PlannedResource> {
         self.resources.iter().filter(|resource| resource.action == ResourceAction::Recreate)
@@ -395,14 +406,22 @@ impl ReleasePlan {
         let run = |what: &str, command: &PlannedCommand| {
             plain(ChangeKind::Run, format!("{what} in {}", command.service), &command.command.join(" "))
         };
+        let still = |service: &ServiceName| {
+            self.standstill.as_ref().is_some_and(|still| still.databases.contains(service))
+        };
         changes.extend(self.backups.iter().map(|service| {
             plain(
                 ChangeKind::Run,
                 format!("backup of {service}"),
-                "it was asked for, before anything changes",
+                if still(service) {
+                    "before the breaking migration"
+                } else {
+                    "it was asked for, before anything changes"
+                },
             )
         }));
         changes.extend(self.jobs.before.iter().map(|job| run("job before", job)));
+        changes.extend(self.standstill.iter().flat_map(PlannedStandstill::changes));
         changes.extend(self.migration.iter().map(|migration| run("migration", migration)));
         changes.extend(self.services.iter().map(service_change));
         changes.extend(self.jobs.after.iter().map(|job| run("job after", job)));

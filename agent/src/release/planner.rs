@@ -9,13 +9,14 @@ pub(super) mod probes;
 mod resources;
 mod routes;
 pub(super) mod services;
+pub mod standstill;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidegate_compose::{
     Project,
-    x_tidegate::{Extension, Job, MigrationKind, ServiceExtension},
+    x_tidegate::{Extension, Job, ServiceExtension},
 };
 
 use super::{
@@ -40,6 +41,8 @@ pub struct Wanted<'a> {
     pub interrupt: Interrupt,
     /// Networks and volumes of others that an admin allowed: `network:NAME`, `volume:NAME`.
     pub shared: &'a BTreeSet<String>,
+    /// What a breaking migration is about.
+    pub still: Option<&'a standstill::Still>,
 }
 
 /// Plans the release.
@@ -53,15 +56,12 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
     refused.append(&mut feasible::resources(wanted, world, &resources));
     let (services, mut failures) = services::plan(wanted, world, &resources);
     refused.append(&mut failures);
-    let migration = migration(wanted, &mut refused);
+    let migration = migration(wanted);
     let timers = backups::timers(wanted, world, &mut refused);
     let routes = routes::plan(wanted, world, &mut refused);
     let images = resources::images(wanted, world);
     let mut admission = admit::check(wanted, world, (&images, &services));
     refused.append(&mut admission.refused);
-    if !refused.is_empty() {
-        return Err(refused);
-    }
     let keeps = |resource: &&PlannedResource| resource.action == ResourceAction::Keep;
     let told = resources.iter().filter(keeps).filter(|resource| !resource.note.is_empty());
     let notes = told.map(|resource| format!("{} {}: {}", resource.kind.word(), resource.name, resource.note));
@@ -75,6 +75,7 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
         migration,
         jobs: jobs(wanted),
         timers,
+        standstill: None,
         backups: Vec::new(),
         routes,
         former: world.own_routes.clone(),
@@ -82,6 +83,16 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
         watch: wanted.extension.watch.unwrap_or_default(),
         steps: Vec::new(),
     };
+    plan.standstill = standstill::plan(wanted, world, (&plan, &mut refused));
+    if !refused.is_empty() {
+        return Err(refused);
+    }
+    if let Some(still) = &plan.standstill {
+        plan.backups.clone_from(&still.databases);
+        // What is written after the switch has nowhere to go back to.
+        plan.watch = std::time::Duration::ZERO;
+        plan.notes.push(UNWATCHED.to_owned());
+    }
     plan.steps = steps::of(&plan, wanted.project);
     Ok(plan)
 }
@@ -89,15 +100,12 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
 /// How long requests to old containers may take to end, when the file does not say.
 const DRAIN: std::time::Duration = std::time::Duration::from_secs(30);
 
-fn migration(wanted: Wanted<'_>, refused: &mut Vec<Failure>) -> Option<PlannedCommand> {
+/// What a release with a breaking migration says of its end.
+const UNWATCHED: &str = "the migration is breaking: the app stands still until the release counts, and then it is not watched, \
+                         for going back would lose what is written since";
+
+fn migration(wanted: Wanted<'_>) -> Option<PlannedCommand> {
     let migrate = wanted.extension.migrate.as_ref()?;
-    if migrate.kind == MigrationKind::Breaking {
-        let why = "a breaking migration needs a backup and stopped writers, which this agent cannot do yet";
-        let failure = Failure::new("the migration is of kind `breaking`", why)
-            .at("x-tidegate.migrate.kind")
-            .hint("split it into steps that old code can live with, and call them `compatible`");
-        refused.push(failure);
-    }
     Some(PlannedCommand {
         service: ServiceName::new(&migrate.service),
         command: migrate.command.clone(),

@@ -31,6 +31,7 @@ struct Case {
     extension: Extension,
     files: BTreeMap<String, String>,
     shared: BTreeSet<String>,
+    former: Option<Project>,
     interrupt: Interrupt,
 }
 
@@ -47,12 +48,15 @@ impl Case {
         let extension = x_tidegate::read(&loaded.project, &loaded.files).unwrap();
         let app = AppName::new("shop").unwrap();
         let (files, shared) = (BTreeMap::new(), BTreeSet::new());
-        Self { app, extension, project: loaded.project, files, shared, interrupt: Interrupt::Refused }
+        let (interrupt, former) = (Interrupt::Refused, None);
+        Self { app, extension, project: loaded.project, files, shared, interrupt, former }
     }
 
     fn plan(&self, world: &World) -> Result<ReleasePlan, Vec<Failure>> {
-        let Self { app, project, extension, files, shared, interrupt } = self;
-        plan(Wanted { app, project, extension, files, shared, interrupt: *interrupt }, world)
+        let Self { app, project, extension, files, shared, interrupt, former } = self;
+        let still = standstill::Still::of(project, extension, former.as_ref());
+        let still = still.as_ref();
+        plan(Wanted { app, project, extension, files, shared, still, interrupt: *interrupt }, world)
     }
 
     fn networks_of(&self, service: &tidegate_compose::Service) -> HashMap<String, String> {

@@ -173,7 +173,7 @@ fn late(container: &Container, after: Duration) -> String {
 }
 
 /// The services that use another one, each before those that it depends on.
-fn using(project: &Project, used: &str) -> Vec<String> {
+pub(super) fn using(project: &Project, used: &str) -> Vec<String> {
     let mut users: BTreeSet<&str> = BTreeSet::new();
     let names_it =
         |service: &Service| service.environment.values().flatten().any(|value| is_host_in(used, value));

@@ -1,12 +1,14 @@
 //! Going back to an earlier release: a release of its own, made of what that one was made of.
 //!
-//! Migrations are not run and not undone. They are of the kind `compatible`, so old code lives with the newer schema; and
-//! an old image does not know the newer revisions. Jobs are not run either.
+//! Migrations are not run and not undone. Those of the kind `compatible` leave a schema that old code lives with; over one
+//! that is breaking there is no way. Jobs are not run either.
 
 use std::time::Duration;
 
+use tidegate_compose::x_tidegate::MigrationKind;
+
 use super::{
-    DeployInput, Engine, EngineError, Failure, InputError, Interrupt, ReleaseRow, ReleaseState,
+    DeployInput, Engine, EngineError, Failure, InputError, Interrupt, ReleaseRow, ReleaseState, lineage,
     load::LoadedProject, survey::Images, together::Together,
 };
 use crate::apps::{AppName, ReleaseNumber};
@@ -48,11 +50,31 @@ pub(super) async fn input(
         return Err(EngineError::NoApp(app.clone()));
     }
     let row = target(app, &rows, to)?;
+    uncrossed(engine, (&rows, row))?;
     let folder = engine.inner.paths.release(app, row.number);
     let kept = DeployInput::read(&folder).map_err(|error| refused(row, &error))?;
     // The digest of the model was the caller's at that time; nobody computes it on another machine now.
     let (returns_to, model_digest) = (Some(row.number), String::new());
     Ok(DeployInput { model_digest, idempotency_key, returns_to, interrupt, together, ..kept })
+}
+
+/// Refuses where a breaking migration lies in between: neither of the two knows the other's schema.
+fn uncrossed(engine: &Engine, (rows, to): (&[ReleaseRow], &ReleaseRow)) -> Result<(), EngineError> {
+    let Some(serving) = rows.iter().find(|row| row.state == ReleaseState::Released) else { return Ok(()) };
+    let is_breaking = |row: &&ReleaseRow| {
+        let kept = row.migration.as_ref().and_then(|_| engine.kept(row).ok());
+        let migrate = kept.and_then(|(_, loaded)| loaded.extension.migrate);
+        migrate.is_some_and(|migrate| migrate.kind == MigrationKind::Breaking)
+    };
+    let between = lineage::between(rows, (serving.number, to.number));
+    let mut crossed = rows.iter().filter(|row| between.contains(&row.number));
+    let Some(crossed) = crossed.find(is_breaking) else { return Ok(()) };
+    let (crossed, to) = (crossed.number, to.number);
+    let what = format!("{to} cannot be gone back to");
+    let why = format!("{crossed} ran a breaking migration: the code of {to} does not know the schema of now");
+    Err(EngineError::Refused(vec![Failure::new(what, why).hint(format!(
+        "`tidegate restore --into` brings the data of before {crossed} back beside the present one; code that knows both schemas goes forward"
+    ))]))
 }
 
 fn refused(row: &ReleaseRow, error: &InputError) -> EngineError {

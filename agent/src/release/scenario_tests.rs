@@ -180,6 +180,7 @@ fn ours(
         extension: &extension,
         files: &given,
         shared: &shared,
+        still: None,
         interrupt,
     };
     let world = model.world(&project);

@@ -67,6 +67,7 @@ impl Engine {
             files: &loaded.files,
             interrupt: Interrupt::Refused,
             shared: &BTreeSet::new(),
+            still: None,
         };
         let services = services_of(wanted, &loaded.extension);
         Ok(Serving {

@@ -5,6 +5,7 @@ mod agreement;
 mod backup;
 mod commit;
 mod connections;
+mod copy;
 mod create;
 mod drain;
 pub(super) mod files;
@@ -17,6 +18,7 @@ mod one_off;
 mod prepare;
 mod prune;
 mod pull;
+mod quiesce;
 pub(super) mod replace;
 mod roll;
 mod switch;
@@ -73,6 +75,11 @@ impl StepNode {
             Step::Prepare => prepare::forward(context).await,
             Step::Timers => timers::forward(context).await,
             Step::Backup(service) => backup::forward(context, service).await,
+            Step::Quiesce => quiesce::forward(context, &name).await,
+            Step::Copy(service) => copy::forward(context, service).await,
+            Step::Revive(service) => quiesce::revive(context, (service, &name)).await,
+            Step::Open => quiesce::open(context).await,
+            Step::Discard(service) => copy::discard(context, (service, &name)).await,
             Step::Networks => networks::forward(context, &name).await,
             Step::Create => create::forward(context, &name).await,
             Step::Gate(service) => gate::forward(context, service.as_str(), inputs.cancel()).await,
@@ -100,6 +107,9 @@ impl StepNode {
             Step::Pull => pull::undo(context).await,
             Step::Prepare => prepare::undo(context).await,
             Step::Timers => timers::undo(context).await,
+            Step::Quiesce => quiesce::undo(context, &name).await,
+            Step::Copy(service) => copy::undo(context, service).await,
+            Step::Revive(service) => quiesce::revive_undo(context, (service, &name)).await,
             Step::Networks => networks::undo(context, &name).await,
             Step::Create => create::undo(context).await,
             Step::Gate(service) => gate::undo(context, (service.as_str(), &name)).await,
@@ -112,7 +122,13 @@ impl StepNode {
             Step::Commit => commit::undo(context).await,
             Step::Watch => watch::undo(context, &name).await,
             // A backup stays; votes change nothing here; what comes after the pivot is never taken back.
-            Step::Backup(_) | Step::AwaitMigration | Step::Agree | Step::Finish | Step::Prune => Ok(()),
+            Step::Backup(_)
+            | Step::AwaitMigration
+            | Step::Agree
+            | Step::Finish
+            | Step::Open
+            | Step::Discard(_)
+            | Step::Prune => Ok(()),
         }
     }
 }
@@ -131,14 +147,16 @@ impl Node<Context> for StepNode {
     }
 
     fn look<'a>(&'a self, context: &'a Context, _: &'a Inputs<'a>) -> BoxFuture<'a, NodeResult<Look>> {
-        // A command that ended well is not run again, nor a decision made twice; everything else is quick when it is so
-        // already. Nothing may fail any more once the agent has voted that it serves.
+        // A command that ended well is not run again, nor a decision made twice; who stood still may run again since, and the
+        // copy is of then. Everything else is quick when it is so already. Nothing may fail any more once the agent has voted that it serves.
         let is_once = matches!(
             self.0,
             Step::Migrate
                 | Step::AwaitMigration
                 | Step::Job(_)
                 | Step::Backup(_)
+                | Step::Quiesce
+                | Step::Copy(_)
                 | Step::Agree
                 | Step::Finish
         );

@@ -130,6 +130,9 @@ pub(super) async fn world(
         timers: inner.timers.present().map_err(|error| EngineError::Failed(schedule::failure(&error)))?,
         ..World::default()
     };
+    let maintenance = inner.ingress.maintenance(app).await;
+    world.maintenance = maintenance
+        .map_err(|error| EngineError::Failed(Failure::caused_by("the ingress's maintenance page", &error)))?;
     let routes =
         routes.map_err(|error| EngineError::Failed(Failure::caused_by("the ingress's routes", &error)))?;
     for (owner, routes) in routes {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use crate::{
     apps::AppName,
     docker::{Container, Drivers, HostListener, NetworkFacts, Platform, VolumeFacts},
-    ingress::{AppRoutes, Route},
+    ingress::{AppRoutes, Maintenance, Route},
     timers,
 };
 
@@ -30,6 +30,8 @@ pub struct World {
     pub given: BTreeMap<(String, String), String>,
     /// What the ingress serves for the app now.
     pub own_routes: AppRoutes,
+    /// Whether the app's visitors are told to come back later.
+    pub maintenance: Maintenance,
     /// Routes of other apps.
     pub foreign_routes: Vec<(AppName, Route)>,
     /// The timers of all apps.

@@ -11,7 +11,9 @@ use std::{
 
 use tidegate_compose::{
     Loaded, Service,
-    x_tidegate::{Extension, MigrationPlace, Place, ServiceExtension, Strategy, place},
+    x_tidegate::{
+        Extension, Migrate, MigrationKind, MigrationPlace, Place, ServiceExtension, Strategy, place,
+    },
 };
 use tidegate_proto::v1::{BackupBucket, DeployRequest, MigrationHere};
 
@@ -152,6 +154,7 @@ pub fn decide(
             }
         }
     }
+    refused.extend(breaking(extension, members, &located));
     if !refused.is_empty() {
         return Err(PlacementError { refused });
     }
@@ -197,6 +200,20 @@ impl Placement {
         }
         targets
     }
+}
+
+/// A breaking migration stands still for one droplet's database; what other droplets do with it nobody there can stop.
+fn breaking(extension: &Extension, members: &[Member], located: &impl Fn(&str) -> String) -> Option<Refusal> {
+    let is_shared = |migrate: &&Migrate| {
+        migrate.kind == MigrationKind::Breaking && migrate.place == MigrationPlace::One && members.len() > 1
+    };
+    extension.migrate.as_ref().filter(is_shared).map(|_| Refusal {
+        place: located("x-tidegate.migrate.kind"),
+        what: "a `breaking` migration of a database that several droplets use".to_owned(),
+        why: "the agent that migrates cannot stop what runs on the others".to_owned(),
+        write: "steps that old code can live with, of `kind: compatible`; or `place: all`, if each droplet has a database of its own"
+            .to_owned(),
+    })
 }
 
 fn migration(

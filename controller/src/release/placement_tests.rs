@@ -172,3 +172,18 @@ fn a_bucket_goes_to_the_droplets_whose_services_send_backups_there() {
     assert_eq!(sent("db-1"), ["archive", "backups"]);
     assert_eq!(sent("web-1"), ["archive"]);
 }
+
+#[test]
+fn a_breaking_migration_of_what_several_droplets_use_is_refused() {
+    let text = |place: &str| {
+        format!(
+            "x-tidegate: {{ migrate: {{ service: web, command: [m], kind: breaking{place} }} }}
+services: {{ web: {{ image: web, x-tidegate: {{ ingress: {{ port: 80 }} }} }} }}
+"
+        )
+    };
+    let refused = decided(&text(""), TWO, &["web-1"]).unwrap_err().to_string();
+    assert!(refused.starts_with("compose.yaml:1:54: a `breaking` migration of a database"), "{refused}");
+    assert!(decided(&text(", place: all"), TWO, &["web-1", "web-2"]).is_ok());
+    assert!(decided(&text(""), &TWO[..1], &["web-1"]).is_ok());
+}

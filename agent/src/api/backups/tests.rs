@@ -34,7 +34,7 @@ async fn begun(log: &AuditLog) -> Begun {
 async fn lines_come_first_and_then_the_end_which_is_written_down() {
     let directory = tempfile::tempdir().unwrap();
     let log = log(directory.path());
-    let answers = follow(begun(&log).await, told(), |progress| async move {
+    let answers = follow(begun(&log).await, telling(), |progress| async move {
         progress.say("database shop");
         progress.say("globals");
         Err(refused())
@@ -51,7 +51,7 @@ async fn a_run_goes_on_when_its_caller_is_gone() {
     let directory = tempfile::tempdir().unwrap();
     let log = log(directory.path());
     let (go_on, wait) = oneshot::channel::<()>();
-    let answers = follow(begun(&log).await, told(), |progress| async move {
+    let answers = follow(begun(&log).await, telling(), |progress| async move {
         wait.await.unwrap();
         // Nobody reads these, and more than fit are no hindrance.
         (0..LINES * 2).for_each(|line| progress.say(line.to_string()));

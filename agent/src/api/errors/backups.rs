@@ -67,7 +67,7 @@ fn code(error: &BackupError) -> (Code, Cow<'static, str>) {
         BackupError::NothingKept { .. } => (Code::FailedPrecondition, "NOTHING_KEPT"),
         BackupError::CutOff | BackupError::Undone(_) => (Code::Aborted, "UNDONE"),
         BackupError::RestoreStuck(_) => (Code::FailedPrecondition, "RESTORE_STUCK"),
-        BackupError::Restoring { .. } => (Code::Aborted, "SERVER"),
+        BackupError::Restoring { .. } | BackupError::Copying { .. } => (Code::Aborted, "SERVER"),
         BackupError::Check { .. } => (Code::Aborted, "CHECK"),
     };
     (code, Cow::Borrowed(reason))

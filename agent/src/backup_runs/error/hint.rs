@@ -113,7 +113,7 @@ impl BackupError {
             Self::NoRestore { .. } | Self::NothingKept { .. } => {
                 "`tidegate restore --list` shows the restores, and what is kept of each".to_owned()
             }
-            Self::Restoring { source, .. } => server(source).to_owned(),
+            Self::Restoring { source, .. } | Self::Copying { source, .. } => server(source).to_owned(),
             Self::CutOff => "what served before serves; begin the restore again".to_owned(),
             _ => String::new(),
         }

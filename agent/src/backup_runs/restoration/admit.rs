@@ -14,13 +14,13 @@ use super::{
         verify,
     },
     Progress, Restore, RestorePlan, RestoreRow, Revert,
-    plan::{self, LONGEST_NAME, Place, PlannedDatabase, RestoreSource, Visitors},
+    plan::{self, Place, PlannedDatabase, RestoreSource, Visitors},
 };
 use crate::{
     apps::{AppName, ServiceName},
     backup::{ByteCount, Manifest, Part},
     ingress::Maintenance,
-    postgres::{DatabaseName, Postgres, PostgresError, is_maintenance, parse_major},
+    postgres::{DatabaseName, LONGEST_NAME, Postgres, PostgresError, is_maintenance, parse_major},
 };
 
 /// Whose data it is.

@@ -2,28 +2,25 @@
 //!
 //! Owns the single acts. Must not know in which order they come.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use tokio::{io::AsyncReadExt as _, time::Instant};
+use tokio::io::AsyncReadExt as _;
 
 use super::{
     super::{
-        BackupError, BackupId, Inner, Progress, judge, opened::OpenBackup, source::running, subject::Subject,
+        BackupError, BackupId, Inner, Progress, judge, opened::OpenBackup, source::answering,
+        subject::Subject,
     },
     plan::{Place, PlannedDatabase, RestorePlan, RestoreSource, Visitors},
 };
 use crate::{
     backup::Part,
     ingress::Maintenance,
-    postgres::{Connections, DatabaseName, Postgres, PostgresError, Readiness, Rename, roles},
+    postgres::{Connections, DatabaseName, Postgres, PostgresError, Rename, roles},
     release::EngineError,
 };
 
-/// How long the database's server may take to answer again, for example after a start of the droplet.
-const RETURN: Duration = Duration::from_mins(3);
-/// Between looks at it.
-const LOOK: Duration = Duration::from_secs(1);
 /// No server has more to say about its roles.
 const LARGEST_GLOBALS: u64 = 16 * 1024 * 1024;
 
@@ -45,28 +42,7 @@ impl Course<'_> {
 
     /// The server, once it answers.
     pub(super) async fn postgres(&self) -> Result<Postgres, BackupError> {
-        let begun = Instant::now();
-        loop {
-            let found = running(self.inner, self.subject).await;
-            let is_late = begun.elapsed() >= RETURN;
-            match found {
-                Ok(container) => {
-                    let docker = self.inner.engine.docker().clone();
-                    let postgres = Postgres::new(docker, &container.name, &self.subject.user);
-                    match postgres.is_ready().await {
-                        Ok(Readiness::Ready) => return Ok(postgres),
-                        Ok(Readiness::NotYet) if is_late => {
-                            return Err(self.server(PostgresError::Deadline(RETURN)));
-                        }
-                        Err(error) if is_late => return Err(self.server(error)),
-                        Ok(Readiness::NotYet) | Err(_) => {}
-                    }
-                }
-                Err(error) if is_late => return Err(error),
-                Err(_) => {}
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+        answering(self.inner, self.subject).await
     }
 
     /// Reads the databases in beside those that serve, and looks at what came of them.

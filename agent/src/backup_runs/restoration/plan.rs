@@ -11,14 +11,12 @@ use super::super::BackupId;
 use crate::{
     apps::{AppName, ServiceName},
     backup::ByteCount,
-    postgres::DatabaseName,
+    postgres::{DatabaseName, derived},
     release::Writer,
 };
 
 /// How long what served before a restore is kept, unless somebody removes it sooner.
 pub const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
-/// PostgreSQL cuts names off after so many bytes.
-pub(super) const LONGEST_NAME: usize = 63;
 
 /// What a restore is going to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -118,14 +116,7 @@ pub fn in_place(source: &DatabaseName, there: &BTreeSet<DatabaseName>, id: Backu
 fn named(database: &DatabaseName, what: &str, id: BackupId) -> DatabaseName {
     let id = id.to_string();
     let random = id.rsplit('-').next().unwrap_or_default();
-    let end = format!("_{what}_{random}");
-    let mut begin = database.0.as_str();
-    while begin.len() + end.len() > LONGEST_NAME {
-        let mut characters = begin.chars();
-        characters.next_back();
-        begin = characters.as_str();
-    }
-    DatabaseName(format!("{begin}{end}"))
+    derived(database, &format!("_{what}_{random}"))
 }
 
 #[cfg(test)]

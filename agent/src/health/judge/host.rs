@@ -203,8 +203,7 @@ fn filling(
 ) -> Condition {
     let limit = config.disk_full_hours;
     let points = history.disks.get(&series::disk(path)).map_or(&[][..], Vec::as_slice);
-    let left =
-        trend::growth(points).and_then(|growth| trend::used_up(float(disk.available), growth));
+    let left = trend::growth(points).and_then(|growth| trend::used_up(float(disk.available), growth));
     let (reading, why) = match left {
         None => (Reading::is(Level::Good), "does not fill up".to_owned()),
         Some(left) => {

@@ -2,7 +2,7 @@
 //!
 //! Owns the order in which it is looked at, so that what is cheap to refuse is refused first.
 
-use tidegate_compose::Compatibility;
+use tidegate_compose::{Compatibility, Project, x_tidegate::MigrationKind};
 
 use super::{Engine, EngineError};
 use crate::{
@@ -11,10 +11,11 @@ use crate::{
         DeployInput, Failure, ReleaseId, ReleasePlan, certificates,
         destinations::Examined,
         load::{self, LoadedProject},
-        planner::{self, Wanted, difference},
+        planner::{self, Wanted, difference, standstill::Still},
         policy::Policy,
         run, schedule,
         survey::{self, Look},
+        world::World,
     },
 };
 
@@ -60,20 +61,19 @@ impl Engine {
             EngineError::Refused(failures) => located(failures),
             other => other,
         })?;
+        let former = self.former_project(input, &loaded, compatibility).await;
+        let still = Still::of(&loaded.project, &loaded.extension, former.as_ref());
+        let shared = policy.shared(&input.app);
         let wanted = Wanted {
             app: &input.app,
             project: &loaded.project,
             extension: &loaded.extension,
             files: &loaded.files,
             interrupt: input.interrupt,
-            shared: &policy.shared(&input.app),
+            shared: &shared,
+            still: still.as_ref(),
         };
-        let mut plan = planner::plan(wanted, &world).map_err(located)?;
-        if plan.touches_containers() {
-            let seen = survey::containers(&self.inner.docker, &input.app, Look::Close).await?;
-            world.containers = seen.into_own();
-            plan = planner::plan(wanted, &world).map_err(located)?;
-        }
+        let mut plan = self.planned(wanted, &mut world).await?.map_err(located)?;
         if difference::wants_explanation(&plan)
             && let Some(former) = run::served(&self.inner, &input.app).await
             && let Ok(former) = load::project(&former, &folder, compatibility)
@@ -81,8 +81,40 @@ impl Engine {
             difference::explain(&mut plan, &former.project, &loaded.project);
         }
         self.schedules(&input.app, &loaded, &plan).await?;
+        self.may_stand_still(input, &plan).await?;
         plan.notes.extend(loaded.notes.iter().cloned());
         Ok((loaded, self.with_backups(input, plan).await?))
+    }
+
+    /// Plans by a glance at the containers, and where they change by a closer look.
+    async fn planned(
+        &self,
+        wanted: Wanted<'_>,
+        world: &mut World,
+    ) -> Result<Result<ReleasePlan, Vec<Failure>>, EngineError> {
+        let plan = planner::plan(wanted, world);
+        if !plan.as_ref().is_ok_and(|plan| plan.touches_containers() || plan.standstill.is_some()) {
+            return Ok(plan);
+        }
+        let seen = survey::containers(&self.inner.docker, wanted.app, Look::Close).await?;
+        world.containers = seen.into_own();
+        Ok(planner::plan(wanted, world))
+    }
+
+    /// The project that serves, where the plan has to know it.
+    async fn former_project(
+        &self,
+        input: &DeployInput,
+        loaded: &LoadedProject,
+        compatibility: Compatibility,
+    ) -> Option<Project> {
+        let migrate = loaded.extension.migrate.as_ref()?;
+        if migrate.kind != MigrationKind::Breaking {
+            return None;
+        }
+        let former = run::served(&self.inner, &input.app).await?;
+        let folder = self.inner.paths.project(&input.app);
+        load::project(&former, &folder, compatibility).ok().map(|loaded| loaded.project)
     }
 
     /// Keeps what a release that begins is made of: its files in its folder, its buckets in the database.

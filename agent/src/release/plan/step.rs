@@ -19,6 +19,16 @@ pub enum Step {
     Timers,
     /// A backup of a service's data, before anything changes it.
     Backup(ServiceName),
+    /// Visitors are told to wait, and what uses the databases stops.
+    Quiesce,
+    /// A copy of a service's databases, which comes back when the release is taken back.
+    Copy(ServiceName),
+    /// A service that stood still and stays starts again.
+    Revive(ServiceName),
+    /// Visitors are served again.
+    Open,
+    /// The copy of a service's databases goes.
+    Discard(ServiceName),
     /// Networks that are made anew: the containers on them stop first.
     Networks,
     /// All new containers, not yet started.
@@ -58,6 +68,11 @@ impl fmt::Display for Step {
             Self::Prepare => f.write_str("prepare"),
             Self::Timers => f.write_str("timers"),
             Self::Backup(service) => write!(f, "backup {service}"),
+            Self::Quiesce => f.write_str("quiesce"),
+            Self::Copy(service) => write!(f, "copy {service}"),
+            Self::Revive(service) => write!(f, "revive {service}"),
+            Self::Open => f.write_str("open"),
+            Self::Discard(service) => write!(f, "discard {service}"),
             Self::Networks => f.write_str("networks"),
             Self::Create => f.write_str("create"),
             Self::Gate(service) => write!(f, "gate {service}"),

@@ -91,6 +91,10 @@ fn one(context: &Context<'_>, slots: &mut Slots) -> Result<PlannedService, Failu
     let (strategy, strategy_reason) = match context.remade() {
         // Whatever the file says: the old ones are gone before the network is there.
         Some(reason) => (Strategy::Recreate, reason),
+        None if wanted.still.is_some_and(|still| still.holds(&service.name)) => (
+            Strategy::Recreate,
+            "nothing may use the database before a breaking migration is over".to_owned(),
+        ),
         None => strategy(service, &extension)?,
     };
     let Fate { mut kept, mut old, missing, action, reason } = fate(context, &containers);

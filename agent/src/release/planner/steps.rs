@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use tidegate_compose::Project;
 
+use super::standstill;
 use crate::release::plan::{ImageAction, PlannedService, ReleasePlan, ServiceAction, Step, Strategy, When};
 
 pub(super) fn of(plan: &ReleasePlan, project: &Project) -> Vec<Step> {
@@ -69,7 +70,10 @@ pub(super) fn of(plan: &ReleasePlan, project: &Project) -> Vec<Step> {
         steps.push(Step::Watch);
     }
     steps.extend([Step::Commit, Step::Prune]);
-    steps
+    match &plan.standstill {
+        Some(still) => standstill::arrange(steps, still, project),
+        None => steps,
+    }
 }
 
 /// Jobs and the migration. What they need comes first; their own services come later, with the schema that they made.
@@ -104,7 +108,7 @@ fn step(service: &PlannedService) -> Step {
 }
 
 /// These services and all that they depend on, directly or not.
-fn needs<'p>(project: &'p Project, names: impl IntoIterator<Item = &'p str>) -> BTreeSet<&'p str> {
+pub(super) fn needs<'p>(project: &'p Project, names: impl IntoIterator<Item = &'p str>) -> BTreeSet<&'p str> {
     let mut found = BTreeSet::new();
     let mut open: Vec<&str> = names.into_iter().collect();
     while let Some(name) = open.pop() {

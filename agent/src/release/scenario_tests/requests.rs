@@ -117,6 +117,11 @@ impl Requests {
                     requests.list.extend(services.map(|service| plain("remove", &service)));
                 }
                 Step::Pull
+                | Step::Quiesce
+                | Step::Copy(_)
+                | Step::Revive(_)
+                | Step::Open
+                | Step::Discard(_)
                 | Step::Timers
                 | Step::Backup(_)
                 | Step::Networks

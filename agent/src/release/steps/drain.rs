@@ -120,7 +120,7 @@ pub(super) async fn start_removed(context: &Context, step: &str) -> Result<(), F
 }
 
 /// A service that the file no longer has, for the gate.
-fn gone(context: &Context, old: &OldContainer) -> PlannedService {
+pub(super) fn gone(context: &Context, old: &OldContainer) -> PlannedService {
     PlannedService {
         name: crate::apps::ServiceName::new(old.name.clone()),
         action: ServiceAction::Keep,

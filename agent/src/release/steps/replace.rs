@@ -100,8 +100,21 @@ pub(super) async fn stop_old(context: &Context, old: &OldContainer, step: &str) 
     hooks::stop(context, &container, step).await.map_err(failed)
 }
 
-/// Starts it if it ran before, gives it its restart policy back, and waits until it is well.
+/// Starts it if it ran before, gives it its restart policy back, and waits until it is well. What stands still for a
+/// migration stays so until the databases are what they were.
 pub(super) async fn start_old(
+    context: &Context,
+    service: &PlannedService,
+    (old, step): (&OldContainer, &str),
+) -> Result<(), Failure> {
+    if context.plan.standstill.as_ref().is_some_and(|still| still.stops(old)) {
+        return Ok(());
+    }
+    start_again(context, service, (old, step)).await
+}
+
+/// The same, whatever stands still.
+pub(super) async fn start_again(
     context: &Context,
     service: &PlannedService,
     (old, step): (&OldContainer, &str),

@@ -30,6 +30,8 @@ fn runs_code(step: &Step) -> bool {
         | Step::Prepare
         | Step::Timers
         | Step::Backup(_)
+        | Step::Quiesce
+        | Step::Copy(_)
         | Step::Networks
         | Step::Create
         | Step::AwaitMigration => false,
@@ -38,6 +40,9 @@ fn runs_code(step: &Step) -> bool {
         | Step::Replace(_)
         | Step::Job(_)
         | Step::Migrate
+        | Step::Revive(_)
+        | Step::Open
+        | Step::Discard(_)
         | Step::Switch
         | Step::Drain
         | Step::Watch
@@ -60,6 +65,11 @@ fn is_noticed(step: &Step) -> bool {
         | Step::AwaitMigration => false,
         Step::Job(job) => job.when == When::After,
         Step::Networks
+        | Step::Quiesce
+        | Step::Copy(_)
+        | Step::Revive(_)
+        | Step::Open
+        | Step::Discard(_)
         | Step::Roll(_)
         | Step::Replace(_)
         | Step::Switch

@@ -1,5 +1,6 @@
 //! Backups of a real PostgreSQL that serves: made, verified, pruned, and what becomes of them when something goes wrong.
 
+mod breaking;
 mod buckets;
 mod restores;
 pub mod site;

@@ -200,7 +200,11 @@ impl Site {
 }
 
 pub fn runs(fixture: &Fixture, database: &Database, local: PathBuf) -> BackupRuns {
+    runs_of(&fixture.engine, database, local)
+}
+
+pub fn runs_of(engine: &release::Engine, database: &Database, local: PathBuf) -> BackupRuns {
     let settings =
         BackupSettings { local, whose: Arc::new(|| Some(droplet())), patience: Patience::default() };
-    BackupRuns::new(fixture.engine.clone(), database.clone(), Arc::new(SystemClock), settings)
+    BackupRuns::new(engine.clone(), database.clone(), Arc::new(SystemClock), settings)
 }
