@@ -73,6 +73,7 @@ fn each_role_reaches_exactly_what_the_design_says() {
                 "Restores",
                 "Timers",
                 "Health",
+                "Alerts",
             ]
             .as_slice(),
         ),
@@ -101,9 +102,10 @@ fn each_role_reaches_exactly_what_the_design_says() {
                 "RestoreBackup",
                 "RevertRestore",
                 "DropFormer",
+                "TestAlerts",
             ],
         ),
-        (Role::Admin, &["ExecHost", "Renew"]),
+        (Role::Admin, &["ExecHost", "Renew", "SetAlerts"]),
     ];
     for holder in [Role::Viewer, Role::Deployer, Role::Operator, Role::Admin] {
         for (needed, methods) in expected {
