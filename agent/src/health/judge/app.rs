@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     Condition, History, Reading, backups,
-    condition::{Worse, float},
+    condition::Worse,
     containers::{self, Traffic},
     host::certificate,
     words::{count, short, time},
@@ -17,6 +17,7 @@ use crate::{
     health::{
         CheckId, Level,
         observe::{Answers, AppSeen, Stands, UnderWay},
+        series::float,
     },
     ingress::{HostCertificate, RouteTls},
 };

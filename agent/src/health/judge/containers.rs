@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Condition, History, Reading,
-    condition::{Worse, float},
+    condition::Worse,
     words::{count, short, time},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     health::{
         CheckId, Level,
         observe::{ContainerSeen, ServiceSeen},
-        series,
+        series::{self, float},
     },
     release::plan::Ends,
 };
