@@ -18,6 +18,7 @@ impl Alerts {
             let mut desk = self.inner.desk.lock().await;
             let Known::Set(kept) = self.loaded(&mut desk).await else { continue };
             self.tell(&report, (&kept, &mut desk)).await;
+            desk.looked = Some(report.at);
             drop(desk);
             pinger.after(self, &report, &kept);
         }

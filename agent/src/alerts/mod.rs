@@ -24,6 +24,7 @@ mod store;
 use std::{fmt, sync::Arc};
 
 use futures::future::join_all;
+use jiff::Timestamp;
 use tidegate_proto::v1::SetAlertsRequest;
 use tidegate_saga::Retry;
 use tokio::{
@@ -152,8 +153,10 @@ struct Desk {
     is_loaded: bool,
     /// What was told, as it was written last, or should have been.
     book: Option<Book>,
-    /// Whether the database has it so.
+    /// Whether the database does not have it so.
     is_unwritten: bool,
+    /// Of which report receivers were told last.
+    looked: Option<Timestamp>,
 }
 
 impl fmt::Debug for Alerts {
@@ -242,6 +245,11 @@ impl Alerts {
         let (mut tested, ping) = tokio::join!(join_all(tests), ping);
         tested.extend(ping);
         Ok(tested)
+    }
+
+    /// Of when the last report is that receivers were told of, or that had nothing to tell.
+    pub async fn looked(&self) -> Option<Timestamp> {
+        self.inner.desk.lock().await.looked
     }
 
     /// The settings; none when nothing was set.

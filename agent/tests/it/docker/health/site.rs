@@ -45,7 +45,7 @@ impl Deliveries for Nobody {
 }
 
 pub struct Site {
-    health: Health,
+    pub health: Health,
 }
 
 pub type Told = BTreeMap<String, (Level, String)>;
