@@ -28,10 +28,13 @@ mod tests {
     #[test]
     fn plain_http_is_for_this_machine_alone() {
         let judged = |text: &str| is_confidential(&text.parse().unwrap());
-        for good in ["https://example.com/x?y", "http://127.0.0.1:5000/", "http://[::1]:5", "http://localhost"] {
+        for good in
+            ["https://example.com/x?y", "http://127.0.0.1:5000/", "http://[::1]:5", "http://localhost"]
+        {
             assert!(judged(good), "{good}");
         }
-        for bad in ["http://example.com", "http://127.0.0.1.example.com", "ftp://127.0.0.1", "/x", "127.0.0.1:5"]
+        for bad in
+            ["http://example.com", "http://127.0.0.1.example.com", "ftp://127.0.0.1", "/x", "127.0.0.1:5"]
         {
             assert!(!judged(bad), "{bad}");
         }

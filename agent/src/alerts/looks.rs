@@ -4,7 +4,13 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Alerts, Desk, Inner, Known, message::AlertMessage, ping::Pinger, plan::plan, settings::{Kept, ReceiverName}};
+use super::{
+    Alerts, Desk, Inner, Known,
+    message::AlertMessage,
+    ping::Pinger,
+    plan::plan,
+    settings::{Kept, ReceiverName},
+};
 use crate::{health::Report, release::chain, store::DatabaseError};
 
 impl Alerts {
@@ -31,7 +37,10 @@ impl Alerts {
         let before = match desk.book.take() {
             Some(book) => book,
             None => store.book().await.unwrap_or_else(|error| {
-                tracing::error!(error = chain(&error), "what was told cannot be read: what stands is told anew");
+                tracing::error!(
+                    error = chain(&error),
+                    "what was told cannot be read: what stands is told anew"
+                );
                 desk.is_unwritten = true;
                 super::plan::Book::new()
             }),

@@ -34,16 +34,16 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub use self::{
-    silence::{Silence, SilenceError},
-    state::{State, ToldCheck},
-    store::{AlertStore, MIGRATIONS, PingState, ReceiverState},
-};
 use self::{
     message::{About, AlertMessage},
     plan::Book,
     send::Transports,
     settings::{AlertSettings, Kept, ReceiverName, SettingsError, SettingsFile, SettingsFileError, Whose},
+};
+pub use self::{
+    silence::{Silence, SilenceError},
+    state::{State, ToldCheck},
+    store::{AlertStore, MIGRATIONS, PingState, ReceiverState},
 };
 use crate::{
     clock::Clock,
@@ -273,12 +273,17 @@ impl Alerts {
         let found = match spawn_blocking(move || file.read()).await {
             Ok(Ok(Some(kept))) if kept.whose == whose => Known::Set(Arc::new(kept)),
             Ok(Ok(Some(_))) => {
-                tracing::warn!("the settings of alerts are those of another droplet: they count as not there");
+                tracing::warn!(
+                    "the settings of alerts are those of another droplet: they count as not there"
+                );
                 Known::Unset
             }
             Ok(Ok(None)) => Known::Unset,
             Ok(Err(error)) => {
-                tracing::error!(error = chain(&error), "the settings of alerts cannot be read: nobody is told");
+                tracing::error!(
+                    error = chain(&error),
+                    "the settings of alerts cannot be read: nobody is told"
+                );
                 Known::Unreadable(Arc::new(error))
             }
             Err(_) => return Known::Unset,

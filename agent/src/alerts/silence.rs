@@ -48,7 +48,7 @@ const NAME: &str = "silent.json";
 /// An agent may be started again, or be busy once.
 const RUNS: u32 = 3;
 /// For all receivers together.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 /// Whom the end could not be told for so long, that one does not hear it.
 const GIVEN_UP_AFTER: Duration = Duration::from_hours(72);
 
@@ -232,7 +232,9 @@ fn item(since: Timestamp) -> Item {
         level: Level::Critical,
         since,
         what: "the agent".to_owned(),
-        why: format!("does not answer since {since}: nobody looks after health, backups and releases on this droplet"),
+        why: format!(
+            "does not answer since {since}: nobody looks after health, backups and releases on this droplet"
+        ),
         hint: "`journalctl -u tidegate-agent` on the droplet says why; containers go on meanwhile".to_owned(),
     }
 }

@@ -2,7 +2,9 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
 use jiff::SignedDuration;
-use tidegate_proto::v1::{self, AlertCommand, AlertReceiver, AlertSeverity, SetAlertsRequest, alert_receiver::Kind};
+use tidegate_proto::v1::{
+    self, AlertCommand, AlertReceiver, AlertSeverity, SetAlertsRequest, alert_receiver::Kind,
+};
 use uuid::Uuid;
 
 use super::*;
@@ -14,7 +16,16 @@ use crate::{
     clock::SystemClock,
 };
 
+use Agent::{Answers, Silent};
+
 const NOW: Timestamp = Timestamp::constant(1_795_000_000, 0);
+
+/// What the agent does when the timer asks it.
+#[derive(Clone, Copy)]
+enum Agent {
+    Answers,
+    Silent,
+}
 
 /// What was said to whom; who is away takes nothing.
 #[derive(Default)]
@@ -61,8 +72,7 @@ impl Site {
             droplet: "shop-production-web-1".to_owned(),
             ..SetAlertsRequest::default()
         };
-        let whose =
-            Whose { fleet: "shop".into(), environment: "production".into(), enrolment: "e1".into() };
+        let whose = Whose { fleet: "shop".into(), environment: "production".into(), enrolment: "e1".into() };
         SettingsFile::in_directory(site.directory.path()).write(&request, &whose).unwrap();
         site
     }
@@ -75,12 +85,12 @@ impl Site {
     }
 
     /// A minute later; who hears what, and what is noted.
-    async fn run(&mut self, answers: bool, serial: u64) -> (Vec<String>, Vec<String>) {
+    async fn run(&mut self, agent: Agent, serial: u64) -> (Vec<String>, Vec<String>) {
         self.minute += 1;
         let now = NOW.checked_add(SignedDuration::from_mins(self.minute)).unwrap();
         let silence = Silence {
             state: self.directory.path().to_owned(),
-            serial: DropletId::new(serial),
+            serial: DropletId::new(serial).ok(),
             transports: Transports::new(
                 (Roots::System, Deadlines::default()),
                 self.ears.clone(),
@@ -88,8 +98,11 @@ impl Site {
             ),
             ids: Arc::new(Uuid::new_v4),
         };
-        let notes =
-            if answers { silence.answered(now).await } else { silence.not_answered(now).await }.unwrap();
+        let notes = match agent {
+            Answers => silence.answered(now).await,
+            Silent => silence.not_answered(now).await,
+        };
+        let notes = notes.unwrap();
         let heard = std::mem::take(&mut *self.ears.heard.lock().unwrap());
         let words = |(name, message): (String, AlertMessage)| format!("{name}: {}", message.title());
         let mut heard: Vec<_> = heard.into_iter().map(words).collect();
@@ -97,8 +110,8 @@ impl Site {
         (heard, notes)
     }
 
-    async fn heard(&mut self, answers: bool) -> Vec<String> {
-        let (heard, notes) = self.run(answers, 7).await;
+    async fn heard(&mut self, agent: Agent) -> Vec<String> {
+        let (heard, notes) = self.run(agent, 7).await;
         assert!(notes.is_empty(), "{notes:?}");
         heard
     }
@@ -116,26 +129,26 @@ const OVER: &str = "[shop/production] web-1: RESOLVED the agent";
 #[tokio::test]
 async fn the_third_run_tells_all_and_again_after_a_while_and_the_end() {
     let mut site = Site::new();
-    assert_eq!(site.heard(true).await, NOBODY);
+    assert_eq!(site.heard(Answers).await, NOBODY);
     assert!(!site.is_counting());
     for _ in 0..2 {
-        assert_eq!(site.heard(false).await, NOBODY);
+        assert_eq!(site.heard(Silent).await, NOBODY);
     }
-    assert_eq!(site.heard(false).await, [format!("a: {FIRST}"), format!("b: {FIRST}")]);
+    assert_eq!(site.heard(Silent).await, [format!("a: {FIRST}"), format!("b: {FIRST}")]);
     for _ in 0..9 {
-        assert_eq!(site.heard(false).await, NOBODY);
+        assert_eq!(site.heard(Silent).await, NOBODY);
     }
-    assert_eq!(site.heard(false).await, [format!("a: {STILL}"), format!("b: {STILL}")]);
-    assert_eq!(site.heard(true).await, [format!("a: {OVER}"), format!("b: {OVER}")]);
+    assert_eq!(site.heard(Silent).await, [format!("a: {STILL}"), format!("b: {STILL}")]);
+    assert_eq!(site.heard(Answers).await, [format!("a: {OVER}"), format!("b: {OVER}")]);
     assert!(!site.is_counting());
-    assert_eq!(site.heard(true).await, NOBODY);
+    assert_eq!(site.heard(Answers).await, NOBODY);
 }
 
 #[tokio::test]
 async fn an_agent_that_is_only_started_again_is_nobody_s_business() {
     let mut site = Site::new();
-    for answers in [false, false, true, false, false, true] {
-        assert_eq!(site.heard(answers).await, NOBODY);
+    for agent in [Silent, Silent, Answers, Silent, Silent, Answers] {
+        assert_eq!(site.heard(agent).await, NOBODY);
     }
     assert!(!site.is_counting());
 }
@@ -143,19 +156,19 @@ async fn an_agent_that_is_only_started_again_is_nobody_s_business() {
 #[tokio::test]
 async fn who_does_not_take_it_is_told_with_the_next_run() {
     let mut site = Site::new();
-    site.heard(false).await;
-    site.heard(false).await;
+    site.heard(Silent).await;
+    site.heard(Silent).await;
     site.ears.away.lock().unwrap().push("b".to_owned());
-    let (heard, notes) = site.run(false, 7).await;
+    let (heard, notes) = site.run(Silent, 7).await;
     assert_eq!(heard, [format!("a: {FIRST}")]);
     assert_eq!(notes, ["b could not be told: the command could not be run: is away"]);
     site.ears.away.lock().unwrap().clear();
-    assert_eq!(site.heard(false).await, [format!("b: {FIRST}")]);
+    assert_eq!(site.heard(Silent).await, [format!("b: {FIRST}")]);
     site.ears.away.lock().unwrap().push("a".to_owned());
-    let (heard, notes) = site.run(true, 7).await;
+    let (heard, notes) = site.run(Answers, 7).await;
     assert_eq!((heard, notes.len()), (vec![format!("b: {OVER}")], 1));
     site.ears.away.lock().unwrap().clear();
-    assert_eq!(site.heard(true).await, [format!("a: {OVER}")]);
+    assert_eq!(site.heard(Answers).await, [format!("a: {OVER}")]);
     assert!(!site.is_counting());
 }
 
@@ -163,14 +176,14 @@ async fn who_does_not_take_it_is_told_with_the_next_run() {
 async fn a_copy_of_the_droplet_tells_nobody() {
     let mut site = Site::new();
     for _ in 0..4 {
-        assert_eq!(site.run(false, 8).await.0, NOBODY, "the machine is another one");
+        assert_eq!(site.run(Silent, 8).await.0, NOBODY, "the machine is another one");
     }
     site.enrolled("e2");
     for _ in 0..4 {
-        assert_eq!(site.heard(false).await, NOBODY, "it is somebody else now");
+        assert_eq!(site.heard(Silent).await, NOBODY, "it is somebody else now");
     }
     fs::remove_file(site.directory.path().join("pki/enrolment.json")).unwrap();
     for _ in 0..4 {
-        assert_eq!(site.heard(false).await, NOBODY, "its keys were moved aside");
+        assert_eq!(site.heard(Silent).await, NOBODY, "its keys were moved aside");
     }
 }

@@ -5,23 +5,24 @@
 use std::sync::Arc;
 
 use tidegate_proto::v1::{
-    AlertsRequest, AlertsResponse, AuditEntry, AuditLogRequest, BackupEvent, BackupHeadersRequest, BackupHeadersResponse, BackupsRequest,
-    BackupsResponse, CancelReleaseRequest, CancelReleaseResponse, DeployRequest, DropFormerRequest,
-    DropFormerResponse, ExecRequest, ExecResponse, HealthRequest, HealthResponse, InfoRequest, InfoResponse,
-    InstallRevocationListRequest, InstallRevocationListResponse, LogEntry, LogsRequest, MakeBackupRequest,
-    PlanDeployResponse, PruneBackupsRequest, PruneBackupsResponse, ReleaseEvent, ReleaseOutcomeRequest,
-    ReleaseOutcomeResponse, ReleasesRequest, ReleasesResponse, RemoveAppRequest, RemoveAppResponse,
-    RenewRequest, RenewResponse, ResolveReleaseRequest, ResolveReleaseResponse, RestoreBackupRequest,
-    RestoreEvent, RestoresRequest, RestoresResponse, RevertRestoreRequest, RollbackRequest,
-    SetAlertsRequest, SetAlertsResponse, SetMaintenanceRequest, SetMaintenanceResponse, ShowBackupRequest, ShowBackupResponse, StatusRequest,
-    StatusResponse, TestAlertsRequest, TestAlertsResponse, TimersRequest, TimersResponse, VerifyBackupRequest, WatchReleaseRequest,
-    agent_server::Agent,
+    AlertsRequest, AlertsResponse, AuditEntry, AuditLogRequest, BackupEvent, BackupHeadersRequest,
+    BackupHeadersResponse, BackupsRequest, BackupsResponse, CancelReleaseRequest, CancelReleaseResponse,
+    DeployRequest, DropFormerRequest, DropFormerResponse, ExecRequest, ExecResponse, HealthRequest,
+    HealthResponse, InfoRequest, InfoResponse, InstallRevocationListRequest, InstallRevocationListResponse,
+    LogEntry, LogsRequest, MakeBackupRequest, PlanDeployResponse, PruneBackupsRequest, PruneBackupsResponse,
+    ReleaseEvent, ReleaseOutcomeRequest, ReleaseOutcomeResponse, ReleasesRequest, ReleasesResponse,
+    RemoveAppRequest, RemoveAppResponse, RenewRequest, RenewResponse, ResolveReleaseRequest,
+    ResolveReleaseResponse, RestoreBackupRequest, RestoreEvent, RestoresRequest, RestoresResponse,
+    RevertRestoreRequest, RollbackRequest, SetAlertsRequest, SetAlertsResponse, SetMaintenanceRequest,
+    SetMaintenanceResponse, ShowBackupRequest, ShowBackupResponse, StatusRequest, StatusResponse,
+    TestAlertsRequest, TestAlertsResponse, TimersRequest, TimersResponse, VerifyBackupRequest,
+    WatchReleaseRequest, agent_server::Agent,
 };
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    Context, alerts, audit, backups, caller::Caller, deploy, errors, exec, health, info, logs, maintenance, releases,
-    renewal, restores, rollback, status, stream::Answers, timers, together,
+    Context, alerts, audit, backups, caller::Caller, deploy, errors, exec, health, info, logs, maintenance,
+    releases, renewal, restores, rollback, status, stream::Answers, timers, together,
 };
 
 /// `tidegate.v1.Agent`.

@@ -12,7 +12,10 @@ use tonic::Status;
 
 use super::{Context, caller::Caller, convert, deed, errors};
 use crate::{
-    alerts::{Changed, ReceiverState, State, ToldCheck, settings::{ReceiverName, Severity}},
+    alerts::{
+        Changed, ReceiverState, State, ToldCheck,
+        settings::{ReceiverName, Severity},
+    },
     audit::Deed,
     health::CheckId,
 };
@@ -53,10 +56,10 @@ pub(super) async fn test(context: &Context, caller: &Caller) -> Result<TestAlert
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let alerts = context.alerts.clone();
     let work = async move { alerts.test().await.map_err(|error| errors::alerts(&error)) };
-    let tests = deed::done(begun, work).await?.into_iter().map(|tested| AlertTest {
-        receiver: tested.receiver,
-        failure: tested.failure.unwrap_or_default(),
-    });
+    let tests = deed::done(begun, work)
+        .await?
+        .into_iter()
+        .map(|tested| AlertTest { receiver: tested.receiver, failure: tested.failure.unwrap_or_default() });
     Ok(TestAlertsResponse { tests: tests.collect() })
 }
 

@@ -97,10 +97,7 @@ pub(super) async fn prune(
 }
 
 const fn told() -> Told<BackupRow, BackupEvent> {
-    Told {
-        line: |line| event(Event::Progress(line)),
-        end: |row| event(Event::Finished(row::summary(row))),
-    }
+    Told { line: |line| event(Event::Progress(line)), end: |row| event(Event::Finished(row::summary(row))) }
 }
 
 fn event(event: Event) -> BackupEvent {

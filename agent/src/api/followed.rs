@@ -26,7 +26,7 @@ pub(super) struct Told<T, E> {
 /// Does this in a task of its own; its lines, then its end.
 pub(super) fn follow<T, E, W>(
     begun: Begun,
-    told: Told<T, E>,
+    Told { line, end }: Told<T, E>,
     work: impl FnOnce(Progress) -> W,
 ) -> Answers<E>
 where
@@ -37,7 +37,6 @@ where
     let (sender, lines) = mpsc::channel(LINES);
     let work = work(Progress::to(sender));
     let run = deed::begin(begun, async move { work.await.map_err(|error| errors::backup(&error)) });
-    let Told { line, end } = told;
     let lines = ReceiverStream::new(lines).map(move |text| Ok(line(text)));
     let end = stream::once(async move { run.await.map_err(|_| errors::broken())?.map(end) });
     lines.chain(end).boxed()

@@ -19,9 +19,7 @@ use super::{
     stream::Answers,
 };
 use crate::{
-    backup_runs::{
-        Restore, RestorePlan, RestoreRow, RestoreSource, RestoreState, Revert,
-    },
+    backup_runs::{Restore, RestorePlan, RestoreRow, RestoreSource, RestoreState, Revert},
     postgres::DatabaseName,
 };
 
@@ -96,10 +94,7 @@ pub(super) async fn drop_former(
 }
 
 const fn told() -> Told<RestoreRow, RestoreEvent> {
-    Told {
-        line: |line| event(Event::Progress(line)),
-        end: |row| event(Event::Finished(summary(row))),
-    }
+    Told { line: |line| event(Event::Progress(line)), end: |row| event(Event::Finished(summary(row))) }
 }
 
 fn only(plan: v1::RestorePlan) -> Answers<RestoreEvent> {

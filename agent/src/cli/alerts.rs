@@ -9,8 +9,8 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 use tidegate_proto::v1::{
-    AlertReceiverState, AlertSeverity, AlertTest, AlertsRequest, AlertsResponse, HealthState, TestAlertsRequest,
-    ToldAlert,
+    AlertReceiverState, AlertSeverity, AlertTest, AlertsRequest, AlertsResponse, HealthState,
+    TestAlertsRequest, ToldAlert,
 };
 
 use super::{Local, local};
@@ -93,7 +93,8 @@ fn text(state: &AlertsResponse) -> String {
     for receiver in &state.receivers {
         let AlertReceiverState { name, waiting, lost, failure, .. } = receiver;
         let delivered = time(receiver.delivered.as_ref());
-        let delivered = delivered.map_or_else(|| "nothing sent yet".to_owned(), |at| format!("last delivered {at}"));
+        let delivered =
+            delivered.map_or_else(|| "nothing sent yet".to_owned(), |at| format!("last delivered {at}"));
         text.push_str(&format!("{name}  from {} on  {delivered}", severity(receiver.least())));
         if *waiting > 0 {
             text.push_str(&format!("  {waiting} waiting"));
@@ -176,10 +177,14 @@ mod tests {
 
     #[test]
     fn the_text_says_who_is_told_and_who_is_not_reached() {
-        let at = |seconds| Some(prost_types::Timestamp { seconds: 1_795_000_000 + seconds, nanos: 0 });
+        let at = |seconds: i64| Some(prost_types::Timestamp { seconds: 1_795_000_000 + seconds, nanos: 0 });
         let state = AlertsResponse {
             receivers: vec![
-                AlertReceiverState { name: "slack 1".into(), delivered: at(0), ..AlertReceiverState::default() },
+                AlertReceiverState {
+                    name: "slack 1".into(),
+                    delivered: at(0),
+                    ..AlertReceiverState::default()
+                },
                 AlertReceiverState {
                     name: "pager".into(),
                     least: AlertSeverity::Critical.into(),

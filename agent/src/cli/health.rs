@@ -125,7 +125,7 @@ async fn tell(arguments: &HealthArguments, asked: &Asked) -> Vec<String> {
 }
 
 fn lines(notes: &[String]) -> String {
-    notes.iter().map(|note| format!("note: {note}\n")).collect()
+    notes.iter().flat_map(|note| ["note: ", note, "\n"]).collect()
 }
 
 fn code(checks: &[HealthCheck]) -> u8 {

@@ -38,8 +38,7 @@ use crate::{
 
 /// The tables of all modules, oldest first.
 pub(super) fn migrations() -> Vec<Migration> {
-    let own =
-        [backup_runs::migrations(), health::MIGRATIONS.to_vec(), alerts::MIGRATIONS.to_vec()].concat();
+    let own = [backup_runs::migrations(), health::MIGRATIONS.to_vec(), alerts::MIGRATIONS.to_vec()].concat();
     [audit::MIGRATIONS.to_vec(), release::migrations(), own].concat()
 }
 

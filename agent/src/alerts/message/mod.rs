@@ -181,12 +181,8 @@ impl AlertMessage {
     }
 
     fn sections(&self) -> impl Iterator<Item = (Section, &Vec<Item>)> {
-        [
-            (Section::Firing, &self.firing),
-            (Section::Still, &self.still),
-            (Section::Resolved, &self.resolved),
-        ]
-        .into_iter()
+        [(Section::Firing, &self.firing), (Section::Still, &self.still), (Section::Resolved, &self.resolved)]
+            .into_iter()
     }
 
     fn items(&self) -> usize {
@@ -197,7 +193,9 @@ impl AlertMessage {
     fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         if self.kind == MessageKind::Test {
-            remarks.push("Somebody asked for this message, to see whether it arrives. All is as it was.".to_owned());
+            remarks.push(
+                "Somebody asked for this message, to see whether it arrives. All is as it was.".to_owned(),
+            );
         }
         if self.omitted > 0 {
             remarks.push(format!("{} more: `tidegate health` shows all.", self.omitted));
@@ -255,7 +253,10 @@ impl fmt::Display for Since<'_> {
 
 /// A text as one line without control characters: it stands in headers too.
 fn line(text: &str) -> String {
-    text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    text.split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]

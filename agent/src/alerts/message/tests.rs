@@ -79,8 +79,10 @@ fn the_title_says_the_worst_and_how_many_more() {
 
 #[test]
 fn however_much_there_is_a_message_has_an_end() {
-    let many = |level| (0..80).map(|n| item(&format!("app.shop.x{n:02}"), level, &"ä".repeat(5000))).collect();
-    let message = message(News { firing: many(Level::Warning), still: many(Level::Critical), ..News::default() });
+    let many =
+        |level| (0..80).map(|n| item(&format!("app.shop.x{n:02}"), level, &"ä".repeat(5000))).collect();
+    let message =
+        message(News { firing: many(Level::Warning), still: many(Level::Critical), ..News::default() });
     assert_eq!((message.firing.len(), message.still.len(), message.omitted), (80, 20, 60));
     assert!(serde_json::to_string(&message).unwrap().len() < 400_000);
     let text = slack(&message)["text"].as_str().unwrap().to_owned();

@@ -53,8 +53,12 @@ pub struct Plan {
 
 /// What is told after this look, at `now`. Receivers that the settings do not have are forgotten.
 pub fn plan(report: &Report, book: &Book, settings: &AlertSettings, now: Timestamp) -> Plan {
-    let findings: BTreeMap<&CheckId, &Check> =
-        report.checks.iter().filter(|check| check.level != Level::Good).map(|check| (&check.id, check)).collect();
+    let findings: BTreeMap<&CheckId, &Check> = report
+        .checks
+        .iter()
+        .filter(|check| check.level != Level::Good)
+        .map(|check| (&check.id, check))
+        .collect();
     let mut plan = Plan::default();
     for receiver in &settings.receivers {
         let told = book.get(&receiver.name).cloned().unwrap_or_default();
@@ -177,13 +181,8 @@ impl<'a> One<'a> {
     fn note(&mut self, check: &Check) {
         let severity = Severity::of(check.level).unwrap_or(Severity::Warning);
         let worst = self.told.get(&check.id).map_or(severity, |told| told.worst.max(severity));
-        let told = Told {
-            level: check.level,
-            worst,
-            since: check.since,
-            what: check.what.clone(),
-            at: self.now,
-        };
+        let told =
+            Told { level: check.level, worst, since: check.since, what: check.what.clone(), at: self.now };
         self.told.insert(check.id.clone(), told);
     }
 }

@@ -84,7 +84,10 @@ fn run(settings: &AlertSettings, looks: &[Look]) -> Result<(Vec<Ear>, Book, Time
                 ear.hear(news, receiver, now)?;
             }
             let known = book.get(&receiver.name).into_iter().flatten().map(|(id, _)| id.to_string());
-            prop_assert_eq!(known.collect::<BTreeSet<_>>(), ear.open.keys().cloned().collect::<BTreeSet<_>>());
+            prop_assert_eq!(
+                known.collect::<BTreeSet<_>>(),
+                ear.open.keys().cloned().collect::<BTreeSet<_>>()
+            );
         }
     }
     Ok((ears, book, now))

@@ -83,9 +83,10 @@ impl Commands for HostCommands {
             // In a task of its own: who drops this drops `received`, and by that the command is ended.
             let running = tokio::spawn(async move { exec.run(&command, ACTOR, session).await });
             let (code, said) = end_of(received).await;
-            let ran = running.await.map_err(|_| CommandFailed::Run("a part of the agent broke".to_owned()))?;
+            let ran =
+                running.await.map_err(|_| CommandFailed::Run("a part of the agent broke".to_owned()))?;
             ran.map_err(|error| CommandFailed::Run(chain(&error)))?;
-            ended(code, said)
+            ended(code, &said)
         })
     }
 }
@@ -108,12 +109,10 @@ fn keep(said: &mut Vec<u8>, bytes: &[u8]) {
     said.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
 }
 
-fn ended(code: Option<u8>, said: Vec<u8>) -> Result<(), CommandFailed> {
+fn ended(code: Option<u8>, said: &[u8]) -> Result<(), CommandFailed> {
     match code {
         Some(0) => Ok(()),
-        Some(code) => {
-            Err(CommandFailed::Ended { code, said: String::from_utf8_lossy(&said).into_owned() })
-        }
+        Some(code) => Err(CommandFailed::Ended { code, said: String::from_utf8_lossy(said).into_owned() }),
         None => Err(CommandFailed::Run("its end is not known".to_owned())),
     }
 }
@@ -149,9 +148,10 @@ impl Commands for ChildCommands {
             let ((), said, complained, status) =
                 tokio::join!(feed, first_bytes(stdout), first_bytes(stderr), child.wait());
             let status = status.map_err(unstarted)?;
-            let signalled = || std::os::unix::process::ExitStatusExt::signal(&status).map(|signal| signal + 128);
+            let signalled =
+                || std::os::unix::process::ExitStatusExt::signal(&status).map(|signal| signal + 128);
             let code = status.code().or_else(signalled).and_then(|code| u8::try_from(code).ok());
-            ended(code, if complained.is_empty() { said } else { complained })
+            ended(code, if complained.is_empty() { &said } else { &complained })
         })
     }
 }
@@ -190,7 +190,8 @@ mod tests {
     #[tokio::test]
     async fn how_it_ended_is_told_without_its_arguments() {
         assert_eq!(run("exit 3", "").await.unwrap_err(), "the command ended with exit code 3");
-        let argv = ["sh", "-c", "echo no hunter2hunter2 >&2; kill -9 $$", "hunter2hunter2"].map(str::to_owned);
+        let argv =
+            ["sh", "-c", "echo no hunter2hunter2 >&2; kill -9 $$", "hunter2hunter2"].map(str::to_owned);
         let failed = ChildCommands.run(&argv, vec![b'x'; 1 << 20]).await.unwrap_err();
         let receiver = crate::alerts::settings::Receiver {
             name: crate::alerts::settings::ReceiverName::new("x").unwrap(),

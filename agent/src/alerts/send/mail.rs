@@ -77,9 +77,9 @@ fn transport(
         .timeout(Some(patience));
     Ok(match &smtp.login {
         None => builder.build(),
-        Some((user, password)) => builder
-            .credentials(Credentials::new(user.clone(), password.expose_secret().to_owned()))
-            .build(),
+        Some((user, password)) => {
+            builder.credentials(Credentials::new(user.clone(), password.expose_secret().to_owned())).build()
+        }
     })
 }
 
@@ -127,8 +127,7 @@ mod tests {
     #[test]
     fn a_mail_has_the_headers_that_it_should() {
         let at = Timestamp::from_second(1_795_000_000).unwrap();
-        let about =
-            About { droplet: "web-1".into(), fleet: "shop".into(), environment: "production".into() };
+        let about = About { droplet: "web-1".into(), fleet: "shop".into(), environment: "production".into() };
         let item = Item {
             id: "host.disk".to_owned(),
             level: Level::Critical,

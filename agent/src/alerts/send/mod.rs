@@ -4,9 +4,9 @@
 //! not repeat, nor know queues.
 
 mod command;
-mod request;
 mod mail;
 mod redact;
+mod request;
 mod signature;
 
 use std::{
@@ -159,7 +159,9 @@ impl Transports {
         match &receiver.kind {
             ReceiverKind::Email(to) => {
                 let smtp = smtp.ok_or(SendError::Mail(MailError::NoServer))?;
-                mail::send((smtp, roots, deadlines.send), to, message, &redactor).await.map_err(SendError::Mail)
+                mail::send((smtp, roots, deadlines.send), to, message, &redactor)
+                    .await
+                    .map_err(SendError::Mail)
             }
             ReceiverKind::Slack(url) => {
                 let body = slack(message).to_string();
@@ -170,7 +172,8 @@ impl Transports {
                 let body = json(message)?;
                 let now = clock.now();
                 let headers = signature::headers((&message.id.to_string(), now), &body, secret);
-                request::post(self.client()?, request::Post { url, body, headers, redactor: &redactor }, now).await
+                request::post(self.client()?, request::Post { url, body, headers, redactor: &redactor }, now)
+                    .await
             }
             ReceiverKind::Command(argv) => {
                 let body = json(message)?.into_bytes();

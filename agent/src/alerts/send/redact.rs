@@ -86,7 +86,9 @@ mod tests {
 
     #[test]
     fn what_opens_a_receiver_is_cut_out_whoever_says_it() {
-        let url = SecretUrl::new("https://hooks.example.com/services/T0001/B0002/XXsecretXX?key=hunter2hunter2").unwrap();
+        let url =
+            SecretUrl::new("https://hooks.example.com/services/T0001/B0002/XXsecretXX?key=hunter2hunter2")
+                .unwrap();
         let secret = SecretString::from("whsec_aHVudGVyMg==");
         let redactor = Redactor::new(&receiver(ReceiverKind::Webhook { url, secret }), None);
         for said in [
@@ -112,7 +114,8 @@ mod tests {
             login: Some(("shop".to_owned(), SecretString::from("hunter2"))),
             from: "a@example.com".parse().unwrap(),
         };
-        let redactor = Redactor::new(&receiver(ReceiverKind::Email("b@example.com".parse().unwrap())), Some(&smtp));
+        let redactor =
+            Redactor::new(&receiver(ReceiverKind::Email("b@example.com".parse().unwrap())), Some(&smtp));
         let told = redactor.first_line("535 AHNob3AAaHVudGVyMg== is not aHVudGVyMg==, nor hunter2");
         assert_eq!(told, "535 [secret] is not [secret], nor [secret]");
     }

@@ -95,12 +95,11 @@ async fn first_bytes(mut answer: Response) -> String {
 /// In seconds, or until a time.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let until = DateTimeParser::new().parse_timestamp(text).ok()?;
-            until.duration_since(now).try_into().ok()?
-        }
+    let wait = if let Ok(seconds) = text.parse::<u64>() {
+        Duration::from_secs(seconds)
+    } else {
+        let until = DateTimeParser::new().parse_timestamp(text).ok()?;
+        until.duration_since(now).try_into().ok()?
     };
     Some(wait.min(LONGEST_WAIT))
 }

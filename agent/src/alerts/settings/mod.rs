@@ -14,12 +14,12 @@ use lettre::Address;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::request::{KEY_PREFIX, PING};
 pub use self::{
     file::{Kept, SettingsFile, SettingsFileError, Whose},
     quiet::{QuietError, QuietHours},
     request::{SettingsError, digest},
 };
-pub(super) use self::request::{KEY_PREFIX, PING};
 use crate::{health::Level, web_address};
 
 /// How bad a finding is to whoever is told. What is unknown counts as a warning.

@@ -12,8 +12,8 @@ use tidegate_proto::v1::{self, AlertSeverity, SetAlertsRequest, SmtpTls, alert_r
 use zeroize::Zeroizing;
 
 use super::{
-    AlertSettings, MailTls, QuietError, QuietHours, Receiver, ReceiverKind, ReceiverName, SecretUrl, Severity,
-    SmtpServer,
+    AlertSettings, MailTls, QuietError, QuietHours, Receiver, ReceiverKind, ReceiverName, SecretUrl,
+    Severity, SmtpServer,
 };
 use crate::exec::{Command, CommandError};
 
@@ -54,7 +54,9 @@ pub enum SettingsError {
         source: lettre::address::AddressError,
     },
     /// An address of the web.
-    #[error("the URL of the receiver {0} has to be https://, without user or password; http:// only to this machine itself")]
+    #[error(
+        "the URL of the receiver {0} has to be https://, without user or password; http:// only to this machine itself"
+    )]
     Url(ReceiverName),
     /// The key that requests are signed with.
     #[error(
@@ -176,7 +178,8 @@ fn receiver(sent: v1::AlertReceiver) -> Result<Receiver, SettingsError> {
         AlertSeverity::Unspecified | AlertSeverity::Warning => Severity::Warning,
         AlertSeverity::Critical => Severity::Critical,
     };
-    let name = ReceiverName::new(sent.name).filter(|name| name.as_str() != PING).ok_or(SettingsError::Name)?;
+    let name =
+        ReceiverName::new(sent.name).filter(|name| name.as_str() != PING).ok_or(SettingsError::Name)?;
     let url = |url: String| SecretUrl::new(url).ok_or_else(|| SettingsError::Url(name.clone()));
     let kind = match sent.kind {
         None => return Err(SettingsError::NoKind(name)),

@@ -78,7 +78,8 @@ fn what_cannot_be_meant_is_refused_by_its_field_without_a_secret() {
     }
     let (_, why) = refused(|sent| sent.receivers[2].kind = None);
     assert!(why.starts_with("nothing says how the receiver hook is reached"), "{why}");
-    for url in ["http://example.com/hunter2", "https://me:hunter2@example.com", "hunter2", "ftp://127.0.0.1"] {
+    for url in ["http://example.com/hunter2", "https://me:hunter2@example.com", "hunter2", "ftp://127.0.0.1"]
+    {
         let (_, why) = refused(|sent| sent.receivers[1].kind = Some(Kind::Slack(url.to_owned())));
         assert!(why.starts_with("the URL of the receiver slack 1 has to be https://"), "{why}");
         assert_eq!(refused(|sent| url.clone_into(&mut sent.ping)).0, "ping");
@@ -103,7 +104,8 @@ fn what_cannot_be_meant_is_refused_by_its_field_without_a_secret() {
     for wrong in [-1, 0, 299, 31 * 86_400] {
         assert_eq!(refused(|sent| sent.repeat = seconds(wrong)).0, "repeat", "{wrong}");
     }
-    let hours = |from: &str| Some(v1::QuietHours { from: from.into(), to: "07:00".into(), zone: String::new() });
+    let hours =
+        |from: &str| Some(v1::QuietHours { from: from.into(), to: "07:00".into(), zone: String::new() });
     assert_eq!(refused(|sent| sent.quiet = hours("22")).0, "quiet");
     assert_eq!(refused(|sent| sent.droplet.clear()).0, "droplet");
 }
@@ -139,7 +141,10 @@ fn a_damaged_or_newer_file_is_told_without_what_stands_in_it() {
     let path = folder.path().join("alerts.json");
     for (text, told) in [
         ("{\"version\":1,\"request\":\"hunter2", "is damaged in line 1"),
-        ("{\"version\":1,\"fleet\":\"a\",\"environment\":\"b\",\"enrolment\":\"c\",\"request\":\"hunter2\"}", "is damaged"),
+        (
+            "{\"version\":1,\"fleet\":\"a\",\"environment\":\"b\",\"enrolment\":\"c\",\"request\":\"hunter2\"}",
+            "is damaged",
+        ),
         ("{\"version\":2,\"request\":{\"hunter2\":1}}", "has version 2, this agent knows 1"),
         ("", "is damaged"),
     ] {

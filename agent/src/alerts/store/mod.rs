@@ -142,13 +142,19 @@ impl AlertStore {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn next(&self, receiver: &ReceiverName, now: Timestamp) -> Result<Option<Queued>, DatabaseError> {
+    pub async fn next(
+        &self,
+        receiver: &ReceiverName,
+        now: Timestamp,
+    ) -> Result<Option<Queued>, DatabaseError> {
         let receiver = receiver.as_str().to_owned();
         self.database
             .write(move |t| {
                 give_up(t, &receiver, now)?;
                 let unsaid: Option<i64> = t
-                    .query_row("SELECT unsaid FROM alert_receiver WHERE receiver = ?1", [&receiver], |row| row.get(0))
+                    .query_row("SELECT unsaid FROM alert_receiver WHERE receiver = ?1", [&receiver], |row| {
+                        row.get(0)
+                    })
                     .optional()?;
                 let oldest = "SELECT * FROM alert_message WHERE receiver = ?1 ORDER BY number LIMIT 1";
                 let found = t.query_row(oldest, [&receiver], queued).optional()?;
@@ -226,8 +232,9 @@ impl AlertStore {
                 let names: Vec<&str> = names.iter().map(ReceiverName::as_str).collect();
                 let names = sql::json(&names)?;
                 for table in ["alert_told", "alert_message", "alert_receiver"] {
-                    let delete =
-                        format!("DELETE FROM {table} WHERE receiver NOT IN (SELECT value FROM json_each(?1))");
+                    let delete = format!(
+                        "DELETE FROM {table} WHERE receiver NOT IN (SELECT value FROM json_each(?1))"
+                    );
                     t.execute(&delete, [&names])?;
                 }
                 if let Some(at) = try_at {

@@ -168,16 +168,20 @@ fn docker(docker: &Seen<()>, config: &HealthConfig) -> Condition {
 
 /// Others hear of a receiver that cannot be reached; so it is never critical.
 fn alerts(id: CheckId, what: &str, undelivered: &[Undelivered], now: Timestamp) -> Condition {
-    let away = |one: &&Undelivered| {
-        Duration::try_from(now.duration_since(one.since)).is_ok_and(|away| away > AWAY)
-    };
+    let away =
+        |one: &&Undelivered| Duration::try_from(now.duration_since(one.since)).is_ok_and(|away| away > AWAY);
     let away: Vec<&Undelivered> = undelivered.iter().filter(away).collect();
     let (reading, why) = match away.as_slice() {
         [] => (Reading::is(Level::Good), "nobody who is to be told is away".to_owned()),
         [first, ..] => {
             let told: Vec<String> = away.iter().map(|one| one.receiver.clone()).collect();
             let since = seconds(first.since);
-            let why = format!("not taken by {}; {} since {since}: {}", names(&told), first.receiver, short(&first.why));
+            let why = format!(
+                "not taken by {}; {} since {since}: {}",
+                names(&told),
+                first.receiver,
+                short(&first.why)
+            );
             (Reading::is(Level::Warning), why)
         }
     };
@@ -225,8 +229,7 @@ fn filling(
 ) -> Condition {
     let limit = config.disk_full_hours;
     let points = history.disks.get(&series::disk(path)).map_or(&[][..], Vec::as_slice);
-    let left =
-        trend::growth(points).and_then(|growth| trend::used_up(float(disk.available), growth));
+    let left = trend::growth(points).and_then(|growth| trend::used_up(float(disk.available), growth));
     let (reading, why) = match left {
         None => (Reading::is(Level::Good), "does not fill up".to_owned()),
         Some(left) => {

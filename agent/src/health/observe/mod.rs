@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 pub use self::seen::{
     Answers, AppSeen, BackupSeen, ClockState, ContainerSeen, Cpu, Disk, HostSeen, Memory, Observation, Seen,
-    ServiceSeen, Stands, UnderWay, Undelivered, Unseen,
+    ServiceSeen, Stands, Undelivered, UnderWay, Unseen,
 };
 use self::{backups::Pauses, host::Counters};
 use crate::{

@@ -66,7 +66,8 @@ async fn what_is_not_allowed_or_not_meant_is_refused_and_no_secret_is_written_do
     let mut operator = fleet.dial(agent.address, &fleet.user(Role::Operator)).await;
     let mut admin = fleet.dial(agent.address, &fleet.user(Role::Admin)).await;
     let settings = request(vec![hook("hook", &webhook), receiver("slack 1", Kind::Slack(webhook.url()))]);
-    let denied = |status: tonic::Status| assert_eq!(reason(&status), (Code::PermissionDenied, "NOT_GRANTED".into()));
+    let denied =
+        |status: tonic::Status| assert_eq!(reason(&status), (Code::PermissionDenied, "NOT_GRANTED".into()));
     denied(operator.set_alerts(settings.clone()).await.unwrap_err());
     denied(viewer.test_alerts(TestAlertsRequest {}).await.unwrap_err());
     viewer.alerts(AlertsRequest {}).await.unwrap();

@@ -41,7 +41,10 @@ async fn mail_arrives_over_tls_with_a_login() {
         running.look(1, &[("disk", Good)]).await;
         let mails = smtp.until(2).await;
         assert_eq!(mails[0]["authenticated"], true, "{offers:?}");
-        assert_eq!((mails[0]["from"].as_str(), &mails[0]["to"]), (Some("tidegate@example.com"), &serde_json::json!(["ops@example.org"])));
+        assert_eq!(
+            (mails[0]["from"].as_str(), &mails[0]["to"]),
+            (Some("tidegate@example.com"), &serde_json::json!(["ops@example.org"]))
+        );
         let text = |number: usize| mails[number]["text"].as_str().unwrap().to_owned();
         for line in [
             "Subject: [shop/production] web-1: CRITICAL the disk\r\n",
@@ -64,7 +67,10 @@ async fn a_wrong_password_is_told_without_it() {
     let Some(smtp) = Smtp::start(Offers::StartTls) else { return };
     let password = "hunter2-wrong".to_owned();
     let failure = refused(v1::SmtpServer { password, ..smtp.settings() }, &smtp.ca).await;
-    assert_eq!(failure, "the mail server refuses it: permanent error (535): 5.7.8 [secret] is no password of ours");
+    assert_eq!(
+        failure,
+        "the mail server refuses it: permanent error (535): 5.7.8 [secret] is no password of ours"
+    );
     assert!(smtp.mails().is_empty());
 }
 
@@ -74,7 +80,10 @@ async fn a_server_of_another_authority_gets_nothing() {
         let Some(smtp) = Smtp::start(offers) else { return };
         let Some(other) = Smtp::start(Offers::NoTls) else { return };
         let failure = refused(smtp.settings(), &other.ca).await;
-        assert!(failure.starts_with("no TLS with the mail server: ") && failure.contains("certificate"), "{failure}");
+        assert!(
+            failure.starts_with("no TLS with the mail server: ") && failure.contains("certificate"),
+            "{failure}"
+        );
         assert!(smtp.mails().is_empty());
     }
 }
@@ -83,6 +92,9 @@ async fn a_server_of_another_authority_gets_nothing() {
 async fn a_server_without_tls_gets_neither_mail_nor_password() {
     let Some(smtp) = Smtp::start(Offers::NoTls) else { return };
     let failure = refused(smtp.settings(), &smtp.ca).await;
-    assert!(failure.starts_with("no TLS with the mail server: ") && failure.contains("STARTTLS"), "{failure}");
+    assert!(
+        failure.starts_with("no TLS with the mail server: ") && failure.contains("STARTTLS"),
+        "{failure}"
+    );
     assert!(smtp.mails().is_empty());
 }

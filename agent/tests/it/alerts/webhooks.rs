@@ -13,7 +13,10 @@ fn said(got: &[Got]) -> Vec<String> {
     let of = |got: &Got| {
         let ids = |section: &str| {
             let items = got.body[section].as_array().unwrap().clone();
-            items.into_iter().map(|item| format!("{section} {}", item["id"].as_str().unwrap())).collect::<Vec<_>>()
+            items
+                .into_iter()
+                .map(|item| format!("{section} {}", item["id"].as_str().unwrap()))
+                .collect::<Vec<_>>()
         };
         ["firing", "still", "resolved"].map(ids).concat().join(", ")
     };
@@ -127,7 +130,11 @@ async fn warnings_wait_for_the_end_of_quiet_hours() {
     // It is 11:06 in UTC, and an hour later in Berlin.
     let hours = QuietHours { from: "12:00".into(), to: "14:00".into(), zone: "Europe/Berlin".into() };
     let settings = request(vec![hook("hook", &webhook)]);
-    running.alerts.set(tidegate_proto::v1::SetAlertsRequest { quiet: Some(hours), ..settings }).await.unwrap();
+    running
+        .alerts
+        .set(tidegate_proto::v1::SetAlertsRequest { quiet: Some(hours), ..settings })
+        .await
+        .unwrap();
     running.look(0, &[("disk", Warning), ("cpu", Warning)]).await;
     running.look(1, &[("disk", Warning), ("load", Critical)]).await;
     running.look(120, &[("disk", Warning), ("load", Critical)]).await;

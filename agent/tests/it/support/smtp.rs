@@ -38,7 +38,9 @@ impl Smtp {
     /// None where its Python is not named; that is said.
     pub fn start(offers: Offers) -> Option<Self> {
         let Some(program) = std::env::var_os(VARIABLE) else {
-            println!("skipped: {VARIABLE} does not name a Python that has aiosmtpd; `script/setup s3` installs it");
+            println!(
+                "skipped: {VARIABLE} does not name a Python that has aiosmtpd; `script/setup s3` installs it"
+            );
             return None;
         };
         let directory = TempDir::new().unwrap();
