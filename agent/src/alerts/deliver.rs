@@ -14,8 +14,6 @@ use crate::release::chain;
 
 /// No wait is longer, whatever a clock that was set back says of the next try.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
-/// Between two tries to write what happened.
-const DATABASE_PAUSE: Duration = Duration::from_secs(10);
 
 impl Alerts {
     /// Sends to all receivers of the settings, whichever these are.
@@ -53,7 +51,7 @@ impl Alerts {
                 },
                 Err(error) => {
                     tracing::error!(error = chain(&error), "what waits to be sent cannot be read");
-                    sleep(DATABASE_PAUSE).await;
+                    sleep(self.pause_after(1)).await;
                     continue;
                 }
             };
@@ -72,17 +70,17 @@ impl Alerts {
 
     /// Returns when the next try may begin.
     async fn try_once(&self, receiver: &Receiver, kept: &Kept, next: &Queued) {
-        let Inner { store, clock, transports, retry, .. } = &*self.inner;
+        let Inner { store, clock, transports, .. } = &*self.inner;
         let name = &receiver.name;
         let Err(error) = transports.send(receiver, kept.settings.smtp.as_ref(), &next.message).await else {
             // What is not written would be sent again.
             while let Err(error) = store.delivered(name, next, clock.now()).await {
                 tracing::error!(error = chain(&error), receiver = %name, "that an alert arrived is not written yet");
-                sleep(DATABASE_PAUSE).await;
+                sleep(self.pause_after(1)).await;
             }
             return;
         };
-        let pause = retry.pause_after(next.attempts.saturating_add(1)).unwrap_or(LONGEST_WAIT);
+        let pause = self.pause_after(next.attempts.saturating_add(1));
         let pause = pause.max(error.retry_after().unwrap_or_default()).min(LONGEST_WAIT);
         let failure = chain(&error);
         tracing::warn!(receiver = %name, failure, attempts = next.attempts, "an alert was not taken");
@@ -92,6 +90,10 @@ impl Alerts {
             tracing::error!(error = chain(&error), receiver = %name, "that an alert was not taken is not written");
         }
         sleep(pause).await;
+    }
+
+    fn pause_after(&self, attempt: u32) -> Duration {
+        self.inner.retry.pause_after(attempt).unwrap_or(LONGEST_WAIT)
     }
 }
 

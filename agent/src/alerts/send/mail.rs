@@ -6,7 +6,7 @@ use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
     message::{
         Mailbox,
-        header::{ContentType, HeaderName, HeaderValue},
+        header::{ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0},
     },
     transport::smtp::{
         authentication::Credentials,
@@ -96,6 +96,7 @@ fn mail((from, to): (&Address, &Address), message: &AlertMessage) -> Result<Mess
         .message_id(Some(format!("<{}@{}>", message.id, from.domain())))
         // Nobody's absence is told to it.
         .raw_header(header("Auto-Submitted", "auto-generated"))
+        .header(MIME_VERSION_1_0)
         .header(ContentType::TEXT_PLAIN)
         .body(text)
         .map_err(|error| MailError::Form(error.to_string()))
