@@ -69,7 +69,7 @@ async fn a_stopped_container_and_a_full_disk_are_told_and_that_they_are_well_aga
 
     if let Some(smtp) = &smtp {
         let has = |part: &str| smtp.mails().iter().any(|mail| mail["text"].as_str().unwrap().contains(part));
-        droplet.until(|_| has(" web-1: RESOLVED disk ")).await;
+        droplet.until(|_| has("\r\nRESOLVED disk ")).await;
         assert!(has("  ended with exit code ") && has(CONTAINER) && has("RESOLVED container shop-web-1"));
     }
     running.stop().await;
