@@ -104,6 +104,7 @@ async fn a_redirect_is_not_followed_and_every_other_answer_is_tried_again() {
         webhook.until(number + 2).await;
         running.until("hook", |state| state.waiting == 0).await;
     }
+    assert!(webhook.got().iter().all(|got| got.method == "POST"), "a redirect was followed");
     running.stop().await;
 }
 

@@ -162,6 +162,9 @@ async fn answer(request: Request<Incoming>, state: State) -> Result<Response<Ful
         Does::Take => Response::new(Full::default()),
         Does::Answer(status, retry_after, text) => {
             let mut response = Response::builder().status(status);
+            if (300..400).contains(&status) {
+                response = response.header("location", "/elsewhere");
+            }
             if let Some(seconds) = retry_after {
                 response = response.header("retry-after", seconds);
             }
