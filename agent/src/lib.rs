@@ -1,5 +1,6 @@
 //! The agent on a droplet: drives Compose apps through the Docker API, over gRPC with mutual TLS.
 
+pub mod alerts;
 pub mod api;
 pub mod apps;
 pub mod audit;
@@ -27,3 +28,4 @@ pub mod store;
 pub mod systemd;
 pub mod timers;
 pub mod trust;
+pub mod web_address;

@@ -86,6 +86,10 @@ pub const RULES: &[Rule] = &[
     rule("/tidegate.v1.Agent/PruneBackups", Role::Operator, Scope::App),
     rule("/tidegate.v1.Agent/Timers", Role::Viewer, Scope::App),
     rule("/tidegate.v1.Agent/Health", Role::Viewer, Scope::App),
+    // They hold secrets, and concern whoever uses the droplet.
+    rule("/tidegate.v1.Agent/SetAlerts", Role::Admin, Scope::Droplet),
+    rule("/tidegate.v1.Agent/Alerts", Role::Viewer, Scope::Droplet),
+    rule("/tidegate.v1.Agent/TestAlerts", Role::Operator, Scope::Droplet),
     rule("/tidegate.v1.Agent/AuditLog", Role::Viewer, Scope::Droplet),
     rule("/tidegate.v1.Agent/Renew", Role::Admin, Scope::Droplet),
     // The list is signed: any caller may bring it.

@@ -5,23 +5,24 @@
 use std::sync::Arc;
 
 use tidegate_proto::v1::{
-    AuditEntry, AuditLogRequest, BackupEvent, BackupHeadersRequest, BackupHeadersResponse, BackupsRequest,
-    BackupsResponse, CancelReleaseRequest, CancelReleaseResponse, DeployRequest, DropFormerRequest,
-    DropFormerResponse, ExecRequest, ExecResponse, HealthRequest, HealthResponse, InfoRequest, InfoResponse,
-    InstallRevocationListRequest, InstallRevocationListResponse, LogEntry, LogsRequest, MakeBackupRequest,
-    PlanDeployResponse, PruneBackupsRequest, PruneBackupsResponse, ReleaseEvent, ReleaseOutcomeRequest,
-    ReleaseOutcomeResponse, ReleasesRequest, ReleasesResponse, RemoveAppRequest, RemoveAppResponse,
-    RenewRequest, RenewResponse, ResolveReleaseRequest, ResolveReleaseResponse, RestoreBackupRequest,
-    RestoreEvent, RestoresRequest, RestoresResponse, RevertRestoreRequest, RollbackRequest,
-    SetMaintenanceRequest, SetMaintenanceResponse, ShowBackupRequest, ShowBackupResponse, StatusRequest,
-    StatusResponse, TimersRequest, TimersResponse, VerifyBackupRequest, WatchReleaseRequest,
-    agent_server::Agent,
+    AlertsRequest, AlertsResponse, AuditEntry, AuditLogRequest, BackupEvent, BackupHeadersRequest,
+    BackupHeadersResponse, BackupsRequest, BackupsResponse, CancelReleaseRequest, CancelReleaseResponse,
+    DeployRequest, DropFormerRequest, DropFormerResponse, ExecRequest, ExecResponse, HealthRequest,
+    HealthResponse, InfoRequest, InfoResponse, InstallRevocationListRequest, InstallRevocationListResponse,
+    LogEntry, LogsRequest, MakeBackupRequest, PlanDeployResponse, PruneBackupsRequest, PruneBackupsResponse,
+    ReleaseEvent, ReleaseOutcomeRequest, ReleaseOutcomeResponse, ReleasesRequest, ReleasesResponse,
+    RemoveAppRequest, RemoveAppResponse, RenewRequest, RenewResponse, ResolveReleaseRequest,
+    ResolveReleaseResponse, RestoreBackupRequest, RestoreEvent, RestoresRequest, RestoresResponse,
+    RevertRestoreRequest, RollbackRequest, SetAlertsRequest, SetAlertsResponse, SetMaintenanceRequest,
+    SetMaintenanceResponse, ShowBackupRequest, ShowBackupResponse, StatusRequest, StatusResponse,
+    TestAlertsRequest, TestAlertsResponse, TimersRequest, TimersResponse, VerifyBackupRequest,
+    WatchReleaseRequest, agent_server::Agent,
 };
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    Context, audit, backups, caller::Caller, deploy, errors, exec, health, info, logs, maintenance, releases,
-    renewal, restores, rollback, status, stream::Answers, timers, together,
+    Context, alerts, audit, backups, caller::Caller, deploy, errors, exec, health, info, logs, maintenance,
+    releases, renewal, restores, rollback, status, stream::Answers, timers, together,
 };
 
 /// `tidegate.v1.Agent`.
@@ -274,6 +275,26 @@ impl Agent for AgentService {
     async fn health(&self, request: Request<HealthRequest>) -> Result<Response<HealthResponse>, Status> {
         let caller = Caller::from_request(&request)?;
         health::health(&self.context, &caller, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn set_alerts(
+        &self,
+        request: Request<SetAlertsRequest>,
+    ) -> Result<Response<SetAlertsResponse>, Status> {
+        let caller = Caller::from_request(&request)?;
+        alerts::set(&self.context, &caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn alerts(&self, _: Request<AlertsRequest>) -> Result<Response<AlertsResponse>, Status> {
+        alerts::state(&self.context).await.map(Response::new)
+    }
+
+    async fn test_alerts(
+        &self,
+        request: Request<TestAlertsRequest>,
+    ) -> Result<Response<TestAlertsResponse>, Status> {
+        let caller = Caller::from_request(&request)?;
+        alerts::test(&self.context, &caller).await.map(Response::new)
     }
 
     type AuditLogStream = Answers<AuditEntry>;

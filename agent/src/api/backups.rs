@@ -49,8 +49,8 @@ pub(super) async fn verify(
 ) -> Result<Answers<BackupEvent>, Status> {
     let (app, service) = whose(&request.app, &request.service)?;
     let id = if request.id.is_empty() { None } else { Some(id(&request.id)?) };
-    let told = id.map_or_else(|| "latest".to_owned(), |id| id.to_string());
-    let deed = deed(caller, "verify-backup", (&app, service.as_ref())).with("backup", &told);
+    let which = id.map_or_else(|| "latest".to_owned(), |id| id.to_string());
+    let deed = deed(caller, "verify-backup", (&app, service.as_ref())).with("backup", &which);
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let keys = keys(request.keys)?;
     let wanted = Verify { app, service, id, keys, actor: caller.actor() };

@@ -7,7 +7,10 @@ use tidegate_proto::v1;
 use tonic::Status;
 
 use super::errors;
-use crate::release::{Failure, ReleaseState};
+use crate::{
+    health::Level,
+    release::{Failure, ReleaseState},
+};
 
 /// A time for the wire.
 pub(super) fn timestamp(at: Timestamp) -> prost_types::Timestamp {
@@ -49,6 +52,16 @@ pub(super) fn release_state(state: ReleaseState) -> v1::ReleaseState {
         ReleaseState::Stuck => v1::ReleaseState::Stuck,
         ReleaseState::Superseded => v1::ReleaseState::Superseded,
         ReleaseState::Removed => v1::ReleaseState::Removed,
+    }
+}
+
+/// How a check stands.
+pub(super) fn health_state(level: Level) -> v1::HealthState {
+    match level {
+        Level::Good => v1::HealthState::Good,
+        Level::Unknown => v1::HealthState::Unknown,
+        Level::Warning => v1::HealthState::Warning,
+        Level::Critical => v1::HealthState::Critical,
     }
 }
 

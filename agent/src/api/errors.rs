@@ -2,6 +2,7 @@
 //!
 //! Owns the choice of codes: one exhaustive match per error type. Must not hide a cause, nor tell a secret.
 
+mod alerts;
 mod backups;
 mod exec;
 mod messages;
@@ -22,6 +23,7 @@ use crate::{
     release::{EngineError, Failure},
 };
 
+pub(super) use alerts::alerts;
 pub(super) use backups::backup;
 pub(super) use exec::{command, container_exec, host_exec};
 pub(super) use messages::{

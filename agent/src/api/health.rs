@@ -11,7 +11,7 @@ use tonic::Status;
 use super::{Context, caller::Caller, convert, errors};
 use crate::{
     apps::AppName,
-    health::{Check, Level, Report},
+    health::{Check, Report},
     release::EngineError,
 };
 
@@ -48,16 +48,10 @@ fn may(context: &Context, caller: &Caller, app: &str) -> Result<(), Status> {
 }
 
 fn message(check: Check) -> v1::HealthCheck {
-    let state = match check.level {
-        Level::Good => v1::HealthState::Good,
-        Level::Unknown => v1::HealthState::Unknown,
-        Level::Warning => v1::HealthState::Warning,
-        Level::Critical => v1::HealthState::Critical,
-    };
     v1::HealthCheck {
         app: check.id.whose().map(ToString::to_string).unwrap_or_default(),
         id: check.id.to_string(),
-        state: state.into(),
+        state: convert::health_state(check.level).into(),
         since: Some(convert::timestamp(check.since)),
         what: check.what,
         why: check.why,

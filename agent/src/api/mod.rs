@@ -4,6 +4,7 @@
 //! done stands in the modules that the handlers call. Must not decide anything.
 
 mod agent;
+mod alerts;
 mod audit;
 pub mod authorise;
 mod backups;
@@ -39,7 +40,7 @@ pub use enrolment::EnrolmentService;
 use tonic::Status;
 
 use crate::{
-    audit::AuditLog, backup_runs::BackupRuns, clock::Clock, docker_stream::DockerStreams,
+    alerts::Alerts, audit::AuditLog, backup_runs::BackupRuns, clock::Clock, docker_stream::DockerStreams,
     exec::host::HostExec, health::Health, host::HostFacts, release::Engine, systemd::Systemd,
     timers::UnitFiles, trust::Trust,
 };
@@ -53,11 +54,13 @@ pub struct Context {
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// Commands on the droplet.
-    pub host_exec: HostExec,
+    pub host_exec: Arc<HostExec>,
     /// What this machine is.
     pub host: HostFacts,
     /// Releases.
     pub engine: Engine,
+    /// Who is told what health finds.
+    pub alerts: Alerts,
     /// Backups.
     pub backups: BackupRuns,
     /// How the droplet and its apps are.

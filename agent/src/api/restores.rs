@@ -44,9 +44,9 @@ pub(super) async fn restore(
         let planned = context.backups.plan_restore(&wanted).await;
         return Ok(only(plan(planned.map_err(|error| errors::backup(&error))?)));
     }
-    let told = backup.map_or_else(|| "latest".to_owned(), |id| id.to_string());
+    let which = backup.map_or_else(|| "latest".to_owned(), |id| id.to_string());
     let into = wanted.into.as_ref().map_or("", |into| into.0.as_str());
-    let deed = deed(caller, "restore", (&app, service.as_ref())).with("backup", &told).with("into", &into);
+    let deed = deed(caller, "restore", (&app, service.as_ref())).with("backup", &which).with("into", &into);
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let runs = context.backups.clone();
     Ok(follow(begun, telling(), |progress| async move { runs.restore(wanted, progress).await }))

@@ -2,6 +2,7 @@
 //!
 //! Owns the arguments. Must not do anything of the agent's work.
 
+mod alerts;
 mod audit;
 mod backup;
 mod health;
@@ -39,6 +40,8 @@ enum Command {
     Verify(backup::VerifyArguments),
     /// How the droplet and its apps are: exit code 0 good, 1 something is not, 2 that cannot be told.
     Health(health::HealthArguments),
+    /// Who is told what is not well, and whether that arrives.
+    Alerts(alerts::AlertsArguments),
     /// Wait to become a command on the droplet; the agent starts this.
     #[command(hide = true)]
     Standby,
@@ -63,6 +66,7 @@ pub fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Result<ExitCode
     match arguments.command {
         Command::Standby => return standby::run(),
         Command::Health(arguments) => return health::run(&arguments, out),
+        Command::Alerts(arguments) => return alerts::run(&arguments, out),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Status(arguments) => local::block_on(status::run(&arguments, out)),
         Command::Info(arguments) => local::block_on(info::run(&arguments, out)),

@@ -19,7 +19,10 @@ pub mod series;
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::{Mutex, watch},
+    time::Instant,
+};
 
 pub use self::{
     check::{Change, Check, CheckId, Level},
@@ -59,6 +62,8 @@ struct Inner {
     config: HealthConfig,
     /// One look at a time.
     last: Mutex<Last>,
+    /// Of the newest look.
+    reports: watch::Sender<Option<Arc<Report>>>,
 }
 
 #[derive(Default)]
@@ -77,13 +82,14 @@ impl Health {
     /// With these parts; nothing happens yet. The database has run [`MIGRATIONS`].
     pub fn new(sources: Sources, database: Database, clock: Arc<dyn Clock>, config: HealthConfig) -> Self {
         let (store, last) = (HealthStore::new(database), Mutex::default());
-        Self { inner: Arc::new(Inner { sources, store, clock, config, last }) }
+        let reports = watch::Sender::new(None);
+        Self { inner: Arc::new(Inner { sources, store, clock, config, last, reports }) }
     }
 
     /// Looks at everything, and tells how it stands. Who asks again within a moment is told the same: many who ask cost
     /// the droplet what one does. What cannot be looked at is told as unknown, so there is always an answer.
     pub async fn look(&self) -> Report {
-        let Inner { sources, clock, config, last, .. } = &*self.inner;
+        let Inner { sources, clock, config, last, reports, .. } = &*self.inner;
         let mut last = last.lock().await;
         if let Some((at, report)) = &last.report
             && at.elapsed() < moment(config.sample)
@@ -97,7 +103,13 @@ impl Health {
         let observation = Box::pin(observe::look(sources, &mut last.before, now)).await;
         let report = self.judge(&observation).await;
         last.report = Some((Instant::now(), report.clone()));
+        reports.send_replace(Some(Arc::new(report.clone())));
         report
+    }
+
+    /// Follows what new looks tell, whoever asked for them; none before the first one.
+    pub fn reports(&self) -> watch::Receiver<Option<Arc<Report>>> {
+        self.inner.reports.subscribe()
     }
 
     /// What is remembered: changes of what is told, and measured values.

@@ -126,14 +126,17 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
     let systemd = Arc::<Systemd>::default();
     let engine = parts::engine((&config, &paths), database.clone(), (&trust, &systemd), clock.clone());
     let backups = parts::backups(&paths, &engine, database.clone(), &trust, clock.clone());
-    let health =
-        parts::health((&config, &paths), (&engine, &backups), database, (&trust, &systemd), clock.clone());
+    let host_exec = Arc::new(HostExec::new(paths.runtime.clone(), paths.program.clone()));
+    let alerts = parts::alerts(&paths, database.clone(), &host_exec, &trust, clock.clone());
+    let asked = (&engine, &backups, &alerts);
+    let health = parts::health((&config, &paths), asked, database, (&trust, &systemd), clock.clone());
     let context = Arc::new(Context {
         trust: trust.clone(),
         audit,
         clock: clock.clone(),
-        host_exec: HostExec::new(paths.runtime.clone(), paths.program.clone()),
+        host_exec,
         host: HostFacts::new(&paths.state),
+        alerts,
         backups,
         health,
         systemd,
@@ -148,7 +151,8 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
     let socket = socket::bind(&paths.runtime).map_err(ServeError::Socket)?;
     let assembly = Assembly { config, context, door, acceptor, stop: CancellationToken::new() };
     let servers = vec![assembly.serve_port(port).await, assembly.serve_socket(socket).await];
-    let resume = tokio::spawn(resume::when_enrolled(assembly.context.clone(), trust.phase()));
+    let resume = resume::when_enrolled(assembly.context.clone(), trust.phase(), assembly.stop.clone());
+    let resume = tokio::spawn(resume);
     info!(%address, version = crate::trust::AGENT_VERSION, "listening");
     let resume = AbortOnDropHandle::new(resume);
     Ok(Running { address, trust, servers, _resume: resume, stop: assembly.stop, _lock: lock })

@@ -2,16 +2,25 @@
 //!
 //! Owns which settings each gets. Must not know what they do.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use tidegate_saga::Retry;
+use uuid::Uuid;
 
 use super::Paths;
 use crate::{
+    alerts::{
+        self, Alerts,
+        send::{Deadlines, HostCommands, Roots, Transports},
+        settings::{SettingsFile, Whose},
+    },
     audit,
     backup::{EnrolmentId, layout::DropletFolder},
     backup_runs::{self, BackupRuns, BackupSettings, Patience},
     clock::Clock,
     config::{Config, IngressConfig},
     docker::{Docker, Logins},
+    exec::host::HostExec,
     health::{
         self, Health,
         observe::{Places, Sources},
@@ -29,7 +38,7 @@ use crate::{
 
 /// The tables of all modules, oldest first.
 pub(super) fn migrations() -> Vec<Migration> {
-    let own = [backup_runs::migrations(), health::MIGRATIONS.to_vec()].concat();
+    let own = [backup_runs::migrations(), health::MIGRATIONS.to_vec(), alerts::MIGRATIONS.to_vec()].concat();
     [audit::MIGRATIONS.to_vec(), release::migrations(), own].concat()
 }
 
@@ -72,10 +81,45 @@ pub(super) fn backups(
     runs
 }
 
+/// Pauses between two tries of an alert that nobody took.
+const FIRST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_mins(15);
+
+/// Alerts of the droplet that this agent was enrolled on.
+pub(super) fn alerts(
+    paths: &Paths,
+    database: Database,
+    host_exec: &Arc<HostExec>,
+    trust: &Arc<Trust>,
+    clock: Arc<dyn Clock>,
+) -> Alerts {
+    let trust = trust.clone();
+    let commands = Arc::new(HostCommands(host_exec.clone()));
+    Alerts::new(alerts::Parts {
+        file: SettingsFile::in_directory(&paths.state),
+        database,
+        transports: Transports::new((Roots::System, Deadlines::default()), commands, clock.clone()),
+        whose: Arc::new(move || whose(&trust)),
+        clock,
+        // Until a message is too old.
+        retry: Retry::new(u32::MAX, FIRST_PAUSE, LONGEST_PAUSE, rand::random::<f64>),
+        ids: Arc::new(Uuid::new_v4),
+    })
+}
+
+fn whose(trust: &Trust) -> Option<Whose> {
+    let (record, domain) = (trust.record()?, trust.domain());
+    Some(Whose {
+        fleet: domain.fleet.to_string(),
+        environment: domain.environment.to_string(),
+        enrolment: record.enrolment_id.clone(),
+    })
+}
+
 /// The health of this droplet and its apps.
 pub(super) fn health(
     (config, paths): (&Config, &Paths),
-    (engine, backups): (&Engine, &BackupRuns),
+    (engine, backups, alerts): (&Engine, &BackupRuns, &Alerts),
     database: Database,
     (trust, systemd): (&Arc<Trust>, &Arc<Systemd>),
     clock: Arc<dyn Clock>,
@@ -85,6 +129,7 @@ pub(super) fn health(
         backups: backups.clone(),
         systemd: systemd.clone(),
         certificate: trust.clone(),
+        deliveries: Arc::new(alerts.clone()),
         host: HostFacts::new(&paths.state),
         places: Places::on_a_droplet(paths.state.clone()),
     };

@@ -1,11 +1,12 @@
 //! What begins once the agent is somebody: releases that a dead agent left behind are finished or undone, runs of backups
-//! are set right.
+//! are set right, and findings are told.
 //!
 //! Owns the moment, and the audit of it. Must not know how a release is resumed.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::sleep};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::{
@@ -26,14 +27,23 @@ const WAITS: [Duration; 5] = [
 ];
 
 /// Waits for the enrolment, then resumes. Nothing happens on a droplet that is not enrolled, or is a copy.
-pub(super) async fn when_enrolled(context: Arc<Context>, mut phase: watch::Receiver<Phase>) {
+pub(super) async fn when_enrolled(
+    context: Arc<Context>,
+    mut phase: watch::Receiver<Phase>,
+    stop: CancellationToken,
+) {
     if phase.wait_for(|phase| *phase == Phase::Enrolled).await.is_err() {
         return;
     }
-    releases(&context).await;
-    restores(&context).await;
-    backups(&context).await;
-    timers(&context).await;
+    // Whatever cannot be resumed, somebody may have to be told.
+    let alerts = context.alerts.run(context.health.reports(), stop);
+    let others = async {
+        releases(&context).await;
+        restores(&context).await;
+        backups(&context).await;
+        timers(&context).await;
+    };
+    tokio::join!(alerts, others);
 }
 
 /// The timer by which the droplet looks after its health, whoever else is there.

@@ -267,6 +267,14 @@ impl PkiFiles {
         Ok(false)
     }
 
+    /// Who the agent of this directory became, for a process that is not the agent; `None` when it is not enrolled.
+    ///
+    /// # Errors
+    /// When the record is there, but damaged.
+    pub fn record_in(directory: &Path) -> Result<Option<EnrolmentRecord>, PkiError> {
+        read_record(&directory.join(ENROLMENT))
+    }
+
     fn record(&self) -> Result<Option<EnrolmentRecord>, PkiError> {
         read_record(&self.path(ENROLMENT))
     }

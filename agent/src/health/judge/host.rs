@@ -14,13 +14,15 @@ use crate::{
     config::{HealthConfig, Limit},
     health::{
         CheckId, Level,
-        observe::{ClockState, Cpu, Disk, HostSeen, Memory, Seen},
+        observe::{ClockState, Cpu, Disk, HostSeen, Memory, Seen, Undelivered},
         series::{self, float},
     },
 };
 
 /// How many names are told one by one.
 const NAMED: usize = 5;
+/// A receiver that is away for less is nobody's business: it is tried again.
+const AWAY: Duration = Duration::from_mins(10);
 
 pub(super) fn conditions(
     host: &HostSeen,
@@ -41,6 +43,7 @@ pub(super) fn conditions(
         }),
         seen("reboot", "reboot", &host.reboot, |id, what, reboot| self::reboot(id, what, reboot.as_deref())),
         docker(&host.docker, config),
+        seen("alerts", "alerts", &host.undelivered, |id, what, all| alerts(id, what, all, now)),
     ];
     for (path, disk) in &host.disks {
         found.extend(disks(path, disk, (config, history)));
@@ -161,6 +164,29 @@ fn docker(docker: &Seen<()>, config: &HealthConfig) -> Condition {
     Condition::new(CheckId::host("docker"), "Docker", reading, why)
         .held(config.bad_for, config.ends_after)
         .hint("see `tidegate exec --host -- systemctl status docker`; with live-restore, containers go on meanwhile")
+}
+
+/// Others hear of a receiver that cannot be reached; so it is never critical.
+fn alerts(id: CheckId, what: &str, undelivered: &[Undelivered], now: Timestamp) -> Condition {
+    let away =
+        |one: &&Undelivered| Duration::try_from(now.duration_since(one.since)).is_ok_and(|away| away > AWAY);
+    let away: Vec<&Undelivered> = undelivered.iter().filter(away).collect();
+    let (reading, why) = match away.as_slice() {
+        [] => (Reading::is(Level::Good), "nobody who is to be told is away".to_owned()),
+        [first, ..] => {
+            let told: Vec<String> = away.iter().map(|one| one.receiver.clone()).collect();
+            let since = seconds(first.since);
+            let why = format!(
+                "not taken by {}; {} since {since}: {}",
+                names(&told),
+                first.receiver,
+                short(&first.why)
+            );
+            (Reading::is(Level::Warning), why)
+        }
+    };
+    Condition::new(id, what, reading, why)
+        .hint("`tidegate alert test` tries all receivers and tells what is wrong; what waits is sent when they answer again")
 }
 
 /// A disk, its files, and when it is full.

@@ -11,7 +11,7 @@ use crate::{
     health::{
         observe::{
             Answers, AppSeen, BackupSeen, ClockState, ContainerSeen, Cpu, Disk, HostSeen, Memory,
-            ServiceSeen, Stands, UnderWay,
+            ServiceSeen, Stands, Undelivered, UnderWay,
         },
         series,
     },
@@ -41,7 +41,31 @@ fn host() -> HostSeen {
         failed_units: Ok(Vec::new()),
         reboot: Ok(None),
         docker: Ok(()),
+        undelivered: Ok(Vec::new()),
     }
+}
+
+#[test]
+fn a_receiver_that_is_away_for_long_is_a_warning_to_the_others() {
+    let away = |seconds: i64, receiver: &str| Undelivered {
+        receiver: receiver.to_owned(),
+        since: at(-seconds),
+        why: "answered 404 Not Found".to_owned(),
+    };
+    let told = |undelivered| {
+        let observation = observation(HostSeen { undelivered, ..host() }, Vec::new());
+        let judged = judge(&observation, (&HealthConfig::default(), &History::default()), &BTreeMap::new());
+        let check = judged.checks.into_iter().find(|check| check.id == CheckId::host("alerts")).unwrap();
+        (check.level, check.why)
+    };
+    assert_eq!(told(Ok(vec![away(600, "slack 1")])).0, Level::Good);
+    let (level, why) = told(Ok(vec![away(601, "slack 1"), away(5, "pager"), away(90_000, "ops")]));
+    assert_eq!(level, Level::Warning);
+    assert!(
+        why.starts_with("not taken by slack 1, ops; slack 1 since 2026-11-18T10:56:39Z: answered 404"),
+        "{why}"
+    );
+    assert_eq!(told(Err(Unseen("no".to_owned()))).0, Level::Unknown);
 }
 
 fn container(state: ContainerState) -> ContainerSeen {
@@ -126,6 +150,11 @@ fn what_is_well_is_good_and_has_figures() {
 fn a_droplet_in_trouble_says_what_and_how_much() {
     let disk = Disk { used: 95 * GIB, available: 5 * GIB, files: Some(1000), files_available: 10 };
     let bad = HostSeen {
+        undelivered: Ok(vec![Undelivered {
+            receiver: "slack 1".to_owned(),
+            since: at(-3600),
+            why: "answered 404 Not Found".to_owned(),
+        }]),
         cpu: Ok(Cpu { busy: 0.93, stolen: 0.2, over: Duration::from_secs(61) }),
         memory: Ok(Memory { total: 4 * GIB, available: GIB / 10, load: 40.0, cpus: 2 }),
         disks: vec![

@@ -35,7 +35,7 @@ pub(super) struct Counters {
 }
 
 pub(super) async fn look(sources: &Sources, before: &mut Option<Counters>) -> HostSeen {
-    let Sources { systemd, certificate, host, places, .. } = sources;
+    let Sources { systemd, certificate, deliveries, host, places, .. } = sources;
     let clock = async {
         let facts = within(systemd.clock()).await?;
         Ok(ClockState { synchronised: facts.is_synchronised, offset: facts.offset })
@@ -55,17 +55,22 @@ pub(super) async fn look(sources: &Sources, before: &mut Option<Counters>) -> Ho
         failed.retain(|unit| unit != HEALTH_SERVICE);
         Ok(failed)
     };
+    let undelivered = async {
+        let waited = timeout(PATIENCE, deliveries.undelivered()).await;
+        waited.unwrap_or_else(|_| Err(Unseen("the agent's database does not answer".to_owned())))
+    };
     let files = places.clone();
-    let (cpu, memory, clock, certificate, failed_units, (disks, reboot)) = tokio::join!(
+    let (cpu, memory, clock, certificate, failed_units, undelivered, (disks, reboot)) = tokio::join!(
         cpu(&places.proc, before),
         memory,
         clock,
         certificate.not_after(),
         units,
+        undelivered,
         blocking(move || (disks(&files.disks), reboot(&files.run))),
     );
     // Whether Docker answers, the look at apps tells.
-    HostSeen { cpu, memory, disks, clock, certificate, failed_units, reboot, docker: Ok(()) }
+    HostSeen { cpu, memory, disks, clock, certificate, failed_units, reboot, docker: Ok(()), undelivered }
 }
 
 /// A file system may hang.

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 pub use self::seen::{
     Answers, AppSeen, BackupSeen, ClockState, ContainerSeen, Cpu, Disk, HostSeen, Memory, Observation, Seen,
-    ServiceSeen, Stands, UnderWay, Unseen,
+    ServiceSeen, Stands, Undelivered, UnderWay, Unseen,
 };
 use self::{backups::Pauses, host::Counters};
 use crate::{
@@ -44,6 +44,12 @@ impl OwnCertificate for Trust {
             }
         })
     }
+}
+
+/// Tells whom findings cannot be told.
+pub trait Deliveries: Send + Sync {
+    /// Those who do not take what is sent to them; or why that is not known.
+    fn undelivered(&self) -> BoxFuture<'_, Seen<Vec<Undelivered>>>;
 }
 
 /// Where the droplet's own things are.
@@ -76,6 +82,8 @@ pub struct Sources {
     pub systemd: Arc<Systemd>,
     /// The agent's certificate.
     pub certificate: Arc<dyn OwnCertificate>,
+    /// Whether whoever is told of findings can be reached.
+    pub deliveries: Arc<dyn Deliveries>,
     /// Memory and load.
     pub host: HostFacts,
     /// The rest of the droplet.

@@ -59,6 +59,19 @@ pub struct HostSeen {
     pub reboot: Seen<Option<Vec<String>>>,
     /// Whether Docker answers.
     pub docker: Seen<()>,
+    /// Who does not take what is told of findings.
+    pub undelivered: Seen<Vec<Undelivered>>,
+}
+
+/// One who does not take what is told of findings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Its name.
+    pub receiver: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, as the last try told.
+    pub why: String,
 }
 
 /// What processors did.

@@ -1,6 +1,6 @@
 //! Findings of a real Docker's containers and of a real disk: they begin, and they end.
 
-mod site;
+pub mod site;
 
 use std::collections::BTreeMap;
 

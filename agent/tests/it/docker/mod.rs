@@ -1,5 +1,6 @@
 //! Against a real Docker daemon.
 
+mod alerts;
 mod backups;
 mod containers;
 mod exec;

@@ -4,6 +4,8 @@ pub mod agent;
 pub mod fleet;
 pub mod metadata;
 pub mod raw;
+pub mod smtp;
+pub mod webhook;
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! What has to be known of a bucket to use it. As values, checked before anything is asked of the bucket.
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{fmt, time::Duration};
 
 use http::Uri;
 use secrecy::SecretString;
@@ -9,7 +9,10 @@ use super::{
     ObjectLock,
     parts::{LARGEST_FIRST_PART, SMALLEST_PART},
 };
-use crate::backup::{ByteCount, ObjectName};
+use crate::{
+    backup::{ByteCount, ObjectName},
+    web_address::is_confidential,
+};
 
 /// How a bucket is reached and used.
 #[derive(Clone)]
@@ -143,15 +146,9 @@ impl BucketSettings {
 
 fn is_endpoint(text: &str) -> bool {
     let Ok(uri) = text.parse::<Uri>() else { return false };
-    let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else { return false };
+    let Some(authority) = uri.authority() else { return false };
     let bare = matches!(uri.path(), "" | "/") && uri.query().is_none() && !authority.as_str().contains('@');
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    bare && match uri.scheme_str() {
-        Some("https") => true,
-        Some("http") => is_here,
-        _ => false,
-    }
+    bare && is_confidential(&uri)
 }
 
 fn is_bucket(text: &str) -> bool {
