@@ -2,6 +2,7 @@
 //! nothing themselves.
 
 mod agreed;
+mod alert;
 mod attended;
 mod audit;
 mod backup;
@@ -62,6 +63,8 @@ pub enum Command {
     Status(status::Args),
     /// Show what is not well on the droplets, since when, and what to do
     Health(health::Args),
+    /// Show whom the droplets tell what is not well, or send a message to try it
+    Alert(alert::Args),
     /// Show what an app's containers wrote
     Logs(logs::Args),
     /// Run a command in a service's container, or with --host on the droplet
@@ -105,6 +108,7 @@ impl Command {
             Self::Releases(args) => releases::run(&context, &args).await,
             Self::Status(args) => status::run(&context, &args).await,
             Self::Health(args) => health::run(&context, &args).await,
+            Self::Alert(args) => alert::run(&context, &args).await,
             Self::Logs(args) => logs::run(&context, &args).await,
             Self::Exec(args) => exec::run(&context, &args).await,
             Self::Run(args) => run::run(&context, &args).await,

@@ -25,6 +25,7 @@ use crate::{
     failure::{Failure, Outcome},
     names::IntentId,
     plan::{Action, Plan, Resource},
+    release::alerts::{self, AlertsError},
     state::DropletRecord,
 };
 
@@ -41,6 +42,8 @@ pub struct Args {
 
 pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcome> {
     let mut prepared = read(context)?;
+    // What cannot be told is known before anything is made.
+    alerts::request(&prepared.fleet, &context.environ, "").map_err(unset)?;
     if args.dry_run {
         return dry_run(context, &prepared).await;
     }
@@ -193,6 +196,10 @@ async fn apply(
         }
         other => Ok(other?),
     }
+}
+
+fn unset(error: AlertsError) -> Failure {
+    Failure::input("the droplets cannot be told whom to alert").because(error)
 }
 
 /// Errors of this step are told with what it means for the user.

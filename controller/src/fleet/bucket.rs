@@ -6,8 +6,12 @@ use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
 
 use url::{Host, Url};
 
-use super::{model::Located, problem::Place, reader::Table};
-use crate::environ::may_leave;
+use super::{
+    model::Located,
+    problem::Place,
+    reader::Table,
+    secret::{self, SecretName},
+};
 
 /// `[bucket.NAME]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +49,6 @@ pub enum Versioning {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint(String);
 
-/// A secret as the file may have it: `env:NAME`, the variable that holds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretName(String);
-
 const KEYS: &[&str] =
     &["endpoint", "region", "bucket", "prefix", "access_key_id", "secret_access_key", "lock", "versioning"];
 /// What other versions know: they make buckets too.
@@ -72,8 +72,8 @@ pub(super) fn bucket(table: &Table<'_, '_, '_>) -> Option<Bucket> {
         },
     };
     let prefix = table.string("prefix").map_or(Some(Prefix(String::new())), |_| table.parsed("prefix"));
-    let access_key_id = secret(table, "access_key_id");
-    let secret_access_key = secret(table, "secret_access_key");
+    let access_key_id = secret::required(table, "access_key_id", "BACKUP_ACCESS_KEY_ID");
+    let secret_access_key = secret::required(table, "secret_access_key", "BACKUP_SECRET_ACCESS_KEY");
     let lock = table.parsed::<Days>("lock").map(|days| days.0);
     let versioning = match table.flag("versioning") {
         Some(true) => Versioning::Required,
@@ -90,56 +90,6 @@ pub(super) fn bucket(table: &Table<'_, '_, '_>) -> Option<Bucket> {
         versioning,
         place: table.notes().place(&table.span()),
     })
-}
-
-fn secret(table: &Table<'_, '_, '_>, key: &str) -> Option<Located<SecretName>> {
-    let span = table.place_of(key);
-    let text = table.required(key, &format!("{key} = \"env:BACKUP_{}\"", key.to_uppercase()))?;
-    match SecretName::parse(&text.value) {
-        Ok(name) => Some(Located { value: name, place: text.place }),
-        Err(BadSecret::Literal) => {
-            // Whatever it is, it is shown nowhere.
-            table.notes().withhold(span.clone());
-            let hint = format!(
-                "write `{key} = \"env:NAME\"`, and set NAME in the environment or in .env beside this file; if this was a real secret, have the provider make a new one"
-            );
-            table.notes().add(span, format!("`{key}` holds a secret itself, or nothing"), Some(hint));
-            None
-        }
-        Err(BadSecret::Own(name)) => {
-            let hint =
-                "make a key that may use this bucket alone, and give its variables other names".to_owned();
-            let message = format!(
-                "{name} is tidegate's own, and never leaves this machine: droplets get the key of a bucket"
-            );
-            table.notes().add(span, message, Some(hint));
-            None
-        }
-    }
-}
-
-impl SecretName {
-    /// The variable's name.
-    pub fn variable(&self) -> &str {
-        &self.0
-    }
-}
-
-enum BadSecret {
-    Literal,
-    Own(String),
-}
-
-impl SecretName {
-    fn parse(text: &str) -> Result<Self, BadSecret> {
-        let name = text.strip_prefix("env:").ok_or(BadSecret::Literal)?;
-        let fits = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !fits {
-            return Err(BadSecret::Literal);
-        }
-        if may_leave(name) { Ok(Self(name.to_owned())) } else { Err(BadSecret::Own(name.to_owned())) }
-    }
 }
 
 impl fmt::Display for Endpoint {

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     addresses::{Network, Source},
+    alert,
     bucket::{self, Bucket},
     merge::merge,
     model::{Firewall, Fleet, Located, Role},
@@ -26,12 +27,22 @@ use crate::{
 /// The file's name where none is given.
 pub const FILE_NAME: &str = "tidegate.toml";
 
-const KNOWN: &[&str] =
-    &["fleet", "region", "droplet", "firewall", "bucket", "addresses", "app", "agent", "ssh", "environment"];
+const KNOWN: &[&str] = &[
+    "fleet",
+    "region",
+    "droplet",
+    "firewall",
+    "bucket",
+    "addresses",
+    "alert",
+    "app",
+    "agent",
+    "ssh",
+    "environment",
+];
 
 /// Keys that other versions know.
 const LATER: &[&str] = &[
-    "alert",
     "loadbalancer",
     "database",
     "domain",
@@ -138,6 +149,7 @@ fn sections_of(root: &Table<'_, '_, '_>, environment: &Name, directory: &Path) -
     let (agent, within) =
         root.table("agent", "[agent]").map_or((None, None), |table| sections::agent(&table));
     let ssh = root.table("ssh", "[ssh]").map_or_else(Default::default, |table| sections::ssh(&table));
+    let alert = root.table("alert", "[alert]").map(|table| alert::alert(&table));
     references(root, &roles, &firewalls);
     same_place(root, &buckets);
     Some(Fleet {
@@ -147,6 +159,7 @@ fn sections_of(root: &Table<'_, '_, '_>, environment: &Name, directory: &Path) -
         roles,
         firewalls,
         buckets,
+        alert,
         apps,
         agent,
         ssh,

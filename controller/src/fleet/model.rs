@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, num::NonZeroU32, path::PathBuf, time::Dura
 use serde::Serialize;
 use url::Url;
 
-use super::{addresses::Source, bucket::Bucket, problem::Place};
+use super::{addresses::Source, alert::Alert, bucket::Bucket, problem::Place};
 use crate::names::{Name, Scope};
 
 /// A value and where it stands in the file.
@@ -32,6 +32,8 @@ pub struct Fleet {
     pub firewalls: BTreeMap<Name, Firewall>,
     /// Buckets by name.
     pub buckets: BTreeMap<Name, Bucket>,
+    /// Whom droplets tell what is not well.
+    pub alert: Option<Alert>,
     /// Apps by name.
     pub apps: BTreeMap<Name, App>,
     /// Where droplets get the agent.

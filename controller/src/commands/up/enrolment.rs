@@ -4,7 +4,9 @@ use std::{net::Ipv4Addr, time::Duration};
 
 use futures::future::join_all;
 use serde::Serialize;
-use tidegate_proto::{certificates::SpkiDigest, enrolment::EnrolmentToken, names::DropletId};
+use tidegate_proto::{
+    certificates::SpkiDigest, enrolment::EnrolmentToken, names::DropletId, v1::SetAlertsRequest,
+};
 use tokio::time::Instant;
 
 use super::super::{context::Context, prepare::Prepared, registry::Registry};
@@ -13,6 +15,7 @@ use crate::{
     authority::{Authority, UserKeys},
     cloud::droplets::{self, Droplet},
     failure::Failure,
+    release::alerts,
 };
 
 /// How long Docker's installation may take after the agent answers.
@@ -48,7 +51,8 @@ pub(super) async fn all(
             let found = found.ok_or_else(|| {
                 Failure::in_doubt(format!("{name} is not to be seen")).hint("run `tidegate up` again")
             })?;
-            wanted.push(one(context, (&caller, authority), &registry, found));
+            let alerts = alerts::request(&prepared.fleet, &context.environ, &name)?;
+            wanted.push(one(context, (&caller, authority), &registry, (found, alerts)));
         }
     }
     let ended = join_all(wanted).await;
@@ -59,7 +63,7 @@ async fn one(
     context: &Context,
     (caller, authority): (&Caller, &Authority),
     registry: &Registry<'_>,
-    droplet: &Droplet,
+    (droplet, wanted): (&Droplet, SetAlertsRequest),
 ) -> anyhow::Result<Up> {
     let step = context.printer.step(droplet.name.clone());
     let id = DropletId::new(droplet.id)?;
@@ -102,7 +106,8 @@ async fn one(
         record.private_address = droplet.private_address();
     })?;
     let info = with_docker(context, &agent, &step).await?;
-    step.done(&format!("{address}  enrolled, agent {}", info.agent_version));
+    let told = alerts(&agent, wanted).await?;
+    step.done(&format!("{address}  enrolled, agent {}{told}", info.agent_version));
     Ok(Up {
         name: droplet.name.clone(),
         id: droplet.id,
@@ -131,6 +136,18 @@ async fn answering(
             Err(_) => context.waits.sleep(Duration::from_secs(1)).await,
         }
     }
+}
+
+/// Tells the agent whom to tell what is not well; a few words about it where that is news.
+async fn alerts(agent: &Agent, wanted: SetAlertsRequest) -> anyhow::Result<String> {
+    let receivers = wanted.receivers.len();
+    let mut client = agent.client();
+    let set = agent.call(client.set_alerts(wanted)).await?;
+    Ok(match (set.changed, receivers) {
+        (false, _) | (true, 0) => String::new(),
+        (true, 1) => ", 1 receiver of alerts".to_owned(),
+        (true, several) => format!(", {several} receivers of alerts"),
+    })
 }
 
 async fn with_docker(
