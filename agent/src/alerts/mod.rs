@@ -20,10 +20,10 @@ pub mod settings;
 mod silence;
 mod state;
 mod store;
+mod test;
 
 use std::{fmt, sync::Arc};
 
-use futures::future::join_all;
 use jiff::Timestamp;
 use tidegate_proto::v1::SetAlertsRequest;
 use tidegate_saga::Retry;
@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::{
-    message::{About, AlertMessage},
+    message::About,
     plan::Book,
     send::Transports,
     settings::{AlertSettings, Kept, ReceiverName, SettingsError, SettingsFile, SettingsFileError, Whose},
@@ -44,6 +44,7 @@ pub use self::{
     silence::{Silence, SilenceError},
     state::{State, ToldCheck},
     store::{AlertStore, MIGRATIONS, PingState, ReceiverState},
+    test::Tested,
 };
 use crate::{
     clock::Clock,
@@ -105,15 +106,6 @@ pub enum Changed {
     Yes,
     /// They were so already.
     No,
-}
-
-/// How a test of one receiver ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tested {
-    /// The receiver, or "ping".
-    pub receiver: String,
-    /// Why it was not taken; none when it was.
-    pub failure: Option<String>,
 }
 
 /// What is known of the settings.
@@ -222,29 +214,6 @@ impl Alerts {
         }
         known.send_replace(Known::Set(Arc::new(kept)));
         Ok(Changed::Yes)
-    }
-
-    /// Sends a message to all receivers now, past the queue, and asks for the ping's address.
-    ///
-    /// # Errors
-    /// When it is not known who the receivers are.
-    pub async fn test(&self) -> Result<Vec<Tested>, AlertsError> {
-        let Inner { transports, clock, ids, .. } = &*self.inner;
-        let Some(kept) = self.kept().await? else { return Ok(Vec::new()) };
-        let message = AlertMessage::test((ids(), clock.now()), &kept.about());
-        let smtp = kept.settings.smtp.as_ref();
-        let tests = kept.settings.receivers.iter().map(|receiver| async {
-            let sent = transports.send(receiver, smtp, &message).await;
-            Tested { receiver: receiver.name.to_string(), failure: sent.err().map(|error| chain(&error)) }
-        });
-        let ping = async {
-            let asked = transports.ping(kept.settings.ping.as_ref()?).await;
-            let failure = asked.err().map(|error| chain(&error));
-            Some(Tested { receiver: settings::PING.to_owned(), failure })
-        };
-        let (mut tested, ping) = tokio::join!(join_all(tests), ping);
-        tested.extend(ping);
-        Ok(tested)
     }
 
     /// Of when the last report is that receivers were told of, or that had nothing to tell.

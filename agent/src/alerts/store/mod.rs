@@ -4,20 +4,24 @@
 //! # Format
 //! Times are whole seconds since 1970, `next_try` milliseconds. `alert_told` has a row per receiver and check: what the receiver
 //! was told of it and knows no end of. `alert_message` is the queue: a message as JSON ([`super::message`]) per row, numbered in
-//! the order in which they go; a receiver has at most [`MOST_WAITING`], and none older than [`OLDEST`]. `alert_receiver` has a
+//! the order in which they go; a receiver has at most [`bounds::MOST_WAITING`], and none older than [`bounds::OLDEST`]. `alert_receiver` has a
 //! row per receiver that something was sent to: when a message arrived last, since when none does and why (null: the last one
 //! did), how many were given up ever (`lost`), and how many of these it was not told of yet (`unsaid`). `alert_ping` has at most one
 //! row: when the ping was answered last, and why the last one was not. What was told and what is to be sent are written in one
 //! transaction.
 
+mod bounds;
 mod sql;
+mod values;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
+use self::bounds::give_up;
 use self::sql::{milliseconds, queued, seconds, state, told};
+pub use self::values::{PingState, Queued, ReceiverState};
 use super::{message::AlertMessage, plan::Book, settings::ReceiverName};
 use crate::store::{Database, DatabaseError, Migration};
 
@@ -40,48 +44,6 @@ CREATE TABLE alert_ping (
     one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1), answered INTEGER, failure TEXT) STRICT;
 ",
 }];
-
-/// So many messages wait for one receiver; of more, the oldest are given up.
-pub const MOST_WAITING: u32 = 200;
-/// A message that nobody took for so long is given up.
-pub const OLDEST: Duration = Duration::from_hours(72);
-
-/// A message that waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Queued {
-    /// Counts up.
-    pub number: i64,
-    /// The message, with what was lost before it.
-    pub message: AlertMessage,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// When it is tried next.
-    pub next_try: Timestamp,
-}
-
-/// How a receiver fares.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ReceiverState {
-    /// When a message arrived last.
-    pub delivered: Option<Timestamp>,
-    /// How many wait.
-    pub waiting: u32,
-    /// When the oldest of them is tried next.
-    pub next: Option<Timestamp>,
-    /// Since when none arrives, and why.
-    pub failing: Option<(Timestamp, String)>,
-    /// How many were given up, ever.
-    pub lost: u64,
-}
-
-/// How the ping fares.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PingState {
-    /// When it was answered last.
-    pub answered: Option<Timestamp>,
-    /// Why the last one was not.
-    pub failure: Option<String>,
-}
 
 /// SQL over the tables of alerts. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -321,26 +283,6 @@ fn replace_book(t: &Transaction<'_>, book: &Book) -> rusqlite::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Keeps the queue of a receiver within its bounds.
-fn give_up(t: &Transaction<'_>, receiver: &str, now: Timestamp) -> rusqlite::Result<()> {
-    let oldest = seconds(now).saturating_sub(i64::try_from(OLDEST.as_secs()).unwrap_or(i64::MAX));
-    let given_up = t.execute(
-        "DELETE FROM alert_message WHERE receiver = ?1 AND (created < ?2 OR number <= (
-             SELECT number FROM alert_message WHERE receiver = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?3))",
-        params![receiver, oldest, MOST_WAITING],
-    )?;
-    if given_up == 0 {
-        return Ok(());
-    }
-    let given_up = i64::try_from(given_up).unwrap_or(i64::MAX);
-    t.execute(
-        "INSERT INTO alert_receiver VALUES (?1, NULL, NULL, NULL, ?2, ?2) ON CONFLICT (receiver) DO UPDATE
-         SET lost = lost + ?2, unsaid = unsaid + ?2",
-        params![receiver, given_up],
-    )
-    .map(drop)
 }
 
 #[cfg(test)]
