@@ -6,7 +6,7 @@ use futures::StreamExt;
 use tidegate_proto::v1::{self, DeployRequest, PlanDeployResponse};
 use tonic::Status;
 
-use super::{Context, buckets, caller::Caller, errors, releases, stream::Answers, together};
+use super::{Context, buckets, caller::Caller, convert, errors, releases, stream::Answers, together};
 use crate::{
     apps::AppName,
     audit::{Begun, Deed, Outcome},
@@ -26,7 +26,17 @@ pub(super) async fn plan(context: &Context, request: DeployRequest) -> Result<Pl
 
 /// A plan as a message.
 pub(super) fn planned(plan: ReleasePlan) -> PlanDeployResponse {
-    PlanDeployResponse { changes: plan.changes().into_iter().map(change).collect(), notes: plan.notes }
+    let returning = plan.standstill.iter().flat_map(|still| &still.returning);
+    let returning = returning.map(|one| v1::ReturningBackup {
+        service: one.service.to_string(),
+        backup: one.backup.clone(),
+        taken_at: Some(convert::timestamp(one.taken_at)),
+    });
+    PlanDeployResponse {
+        returning: returning.collect(),
+        changes: plan.changes().into_iter().map(change).collect(),
+        notes: plan.notes,
+    }
 }
 
 pub(super) async fn deploy(

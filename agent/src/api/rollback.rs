@@ -2,22 +2,26 @@
 //!
 //! Owns the conversion and the audit entries. Must not decide which release is meant.
 
-use tidegate_proto::v1::{
-    self, CancelReleaseRequest, CancelReleaseResponse, PlanDeployResponse, RollbackRequest,
+use tidegate_proto::{
+    names,
+    v1::{self, CancelReleaseRequest, CancelReleaseResponse, PlanDeployResponse, RollbackRequest},
 };
 use tonic::Status;
 
-use super::{Context, caller::Caller, deploy, errors, stream::Answers, together};
+use super::{Context, backups::keys, caller::Caller, deploy, errors, stream::Answers, together};
 use crate::{
     apps::{AppName, ReleaseNumber},
     audit::{Deed, Outcome},
-    release::BackTo,
+    release::{BackTo, DataOfThen},
 };
+
+/// Whose role it takes to bring data back.
+const RESTORE: &str = "/tidegate.v1.Agent/RestoreBackup";
 
 pub(super) async fn plan(context: &Context, request: RollbackRequest) -> Result<PlanDeployResponse, Status> {
     let (app, to) = asked(&request)?;
     let interrupt = deploy::interrupt(request.interrupt());
-    let wanted = BackTo { release: to, interrupt, ..BackTo::default() };
+    let wanted = BackTo { release: to, interrupt, data: data(&request), ..BackTo::default() };
     let plan = context.engine.plan_rollback(&app, wanted).await.map_err(|error| errors::engine(&error))?;
     Ok(deploy::planned(plan))
 }
@@ -28,12 +32,19 @@ pub(super) async fn rollback(
     request: RollbackRequest,
 ) -> Result<Answers<v1::ReleaseEvent>, Status> {
     let (app, to) = asked(&request)?;
+    let data = data(&request);
+    if data == DataOfThen::Comes {
+        may_restore(context, caller, &request.app)?;
+        context.backups.lend(&app, keys(request.keys.clone())?);
+    }
     let together = together::asked(context, request.together.clone()).await?;
     let wanted = to.map_or_else(|| "the one before".to_owned(), |release| release.to_string());
     let deed = Deed::new(caller.actor(), "rollback", app.to_string()).with("to", &wanted);
+    let deed = if data == DataOfThen::Comes { deed.with("database", "restored") } else { deed };
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let interrupt = deploy::interrupt(request.interrupt());
-    let wanted = BackTo { release: to, idempotency_key: request.idempotency_key, interrupt, together };
+    let idempotency_key = request.idempotency_key;
+    let wanted = BackTo { release: to, idempotency_key, interrupt, together, data };
     let release = context.engine.rollback(&app, wanted, &caller.actor()).await;
     deploy::follow(context, release, begun).await
 }
@@ -50,6 +61,16 @@ pub(super) async fn cancel(
     let told = release.map_or_else(|| "none".to_owned(), |release| release.to_string());
     begun.with("release", &told).end(Outcome::Succeeded).await;
     Ok(CancelReleaseResponse { release: release.map_or(0, ReleaseNumber::get) })
+}
+
+fn data(request: &RollbackRequest) -> DataOfThen {
+    if request.restore_database { DataOfThen::Comes } else { DataOfThen::Stays }
+}
+
+/// A rollback takes less than what it does to data here.
+fn may_restore(context: &Context, caller: &Caller, app: &str) -> Result<(), Status> {
+    let app: names::AppName = app.parse().map_err(|error| errors::bad_field("app", &error))?;
+    caller.may(context.trust.domain(), RESTORE, Some(&app)).map_err(|denied| errors::denied(&denied))
 }
 
 fn asked(request: &RollbackRequest) -> Result<(AppName, Option<ReleaseNumber>), Status> {

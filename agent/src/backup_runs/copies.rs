@@ -23,7 +23,9 @@ use crate::{
 const DEADLINE: Duration = Duration::from_hours(1);
 
 /// What a copy is called until it comes back or goes.
-const BEFORE: &str = "before";
+pub(super) const BEFORE: &str = "before";
+/// What a backup is called until it takes a database's place.
+pub(super) const RESTORING: &str = "restoring";
 /// What a database is called whose copy came back, until it is gone.
 const UNDONE: &str = "undone";
 
@@ -81,7 +83,10 @@ pub(super) async fn give_back(
         postgres.rename(&renames).await.map_err(failed)?;
     }
     let there = postgres.database_names().await.map_err(failed)?;
-    drop_all((&postgres, &there), (UNDONE, *release)).await.map_err(failed)
+    for gone in [UNDONE, RESTORING] {
+        drop_all((&postgres, &there), (gone, *release)).await.map_err(failed)?;
+    }
+    Ok(())
 }
 
 pub(super) async fn discard(
@@ -123,7 +128,7 @@ async fn untied(
 }
 
 /// The databases of which there are copies.
-fn originals(there: &BTreeSet<DatabaseName>, release: ReleaseNumber) -> BTreeSet<DatabaseName> {
+pub(super) fn originals(there: &BTreeSet<DatabaseName>, release: ReleaseNumber) -> BTreeSet<DatabaseName> {
     let end = ending(BEFORE, release);
     let copy_of = |name: &DatabaseName| derived(name, &end);
     let is_copied = |name: &&DatabaseName| !name.0.ends_with(&end) && there.contains(&copy_of(name));
@@ -140,7 +145,7 @@ fn originals(there: &BTreeSet<DatabaseName>, release: ReleaseNumber) -> BTreeSet
     found
 }
 
-fn ending(what: &str, release: ReleaseNumber) -> String {
+pub(super) fn ending(what: &str, release: ReleaseNumber) -> String {
     format!("_{what}_{release}")
 }
 

@@ -365,6 +365,9 @@ pub enum BackupError {
         /// Which restore.
         id: BackupId,
     },
+    /// A plan of another agent, or one that was changed by hand.
+    #[error("`{0}` is no backup's id")]
+    NoSuchId(String),
     /// The server did not do its part with a copy.
     #[error("the databases of {service} could not be copied, or their copies not put in their place")]
     Copying {

@@ -3,11 +3,14 @@
 use std::sync::{Arc, Weak};
 
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 
-use super::{BackupRuns, Cause, Inner, Make, Progress, copies, make, progress::size};
+use super::{
+    BackupRuns, Cause, Inner, Make, Progress, copies, make, progress::size, restoration::with_release,
+};
 use crate::{
     apps::{AppName, ServiceName},
-    release::{DataKeeper, Failure, ReleaseId},
+    release::{DataKeeper, Failure, Opens, ReleaseId, plan::ReturningBackup},
 };
 
 /// Who asks for them.
@@ -85,6 +88,53 @@ impl DataKeeper for ForReleases {
         Box::pin(async move {
             let inner = self.runs("the copies were not put back")?;
             copies::give_back(&inner, release, service).await.map_err(|error| error.failure())
+        })
+    }
+
+    fn backup_of<'a>(
+        &'a self,
+        app: &'a AppName,
+        service: &'a ServiceName,
+        between: (Timestamp, Timestamp),
+    ) -> BoxFuture<'a, Result<Option<ReturningBackup>, Failure>> {
+        Box::pin(async move {
+            let inner = self.runs("no backup was looked for")?;
+            with_release::backup_of(&inner, (app, service), between).await.map_err(|error| error.failure())
+        })
+    }
+
+    fn may_bring_back<'a>(
+        &'a self,
+        app: &'a AppName,
+        backup: &'a ReturningBackup,
+        opens: Opens,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let inner = self.runs("the backup was not looked at")?;
+            let may = with_release::may_bring_back(&inner, (app, backup), opens).await;
+            may.map_err(|error| error.failure())
+        })
+    }
+
+    fn bring_back<'a>(
+        &'a self,
+        release: &'a ReleaseId,
+        backup: &'a ReturningBackup,
+    ) -> BoxFuture<'a, Result<String, Failure>> {
+        Box::pin(async move {
+            let inner = self.runs("nothing was restored")?;
+            with_release::bring_back(&inner, release, backup).await.map_err(|error| error.failure())
+        })
+    }
+
+    fn retain<'a>(
+        &'a self,
+        release: &'a ReleaseId,
+        backup: &'a ReturningBackup,
+    ) -> BoxFuture<'a, Result<String, Failure>> {
+        Box::pin(async move {
+            let inner = self.runs("what served before is in no list")?;
+            with_release::retain(&inner, release, backup).await.map_err(|error| error.failure())
         })
     }
 

@@ -1,12 +1,19 @@
 //! What opens a backup: the key that the agent made for it, as long as it holds it, or each part's file key from a person who
 //! holds the secret key of a recipient. That secret key itself never comes here.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use super::{BackupError, BackupRow, Inner};
-use crate::backup::{
-    BackupId, PartName,
-    seal::{FileKey, OneTimeKey, OpenKey},
+use crate::{
+    apps::AppName,
+    backup::{
+        BackupId, PartName,
+        seal::{FileKey, OneTimeKey, OpenKey},
+    },
 };
 
 /// The file keys of a backup's parts, unwrapped by who may.
@@ -30,6 +37,37 @@ impl FileKeys {
 impl fmt::Debug for FileKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Keys that were lent for a release that is about to begin: they are in memory alone, and gone with the agent.
+#[derive(Debug, Default)]
+pub(super) struct Lent(Mutex<BTreeMap<AppName, FileKeys>>);
+
+impl Lent {
+    /// Lends keys for what is about to happen to an app, in the place of earlier ones.
+    pub(super) fn lend(&self, app: &AppName, keys: FileKeys) {
+        self.all().insert(app.clone(), keys);
+    }
+
+    /// A copy of them; empty where none were lent.
+    pub(super) fn of(&self, app: &AppName) -> FileKeys {
+        let all = self.all();
+        let lent = all.get(app).into_iter().flat_map(|keys| &keys.0);
+        // A key that is one stays one.
+        FileKeys(
+            lent.filter_map(|(part, key)| Some((part.clone(), FileKey::new(key.expose()).ok()?))).collect(),
+        )
+    }
+
+    /// They are not needed any more.
+    pub(super) fn end(&self, app: &AppName) {
+        self.all().remove(app);
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<AppName, FileKeys>> {
+        // Entries are inserted and removed whole, so a panic elsewhere leaves the map sound.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

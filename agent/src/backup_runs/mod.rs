@@ -56,7 +56,7 @@ pub use self::{
     settings::{BackupSettings, Patience},
     wanted::{Make, Prune, PruneMode, Verify},
 };
-use self::{live::Live, restoration::RestoreStore, store::BackupStore};
+use self::{keys::Lent, live::Live, restoration::RestoreStore, store::BackupStore};
 use crate::{
     apps::{AppName, ServiceName},
     backup::{BackupId, PartName, layout::DropletFolder},
@@ -83,6 +83,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     settings: BackupSettings,
     live: Live,
+    lent: Lent,
     /// Who uses a scratch server, or removes those that were left behind. One at a time: each takes memory from those who serve.
     scratch: Mutex<()>,
 }
@@ -97,8 +98,14 @@ impl BackupRuns {
     /// With these parts; nothing happens yet. The database has run [`migrations`].
     pub fn new(engine: Engine, database: Database, clock: Arc<dyn Clock>, settings: BackupSettings) -> Self {
         let (store, restores) = (BackupStore::new(database.clone()), RestoreStore::new(database));
-        let (live, scratch) = (Live::default(), Mutex::default());
-        Self { inner: Arc::new(Inner { engine, store, restores, clock, settings, live, scratch }) }
+        let (live, lent, scratch) = (Live::default(), Lent::default(), Mutex::default());
+        let inner = Inner { engine, store, restores, clock, settings, live, lent, scratch };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Lends keys for a release of the app that brings a backup back: until it did, or others are lent, or the agent ends.
+    pub fn lend(&self, app: &AppName, keys: FileKeys) {
+        self.inner.lent.lend(app, keys);
     }
 
     /// Makes a backup. Without a service: of the only one of the app that asks for backups. Dropped before its end it leaves

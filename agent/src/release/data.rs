@@ -7,8 +7,12 @@
 use std::{fmt::Debug, sync::Arc};
 
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 
-use super::{DeployInput, Engine, EngineError, Failure, ReleaseId, ReleasePlan, plan::Step};
+use super::{
+    DeployInput, Engine, EngineError, Failure, ReleaseId, ReleasePlan,
+    plan::{ReturningBackup, Step},
+};
 use crate::apps::{AppName, ServiceName};
 
 /// Keeps the data of apps.
@@ -43,6 +47,36 @@ pub trait DataKeeper: Debug + Send + Sync {
         service: &'a ServiceName,
     ) -> BoxFuture<'a, Result<(), Failure>>;
 
+    /// The backup of a service that a release made between these two times, where there is one.
+    fn backup_of<'a>(
+        &'a self,
+        app: &'a AppName,
+        service: &'a ServiceName,
+        between: (Timestamp, Timestamp),
+    ) -> BoxFuture<'a, Result<Option<ReturningBackup>, Failure>>;
+
+    /// Refuses a backup that could not take the place of what serves. Changes nothing.
+    fn may_bring_back<'a>(
+        &'a self,
+        app: &'a AppName,
+        backup: &'a ReturningBackup,
+        opens: Opens,
+    ) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Puts a backup in the place of what serves, which is kept as a copy of this release; what was restored, in a few words.
+    fn bring_back<'a>(
+        &'a self,
+        release: &'a ReleaseId,
+        backup: &'a ReturningBackup,
+    ) -> BoxFuture<'a, Result<String, Failure>>;
+
+    /// Keeps that copy for some days, as a restore does; what is kept, in a few words.
+    fn retain<'a>(
+        &'a self,
+        release: &'a ReleaseId,
+        backup: &'a ReturningBackup,
+    ) -> BoxFuture<'a, Result<String, Failure>>;
+
     /// Removes the copies.
     fn discard<'a>(
         &'a self,
@@ -61,11 +95,35 @@ pub enum BackupFirst {
     Yes,
 }
 
+/// Whether a rollback brings back the data of then. It is asked for once and not kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataOfThen {
+    /// It leaves the data as it is.
+    #[default]
+    Stays,
+    /// It brings back what was backed up before the first release that is gone back over.
+    Comes,
+}
+
+/// Whether it matters now that a backup can be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opens {
+    /// Later: who plans may not have given the keys yet.
+    Later,
+    /// Now.
+    Now,
+}
+
 impl Engine {
     /// Names who keeps the data of apps. The first one stays.
     pub fn keep_data_with(&self, keeper: Arc<dyn DataKeeper>) {
         // A second one is a mistake of whoever puts the agent together, and changes nothing.
         drop(self.inner.data.set(keeper));
+    }
+
+    /// Who keeps the data of apps.
+    pub(super) fn keeper(&self) -> Result<&Arc<dyn DataKeeper>, EngineError> {
+        self.inner.data.get().ok_or_else(|| EngineError::Failed(nobody()))
     }
 
     /// Refuses a standstill whose data could not come back.
@@ -83,6 +141,9 @@ impl Engine {
                 .hint("split it into steps that old code can live with, and call them `compatible`");
             return refused(failure);
         }
+        if !still.returning.is_empty() {
+            return Ok(());
+        }
         let asking = self.backed_up(&input.app).await?;
         for service in &still.databases {
             if !asking.iter().any(|backed| backed.service == *service) {
@@ -91,7 +152,7 @@ impl Engine {
                     .hint("deploy the `backup` of the service first, without the migration");
                 return refused(failure);
             }
-            let keeper = self.inner.data.get().ok_or_else(|| EngineError::Failed(nobody()))?;
+            let keeper = self.keeper()?;
             if let Err(failure) = keeper.may_copy(&input.app, service).await {
                 return refused(failure);
             }

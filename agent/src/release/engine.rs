@@ -160,6 +160,7 @@ impl Engine {
         let reservation = self.reserve(&app, ("a release", actor))?;
         self.refuse_unfinished(&app).await?;
         let (loaded, mut plan) = self.prepare(&input).await?;
+        self.can_open(&input, &plan).await?;
         let examined = destinations::examine(&self.inner, &input, &loaded).await?;
         if input.together.is_some() {
             let awaited = input.awaits_migration().then_some(Step::AwaitMigration);

@@ -14,7 +14,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{data::BackupFirst, together::Together};
+use super::{
+    data::{BackupFirst, DataOfThen},
+    together::Together,
+};
 use crate::{
     apps::{AppName, ReleaseNumber},
     buckets::KnownBucket,
@@ -57,6 +60,9 @@ pub struct DeployInput {
     /// Whether it begins with a backup.
     #[serde(skip)]
     pub backup_first: BackupFirst,
+    /// Whether a rollback brings data back.
+    #[serde(skip)]
+    pub data_of_then: DataOfThen,
     /// The buckets that the project's backups go to. Not kept here: their credentials stand in the database alone.
     #[serde(skip)]
     pub buckets: Vec<KnownBucket>,
@@ -177,6 +183,7 @@ impl DeployInput {
             returns_to: None,
             part: Part::default(),
             interrupt: Interrupt::default(),
+            data_of_then: DataOfThen::default(),
             backup_first: BackupFirst::default(),
             buckets: Vec::new(),
             together: None,

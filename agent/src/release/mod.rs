@@ -30,6 +30,7 @@ mod quiesce;
 mod redact;
 mod remove;
 mod retention;
+mod returning;
 mod rollback;
 mod run;
 mod schedule;
@@ -45,7 +46,7 @@ mod watch;
 pub mod world;
 
 pub use backed_up::BackedUp;
-pub use data::{BackupFirst, DataKeeper};
+pub use data::{BackupFirst, DataKeeper, DataOfThen, Opens};
 pub use engine::{Engine, EngineError, EngineSettings, Joined, Release};
 pub use event::{EventKind, Interruption, ReleaseEvent, ReleaseState};
 pub use failure::{Failure, chain};

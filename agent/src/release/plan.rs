@@ -13,7 +13,7 @@ use bollard::models::{EndpointSettings, NetworkCreateRequest};
 pub use command::{JobName, PlannedCommand, PlannedJobs, When};
 pub use probe::{PlannedProbe, ProbeTarget};
 use serde::{Deserialize, Serialize};
-pub use standstill::{PlannedStandstill, StoppedContainer, Visitors};
+pub use standstill::{PlannedStandstill, ReturningBackup, StoppedContainer, Visitors};
 pub use step::Step;
 pub use timer::{PlannedTimer, TimerAction};
 

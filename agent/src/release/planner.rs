@@ -88,10 +88,12 @@ pub fn plan(wanted: Wanted<'_>, world: &World) -> Result<ReleasePlan, Vec<Failur
         return Err(refused);
     }
     if let Some(still) = &plan.standstill {
-        plan.backups.clone_from(&still.databases);
         // What is written after the switch has nowhere to go back to.
         plan.watch = std::time::Duration::ZERO;
-        plan.notes.push(UNWATCHED.to_owned());
+        if still.returning.is_empty() {
+            plan.backups.clone_from(&still.databases);
+            plan.notes.push(UNWATCHED.to_owned());
+        }
     }
     plan.steps = steps::of(&plan, wanted.project);
     Ok(plan)

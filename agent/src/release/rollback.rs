@@ -1,15 +1,15 @@
 //! Going back to an earlier release: a release of its own, made of what that one was made of.
 //!
 //! Migrations are not run and not undone. Those of the kind `compatible` leave a schema that old code lives with; over one
-//! that is breaking there is no way. Jobs are not run either.
+//! that is breaking the way back is with the data of before alone (`release/returning.rs`). Jobs are not run either.
 
 use std::time::Duration;
 
 use tidegate_compose::x_tidegate::MigrationKind;
 
 use super::{
-    DeployInput, Engine, EngineError, Failure, InputError, Interrupt, ReleaseRow, ReleaseState, lineage,
-    load::LoadedProject, survey::Images, together::Together,
+    DataOfThen, DeployInput, Engine, EngineError, Failure, InputError, Interrupt, ReleaseRow, ReleaseState,
+    lineage, load::LoadedProject, survey::Images, together::Together,
 };
 use crate::apps::{AppName, ReleaseNumber};
 
@@ -24,6 +24,8 @@ pub struct BackTo {
     pub interrupt: Interrupt,
     /// As in [`DeployInput`].
     pub together: Option<Together>,
+    /// As in [`DeployInput`].
+    pub data: DataOfThen,
 }
 
 impl From<Option<ReleaseNumber>> for BackTo {
@@ -44,18 +46,21 @@ pub(super) async fn input(
     app: &AppName,
     wanted: BackTo,
 ) -> Result<DeployInput, EngineError> {
-    let BackTo { release: to, idempotency_key, interrupt, together } = wanted;
+    let BackTo { release: to, idempotency_key, interrupt, together, data } = wanted;
     let rows = engine.releases(app).await?;
     if rows.is_empty() {
         return Err(EngineError::NoApp(app.clone()));
     }
     let row = target(app, &rows, to)?;
-    uncrossed(engine, (&rows, row))?;
+    if data == DataOfThen::Stays {
+        uncrossed(engine, (&rows, row))?;
+    }
     let folder = engine.inner.paths.release(app, row.number);
     let kept = DeployInput::read(&folder).map_err(|error| refused(row, &error))?;
     // The digest of the model was the caller's at that time; nobody computes it on another machine now.
     let (returns_to, model_digest) = (Some(row.number), String::new());
-    Ok(DeployInput { model_digest, idempotency_key, returns_to, interrupt, together, ..kept })
+    let data_of_then = data;
+    Ok(DeployInput { model_digest, idempotency_key, returns_to, interrupt, data_of_then, together, ..kept })
 }
 
 /// Refuses where a breaking migration lies in between: neither of the two knows the other's schema.
@@ -73,7 +78,7 @@ fn uncrossed(engine: &Engine, (rows, to): (&[ReleaseRow], &ReleaseRow)) -> Resul
     let what = format!("{to} cannot be gone back to");
     let why = format!("{crossed} ran a breaking migration: the code of {to} does not know the schema of now");
     Err(EngineError::Refused(vec![Failure::new(what, why).hint(format!(
-        "`tidegate restore --into` brings the data of before {crossed} back beside the present one; code that knows both schemas goes forward"
+        "`tidegate rollback {to} --restore-database` brings the data back too that was backed up before {crossed}; what was written since is lost"
     ))]))
 }
 

@@ -77,6 +77,8 @@ impl StepNode {
             Step::Backup(service) => backup::forward(context, service).await,
             Step::Quiesce => quiesce::forward(context, &name).await,
             Step::Copy(service) => copy::forward(context, service).await,
+            Step::Restore(service) => copy::restore(context, service).await,
+            Step::Retain(service) => copy::retain(context, (service, &name)).await,
             Step::Revive(service) => quiesce::revive(context, (service, &name)).await,
             Step::Open => quiesce::open(context).await,
             Step::Discard(service) => copy::discard(context, (service, &name)).await,
@@ -108,7 +110,7 @@ impl StepNode {
             Step::Prepare => prepare::undo(context).await,
             Step::Timers => timers::undo(context).await,
             Step::Quiesce => quiesce::undo(context, &name).await,
-            Step::Copy(service) => copy::undo(context, service).await,
+            Step::Copy(service) | Step::Restore(service) => copy::undo(context, service).await,
             Step::Revive(service) => quiesce::revive_undo(context, (service, &name)).await,
             Step::Networks => networks::undo(context, &name).await,
             Step::Create => create::undo(context).await,
@@ -128,6 +130,7 @@ impl StepNode {
             | Step::Finish
             | Step::Open
             | Step::Discard(_)
+            | Step::Retain(_)
             | Step::Prune => Ok(()),
         }
     }
@@ -157,6 +160,7 @@ impl Node<Context> for StepNode {
                 | Step::Backup(_)
                 | Step::Quiesce
                 | Step::Copy(_)
+                | Step::Restore(_)
                 | Step::Agree
                 | Step::Finish
         );

@@ -1,18 +1,24 @@
 //! `tidegate rollback`: an earlier release again, from what its droplets still have.
 
-use std::str::FromStr;
+use std::{path::PathBuf, str::FromStr};
 
-use tidegate_proto::v1::RollbackRequest;
+use tidegate_proto::v1::{ReturningBackup, RollbackRequest};
 
 use super::{
-    agreed::Agreed,
+    agreed::{self, Agreed},
+    backup::keys,
     context::Context,
     planned,
     reach::{Reach, Which},
     releases,
     rollout::{self, Meant, Wanted},
 };
-use crate::{agents::Target, failure::Outcome, names::Name};
+use crate::{
+    agents::Target,
+    failure::{Failure, Outcome},
+    names::Name,
+    release::times::timestamp,
+};
 
 /// Arguments of `rollback`.
 #[derive(Debug, clap::Args)]
@@ -25,6 +31,15 @@ pub struct Args {
     /// Show what would be done, and why; change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Bring back the databases too, as they were backed up before the first release that is gone back over
+    #[arg(long)]
+    restore_database: bool,
+    /// File with the secret key of a recipient (`AGE-SECRET-KEY-1...`), for a backup that the droplet cannot open any more
+    #[arg(long, value_name = "FILE", requires = "restore_database")]
+    identity: Option<PathBuf>,
+    /// Do not ask before data is replaced
+    #[arg(short, long, requires = "restore_database")]
+    yes: bool,
     #[command(flatten)]
     agreed: Agreed,
 }
@@ -50,11 +65,17 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
         app: name.to_string(),
         release: args.release.map_or(0, |release| release.0),
         interrupt: args.agreed.interrupt().into(),
+        restore_database: args.restore_database,
         ..RollbackRequest::default()
     };
     if args.dry_run {
         return dry_run(context, &reach, &targets, &request).await;
     }
+    let request = if args.restore_database {
+        with_data(context, (&reach, &targets), (args, &name), request).await?
+    } else {
+        request
+    };
     let shorts: Vec<&str> = targets.iter().map(|target| target.short.as_str()).collect();
     let to =
         args.release.map_or_else(|| "the release before".to_owned(), |release| format!("r{}", release.0));
@@ -67,6 +88,47 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
         }
     }
     Ok(Outcome::Done)
+}
+
+/// The request with what opens the backups that come back, once that was agreed to.
+async fn with_data(
+    context: &Context,
+    (reach, targets): (&Reach, &[Target]),
+    (args, name): (&Args, &Name),
+    request: RollbackRequest,
+) -> anyhow::Result<RollbackRequest> {
+    let [target] = targets else {
+        let names: Vec<&str> = targets.iter().map(|target| target.short.as_str()).collect();
+        let what = "the data of one droplet comes back at a time";
+        return Err(Failure::input(what).hint(format!("say which: --droplet {}", names.join(" or "))).into());
+    };
+    let (agent, _) = reach.checked(target).await?;
+    let mut client = agent.client();
+    let plan = agent.call(client.plan_rollback(request.clone())).await?;
+    if !args.yes {
+        agreed::by_name(context, &lost(&plan.returning), name)?;
+    }
+    let mut keys = Vec::new();
+    if let Some(identity) = &args.identity {
+        for one in &plan.returning {
+            let whose = (name.as_str(), one.backup.as_str(), identity.as_path());
+            keys.extend(keys::of(reach, targets, whose).await?);
+        }
+    }
+    Ok(RollbackRequest { keys, ..request })
+}
+
+/// What comes back, and what is lost by that.
+fn lost(returning: &[ReturningBackup]) -> String {
+    let mut text = String::new();
+    for one in returning {
+        let at = one.taken_at.as_ref().and_then(timestamp).unwrap_or_default();
+        text.push_str(&format!(
+            "{} goes back to backup {} of {at}. What was written since is lost from what serves; it is kept beside it for 7 days.\n",
+            one.service, one.backup
+        ));
+    }
+    text
 }
 
 /// Where it has led: the numbers differ between droplets.
@@ -103,6 +165,22 @@ async fn dry_run(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_lost_is_said_with_its_time() {
+        let one = ReturningBackup {
+            service: "db".to_owned(),
+            backup: "20261123T030000Z-4f2a91c0".to_owned(),
+            taken_at: Some(prost_types::Timestamp { seconds: 1_795_000_000, nanos: 0 }),
+        };
+        let told = lost(&[one]);
+        assert!(
+            told.starts_with(
+                "db goes back to backup 20261123T030000Z-4f2a91c0 of 2026-11-18T11:06:40Z. What"
+            ),
+            "{told}"
+        );
+    }
 
     #[test]
     fn a_release_is_a_number_with_or_without_its_letter() {

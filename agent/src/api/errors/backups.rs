@@ -24,7 +24,7 @@ fn code(error: &BackupError) -> (Code, Cow<'static, str>) {
         BackupError::NotEnrolled => (Code::FailedPrecondition, "NOT_ENROLLED"),
         BackupError::NobodyAsks(_) => (Code::NotFound, "NO_BACKUPS"),
         BackupError::NotAsked { .. } => (Code::NotFound, "NO_SERVICE"),
-        BackupError::NoBackup { .. } => (Code::NotFound, "NO_BACKUP"),
+        BackupError::NoBackup { .. } | BackupError::NoSuchId(_) => (Code::NotFound, "NO_BACKUP"),
         BackupError::Which { .. } => (Code::InvalidArgument, "WHICH_SERVICE"),
         BackupError::Unsupported { .. } => (Code::FailedPrecondition, "UNSUPPORTED"),
         BackupError::Recipients { .. } => (Code::FailedPrecondition, "RECIPIENTS"),

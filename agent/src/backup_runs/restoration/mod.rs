@@ -12,6 +12,7 @@ mod row;
 mod run;
 mod steps;
 mod store;
+pub(super) mod with_release;
 
 use std::sync::Arc;
 

@@ -2,7 +2,10 @@
 //!
 //! Owns the order in which it is looked at, so that what is cheap to refuse is refused first.
 
-use tidegate_compose::{Compatibility, Project, x_tidegate::MigrationKind};
+use tidegate_compose::{
+    Compatibility,
+    x_tidegate::{Migrate, MigrationKind},
+};
 
 use super::{Engine, EngineError};
 use crate::{
@@ -61,8 +64,7 @@ impl Engine {
             EngineError::Refused(failures) => located(failures),
             other => other,
         })?;
-        let former = self.former_project(input, &loaded, compatibility).await;
-        let still = Still::of(&loaded.project, &loaded.extension, former.as_ref());
+        let still = self.still(input, &loaded, compatibility).await?;
         let shared = policy.shared(&input.app);
         let wanted = Wanted {
             app: &input.app,
@@ -101,20 +103,24 @@ impl Engine {
         Ok(planner::plan(wanted, world))
     }
 
-    /// The project that serves, where the plan has to know it.
-    async fn former_project(
+    /// What has to stand still, and for what.
+    async fn still(
         &self,
         input: &DeployInput,
         loaded: &LoadedProject,
         compatibility: Compatibility,
-    ) -> Option<Project> {
-        let migrate = loaded.extension.migrate.as_ref()?;
-        if migrate.kind != MigrationKind::Breaking {
-            return None;
+    ) -> Result<Option<Still>, EngineError> {
+        if let Some(still) = self.returning(input, &loaded.project).await? {
+            return Ok(Some(still));
         }
-        let former = run::served(&self.inner, &input.app).await?;
+        let is_breaking = |migrate: &Migrate| migrate.kind == MigrationKind::Breaking;
+        if !loaded.extension.migrate.as_ref().is_some_and(is_breaking) {
+            return Ok(None);
+        }
         let folder = self.inner.paths.project(&input.app);
-        load::project(&former, &folder, compatibility).ok().map(|loaded| loaded.project)
+        let former = run::served(&self.inner, &input.app).await;
+        let former = former.and_then(|former| load::project(&former, &folder, compatibility).ok());
+        Ok(Still::of(&loaded.project, &loaded.extension, former.as_ref().map(|former| &former.project)))
     }
 
     /// Keeps what a release that begins is made of: its files in its folder, its buckets in the database.

@@ -1,5 +1,7 @@
-//! What stands still for a breaking migration, and comes back with its data when the release is taken back.
+//! What stands still for a breaking migration, or for the way back over one, and comes back with its data when the release is
+//! taken back.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Change, ChangeKind, OldContainer};
@@ -16,6 +18,20 @@ pub struct PlannedStandstill {
     pub revived: Vec<ServiceName>,
     /// What visitors see meanwhile.
     pub visitors: Visitors,
+    /// The backups that take the place of the databases; none for a migration, whose databases are copied.
+    #[serde(default)]
+    pub returning: Vec<ReturningBackup>,
+}
+
+/// A backup that takes the place of a service's databases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturningBackup {
+    /// The service.
+    pub service: ServiceName,
+    /// The backup's id, as whoever keeps backups knows it.
+    pub backup: String,
+    /// The moment whose data comes back.
+    pub taken_at: Timestamp,
 }
 
 /// A container that is stopped before the migration.
@@ -64,10 +80,20 @@ impl PlannedStandstill {
         } else {
             line(format!("standstill of {}", names()), page.to_owned())
         };
-        let copies = self.databases.iter().map(move |service| {
+        let copied = if self.returning.is_empty() { self.databases.as_slice() } else { &[] };
+        let copies = copied.iter().map(move |service| {
             let why = "it comes back when the release is taken back, with no write lost";
             line(format!("copy of the databases of {service}"), why.to_owned())
         });
-        [still].into_iter().chain(copies)
+        let restores = self.returning.iter().map(move |returning| {
+            let ReturningBackup { service, backup, taken_at } = returning;
+            line(
+                format!("restore of {service}"),
+                format!(
+                    "backup {backup}, taken at {taken_at}: what was written since is lost from what serves"
+                ),
+            )
+        });
+        [still].into_iter().chain(copies).chain(restores)
     }
 }

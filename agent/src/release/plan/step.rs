@@ -23,6 +23,10 @@ pub enum Step {
     Quiesce,
     /// A copy of a service's databases, which comes back when the release is taken back.
     Copy(ServiceName),
+    /// A backup takes the place of a service's databases, which are kept beside it.
+    Restore(ServiceName),
+    /// What served before a restore is kept for some days.
+    Retain(ServiceName),
     /// A service that stood still and stays starts again.
     Revive(ServiceName),
     /// Visitors are served again.
@@ -70,6 +74,8 @@ impl fmt::Display for Step {
             Self::Backup(service) => write!(f, "backup {service}"),
             Self::Quiesce => f.write_str("quiesce"),
             Self::Copy(service) => write!(f, "copy {service}"),
+            Self::Restore(service) => write!(f, "restore {service}"),
+            Self::Retain(service) => write!(f, "retain {service}"),
             Self::Revive(service) => write!(f, "revive {service}"),
             Self::Open => f.write_str("open"),
             Self::Discard(service) => write!(f, "discard {service}"),

@@ -17,7 +17,9 @@ use crate::{
     ingress::Maintenance,
     release::{
         Failure,
-        plan::{PlannedStandstill, ReleasePlan, ServiceAction, Step, StoppedContainer, Visitors},
+        plan::{
+            PlannedStandstill, ReleasePlan, ReturningBackup, ServiceAction, Step, StoppedContainer, Visitors,
+        },
         quiesce::using,
         world::World,
     },
@@ -34,6 +36,8 @@ pub struct Still {
     databases: Vec<ServiceName>,
     /// The services that use them, each before those that it depends on.
     users: Vec<String>,
+    /// What takes the place of the databases, where no migration is the reason.
+    returning: Vec<ReturningBackup>,
 }
 
 impl Still {
@@ -43,27 +47,42 @@ impl Still {
         let is_used = |name: &str| name == migrate.service || using(project, name).contains(&migrate.service);
         let mut databases: Vec<&String> = extension.services.keys().collect();
         databases.retain(|name| is_backed_up(extension, name) && is_used(name));
-        let mut users: BTreeSet<String> = BTreeSet::new();
-        for project in [Some(project), former].into_iter().flatten() {
-            users.extend(databases.iter().flat_map(|name| using(project, name)));
-        }
-        users.retain(|user| !databases.contains(&user));
-        let mut ordered: Vec<String> = Vec::new();
-        for project in [Some(project), former].into_iter().flatten() {
-            let stages = order::stages(&project.services).unwrap_or_default();
-            let known: Vec<&String> = stages.iter().rev().flatten().collect();
-            let new = known.into_iter().filter(|name| users.contains(*name));
-            let new: Vec<String> = new.filter(|name| !ordered.contains(name)).cloned().collect();
-            ordered.extend(new);
-        }
-        let databases = databases.into_iter().map(ServiceName::new).collect();
-        Some(Self { databases, users: ordered })
+        let databases: Vec<ServiceName> = databases.into_iter().map(ServiceName::new).collect();
+        let users = users(&databases, &[Some(project), former]);
+        Some(Self { databases, users, returning: Vec::new() })
+    }
+
+    /// For backups that take the place of what serves, on the way from one project back to another.
+    pub fn for_return(returning: Vec<ReturningBackup>, projects: [&Project; 2]) -> Self {
+        let databases: Vec<ServiceName> = returning.iter().map(|one| one.service.clone()).collect();
+        let users = users(&databases, &projects.map(Some));
+        Self { databases, users, returning }
     }
 
     /// Whether a service may not run while the schema changes.
     pub fn holds(&self, service: &str) -> bool {
         self.users.iter().any(|user| user == service)
     }
+}
+
+/// The services of these projects that use any of the databases, each before those that it depends on.
+fn users(databases: &[ServiceName], projects: &[Option<&Project>]) -> Vec<String> {
+    let projects = || projects.iter().flatten();
+    let mut users: BTreeSet<String> = BTreeSet::new();
+    for project in projects() {
+        users.extend(databases.iter().flat_map(|database| using(project, database.as_str())));
+    }
+    users.retain(|user| databases.iter().all(|database| database.as_str() != user));
+    let mut ordered: Vec<String> = Vec::new();
+    for project in projects() {
+        let stages = order::stages(&project.services).unwrap_or_default();
+        for name in stages.into_iter().rev().flatten() {
+            if users.remove(&name) {
+                ordered.push(name);
+            }
+        }
+    }
+    ordered
 }
 
 fn breaking(extension: &Extension) -> Option<&Migrate> {
@@ -105,11 +124,18 @@ pub(super) fn plan(
     }
     let is_served = !planned.former.routes.is_empty() && world.maintenance == Maintenance::Off;
     let visitors = if is_served { Visitors::ToldToWait } else { Visitors::AsBefore };
-    Some(PlannedStandstill { databases: still.databases.clone(), stopped, revived, visitors })
+    let (databases, returning) = (still.databases.clone(), still.returning.clone());
+    Some(PlannedStandstill { databases, stopped, revived, visitors, returning })
 }
 
 fn refusals(wanted: Wanted<'_>, still: &Still, planned: &ReleasePlan) -> Vec<Failure> {
-    let refuse = |why: String, hint: &str| Failure::new(WHAT, why).at(PLACE).hint(hint);
+    let refuse = |why: String, hint: &str| {
+        if still.returning.is_empty() {
+            return Failure::new(WHAT, why).at(PLACE).hint(hint);
+        }
+        Failure::new("the databases cannot come back", why)
+            .hint("go back without them, or deploy what is between in a release of its own")
+    };
     let mut refused = Vec::new();
     if still.databases.is_empty() {
         refused.push(refuse(
@@ -142,28 +168,27 @@ fn refusals(wanted: Wanted<'_>, still: &Still, planned: &ReleasePlan) -> Vec<Fai
     refused
 }
 
-/// Puts the standstill into the order of the steps: it begins right before the migration and ends when the release counts.
+/// Puts the standstill into the order of the steps: it begins right before the migration, or before the first service of a way
+/// back, and ends when the release counts.
 /// Services that stay are started before those that need them, at the latest when all others are.
 pub(super) fn arrange(steps: Vec<Step>, still: &PlannedStandstill, project: &Project) -> Vec<Step> {
     let mut arranged = Vec::new();
     let mut asleep: Vec<ServiceName> = still.revived.iter().rev().cloned().collect();
-    let mut has_migrated = false;
+    let mut is_still = false;
     for step in steps {
+        if !is_still && begins(&step, still) {
+            arranged.extend(beginning(still));
+            is_still = true;
+        }
         match &step {
-            Step::Migrate => {
-                arranged.push(Step::Quiesce);
-                arranged.extend(still.databases.iter().cloned().map(Step::Backup));
-                arranged.extend(still.databases.iter().cloned().map(Step::Copy));
-                has_migrated = true;
-            }
-            Step::Gate(service) | Step::Roll(service) | Step::Replace(service) if has_migrated => {
+            Step::Gate(service) | Step::Roll(service) | Step::Replace(service) if is_still => {
                 let needed = super::steps::needs(project, [service.as_str()]);
-                let (now, later) = asleep.into_iter().partition(|one| needed.contains(one.as_str()));
-                let now: Vec<ServiceName> = now;
+                let (now, later): (Vec<_>, _) =
+                    asleep.into_iter().partition(|one| needed.contains(one.as_str()));
                 arranged.extend(now.into_iter().map(Step::Revive));
                 asleep = later;
             }
-            Step::Drain | Step::Job(_) | Step::Commit if has_migrated => {
+            Step::Drain | Step::Job(_) | Step::Commit if is_still => {
                 arranged.extend(asleep.drain(..).map(Step::Revive));
             }
             _ => {}
@@ -172,10 +197,34 @@ pub(super) fn arrange(steps: Vec<Step>, still: &PlannedStandstill, project: &Pro
         arranged.push(step);
         if is_commit {
             arranged.push(Step::Open);
-            arranged.extend(still.databases.iter().cloned().map(Step::Discard));
+            let last = if still.returning.is_empty() { Step::Discard } else { Step::Retain };
+            arranged.extend(still.databases.iter().cloned().map(last));
         }
     }
     arranged
+}
+
+/// Whether nothing of this step may happen while anybody writes.
+fn begins(step: &Step, still: &PlannedStandstill) -> bool {
+    match step {
+        Step::Migrate => true,
+        Step::Gate(_) | Step::Roll(_) | Step::Replace(_) | Step::Switch | Step::Drain | Step::Commit => {
+            !still.returning.is_empty()
+        }
+        _ => false,
+    }
+}
+
+fn beginning(still: &PlannedStandstill) -> Vec<Step> {
+    let databases = || still.databases.iter().cloned();
+    let mut steps = vec![Step::Quiesce];
+    if still.returning.is_empty() {
+        steps.extend(databases().map(Step::Backup));
+        steps.extend(databases().map(Step::Copy));
+    } else {
+        steps.extend(databases().map(Step::Restore));
+    }
+    steps
 }
 
 #[cfg(test)]

@@ -51,6 +51,7 @@ fn still(revived: &[&str]) -> PlannedStandstill {
         stopped: Vec::new(),
         revived: revived.iter().map(|name| ServiceName::new(*name)).collect(),
         visitors: Visitors::ToldToWait,
+        returning: Vec::new(),
     }
 }
 
@@ -108,4 +109,29 @@ fn what_stays_is_up_before_what_needs_it() {
         "discard db",
     ];
     assert_eq!(arranged(&steps, &["web", "worker"]), expected);
+}
+
+#[test]
+fn on_the_way_back_the_data_is_there_before_the_code() {
+    let (project, _) = read(SHOP);
+    let taken_at = "2026-11-23T03:00:00Z".parse().unwrap();
+    let returning =
+        vec![ReturningBackup { service: ServiceName::new("db"), backup: "1".to_owned(), taken_at }];
+    let steps =
+        vec![Step::Prepare, Step::Create, Step::Replace(ServiceName::new("web")), Step::Commit, Step::Prune];
+    let still = PlannedStandstill { returning, ..still(&["worker"]) };
+    let names: Vec<String> = arrange(steps, &still, &project).iter().map(ToString::to_string).collect();
+    let expected = [
+        "prepare",
+        "create",
+        "quiesce",
+        "restore db",
+        "replace web",
+        "revive worker",
+        "commit",
+        "open",
+        "retain db",
+        "prune",
+    ];
+    assert_eq!(names, expected);
 }

@@ -119,6 +119,8 @@ impl Requests {
                 Step::Pull
                 | Step::Quiesce
                 | Step::Copy(_)
+                | Step::Restore(_)
+                | Step::Retain(_)
                 | Step::Revive(_)
                 | Step::Open
                 | Step::Discard(_)

@@ -32,6 +32,7 @@ fn runs_code(step: &Step) -> bool {
         | Step::Backup(_)
         | Step::Quiesce
         | Step::Copy(_)
+        | Step::Restore(_)
         | Step::Networks
         | Step::Create
         | Step::AwaitMigration => false,
@@ -41,6 +42,7 @@ fn runs_code(step: &Step) -> bool {
         | Step::Job(_)
         | Step::Migrate
         | Step::Revive(_)
+        | Step::Retain(_)
         | Step::Open
         | Step::Discard(_)
         | Step::Switch
@@ -67,6 +69,8 @@ fn is_noticed(step: &Step) -> bool {
         Step::Networks
         | Step::Quiesce
         | Step::Copy(_)
+        | Step::Restore(_)
+        | Step::Retain(_)
         | Step::Revive(_)
         | Step::Open
         | Step::Discard(_)

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     agents::{Agent, AgentError, Target},
     commands::{
+        agreed,
         attended::{attended, ended_badly},
         backup::{
             found::{Found, ask},
@@ -78,7 +79,7 @@ pub(super) async fn run(context: &Context, reach: &Reach, args: &Args) -> anyhow
         return Ok(Outcome::Done);
     }
     if !args.yes {
-        confirm(context, &plan.text(), &name)?;
+        agreed::by_name(context, &plan.text(), &name)?;
     }
     match &mut wanted {
         Wanted::Restore(request) => {
@@ -182,7 +183,11 @@ async fn drop_former(
     (args, name, id): (&Args, &Name, &str),
 ) -> anyhow::Result<Outcome> {
     if !args.yes {
-        confirm(context, &format!("What served before the restore {id} is removed for good.\n"), name)?;
+        agreed::by_name(
+            context,
+            &format!("What served before the restore {id} is removed for good.\n"),
+            name,
+        )?;
     }
     let request = DropFormerRequest { app: name.to_string(), id: id.to_owned() };
     let mut found = Found::default();
@@ -195,17 +200,4 @@ async fn drop_former(
     let dropped: Vec<String> = found.all()?.into_iter().flat_map(|answer| answer.dropped).collect();
     context.printer.result(&dropped, format!("Removed {}.\n", dropped.join(", ")));
     Ok(Outcome::Done)
-}
-
-/// What it does to data is agreed to with the app's name.
-fn confirm(context: &Context, what: &str, name: &Name) -> anyhow::Result<()> {
-    if !context.printer.can_ask() {
-        return Err(Failure::input("nobody can be asked whether to go on").hint("say --yes").into());
-    }
-    context.printer.note(what.trim_end());
-    let answer = context.printer.ask("Type the app's name to go on")?;
-    if answer.trim() == name.as_str() {
-        return Ok(());
-    }
-    Err(Failure::failed("that is not its name, so nothing was changed").into())
 }

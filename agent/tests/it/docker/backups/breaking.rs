@@ -7,7 +7,10 @@ use tidegate_agent::{
     backup_runs::{BackupState, Cause},
     docker::Container,
     ingress::Maintenance,
-    release::{BackupFirst, DeployInput, Engine, EngineError, EventKind, ReleaseEvent, ReleaseState},
+    release::{
+        BackTo, BackupFirst, DataOfThen, DeployInput, Engine, EngineError, EventKind, ReleaseEvent,
+        ReleaseState,
+    },
 };
 
 use super::{
@@ -179,6 +182,20 @@ async fn the_app_stands_still_for_a_breaking_migration_and_nothing_is_lost() {
         failures[0].cause,
         "r4 ran a breaking migration: the code of r1 does not know the schema of now"
     );
+    // With the data of before there is a way back; what served is kept, and can be put back.
+    let back = BackTo { data: DataOfThen::Comes, ..BackTo::default() };
+    let release = engine.rollback(&name("shop"), back, "test").await.unwrap();
+    let events = self::events(engine, &release.app).await;
+    assert_eq!(ended(&events), ReleaseState::Released);
+    let kept = "it's | \"odd\"_before_r5, shop_before_r5";
+    assert_eq!(summary(&events, "retain db"), kept);
+    assert_eq!(copies(&site).await.join(", "), kept);
+    let restored = site.runs.restores(&name("shop")).await.unwrap().remove(0);
+    assert_eq!(restored.kept.len(), 2);
+    site.runs.drop_former(&name("shop"), (restored.id, "test")).await.unwrap();
+    is_whole(&site, engine).await;
+    assert_eq!(columns(&site).await, "id,note");
+    has_rows(&site, "note", "live%").await;
     let listing = site.runs.list(&name("shop"), None).await.unwrap();
     let made: Vec<_> = listing.backups.iter().map(|one| (one.row.cause, one.row.state)).collect();
     assert_eq!(made, [(Cause::Release, BackupState::Stored); 3]);

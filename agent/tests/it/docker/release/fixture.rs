@@ -110,9 +110,11 @@ impl Fixture {
         Self { docker, engine, directory }
     }
 
-    /// On a droplet where this docker compose is installed, without an ingress.
+    /// On a droplet where this docker compose is installed, without an ingress. What is compared there are Docker's objects: the
+    /// dozens of rules that each network has in the firewall would take most of the time.
     pub async fn beside(docker_compose: &Path) -> Self {
-        let docker = Docker::start().await.unwrap();
+        let flags = ["--iptables=false", "--ip6tables=false"].map(str::to_owned).to_vec();
+        let docker = Docker::start_with(Options { flags, ..Options::default() }).await.unwrap();
         docker.load(Image::Probe).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
         let docker_compose = vec![docker_compose.to_owned()];
