@@ -13,10 +13,10 @@ pub(super) fn of(rows: &[ReleaseRow], release: ReleaseNumber) -> BTreeSet<Releas
     let has_served = |row: &&ReleaseRow| {
         matches!(row.state, ReleaseState::Released | ReleaseState::Superseded | ReleaseState::Removed)
     };
-    let mut found = BTreeSet::new();
+    let (mut found, mut visited) = (BTreeSet::new(), BTreeSet::new());
     let mut next = Some(release);
     // Each is visited once, so that this ends whatever the rows say.
-    while let Some(number) = next.filter(|number| !found.contains(number)) {
+    while let Some(number) = next.filter(|number| visited.insert(*number)) {
         let row = rows.iter().find(|row| row.number == number);
         next = row.and_then(|row| row.returns_to);
         if next.is_none() {

@@ -109,9 +109,6 @@ impl StepNode {
             Step::Pull => pull::undo(context).await,
             Step::Prepare => prepare::undo(context).await,
             Step::Timers => timers::undo(context).await,
-            Step::Quiesce => quiesce::undo(context, &name).await,
-            Step::Copy(service) | Step::Restore(service) => copy::undo(context, service).await,
-            Step::Revive(service) => quiesce::revive_undo(context, (service, &name)).await,
             Step::Networks => networks::undo(context, &name).await,
             Step::Create => create::undo(context).await,
             Step::Gate(service) => gate::undo(context, (service.as_str(), &name)).await,
@@ -123,6 +120,9 @@ impl StepNode {
             Step::Drain => drain::undo(context, &name).await,
             Step::Commit => commit::undo(context).await,
             Step::Watch => watch::undo(context, &name).await,
+            Step::Quiesce => quiesce::undo(context, &name).await,
+            Step::Copy(service) | Step::Restore(service) => copy::undo(context, service).await,
+            Step::Revive(service) => quiesce::revive_undo(context, (service, &name)).await,
             // A backup stays; votes change nothing here; what comes after the pivot is never taken back.
             Step::Backup(_)
             | Step::AwaitMigration
