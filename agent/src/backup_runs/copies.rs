@@ -66,6 +66,7 @@ pub(super) async fn give_back(
     ReleaseId { app, release }: &ReleaseId,
     service: &ServiceName,
 ) -> Result<(), BackupError> {
+    inner.lent.end(app);
     let subject = inner.subject(app, Some(service)).await?;
     let postgres = answering(inner, &subject).await?;
     let failed = |source| BackupError::Copying { service: subject.service.clone(), source };

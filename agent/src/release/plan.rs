@@ -336,6 +336,7 @@ impl ReleasePlan {
             && self.jobs.is_empty()
             && self.timers.is_empty()
             && self.backups.is_empty()
+            && self.standstill.is_none()
             && self.routes.is_empty()
             && self.former.routes.is_empty()
     }
