@@ -18,7 +18,8 @@ use crate::{
     release::{
         Failure,
         plan::{
-            PlannedStandstill, ReleasePlan, ReturningBackup, ServiceAction, Step, StoppedContainer, Visitors,
+            PlannedResource, PlannedStandstill, ReleasePlan, ResourceAction, ResourceKind, ReturningBackup,
+            ServiceAction, Step, StoppedContainer, Visitors,
         },
         quiesce::using,
         world::World,
@@ -105,9 +106,9 @@ pub(super) fn plan(
         let own = world.containers.iter().filter(is_replica);
         own.filter(move |container| container.service() == Some(service)).collect::<Vec<_>>()
     };
-    // Where nothing was ever deployed there is nothing to break.
+    refused.extend(refusals((wanted, world), still, planned));
+    // Where nothing runs and no data is there, there is nothing to break.
     world.containers.iter().find(is_replica)?;
-    refused.extend(refusals(wanted, still, planned));
     let mut stopped = Vec::new();
     for service in &still.users {
         let running = of(service).into_iter().filter(|container| container.is_running());
@@ -128,7 +129,7 @@ pub(super) fn plan(
     Some(PlannedStandstill { databases, stopped, revived, visitors, returning })
 }
 
-fn refusals(wanted: Wanted<'_>, still: &Still, planned: &ReleasePlan) -> Vec<Failure> {
+fn refusals((wanted, world): (Wanted<'_>, &World), still: &Still, planned: &ReleasePlan) -> Vec<Failure> {
     let refuse = |why: String, hint: &str| {
         if still.returning.is_empty() {
             return Failure::new(WHAT, why).at(PLACE).hint(hint);
@@ -152,12 +153,28 @@ fn refusals(wanted: Wanted<'_>, still: &Still, planned: &ReleasePlan) -> Vec<Fai
             ));
         }
         let service = planned.service(database.as_str());
-        if service.is_some_and(|service| service.action != ServiceAction::Keep) {
+        let is_first = world.containers.iter().all(|container| container.number().is_none());
+        let usual = if is_first { ServiceAction::Create } else { ServiceAction::Keep };
+        if service.is_some_and(|service| service.action != usual) {
             refused.push(refuse(
                 format!("{database} itself would be changed by the same release"),
                 "change the database's service in a release of its own, without the migration",
             ));
         }
+    }
+    let is_data = |resource: &&PlannedResource| {
+        resource.kind == ResourceKind::Volume && resource.action == ResourceAction::Keep
+    };
+    let nothing_runs = |database: &ServiceName| {
+        planned.service(database.as_str()).is_none_or(|service| service.action == ServiceAction::Create)
+    };
+    if let Some(volume) = planned.resources.iter().find(is_data)
+        && still.databases.iter().any(nothing_runs)
+    {
+        refused.push(refuse(
+            format!("the volume {} may have data, and nothing runs that could be backed up", volume.name),
+            "deploy what the data is of first, without the migration",
+        ));
     }
     if let Some(network) = planned.remade().next() {
         refused.push(refuse(

@@ -135,8 +135,9 @@ async fn is_old(site: &Site) {
 async fn is_new(site: &Site) {
     assert_eq!(columns(site).await, "id,text");
     has_rows(site, "text", "next").await;
-    // What the old code wrote is there, whole.
-    let holes = "SELECT max(substr(text, 6)::int) - count(*) FROM orders WHERE text LIKE 'live %'";
+    // What the old code wrote is there, whole. One that is stopped before it knows that a row is there writes it again.
+    let holes =
+        "SELECT max(substr(text, 6)::int) - count(DISTINCT text) FROM orders WHERE text LIKE 'live %'";
     assert_eq!(site.sql("shop", holes).await, "0");
 }
 
