@@ -6,7 +6,6 @@
 use std::{io::Write, process::ExitCode};
 
 use clap::Args;
-use jiff::Timestamp;
 use serde_json::json;
 use tidegate_proto::v1::{
     AlertReceiverState, AlertSeverity, AlertTest, AlertsRequest, AlertsResponse, HealthState,
@@ -69,22 +68,6 @@ async fn ask(arguments: &AlertsArguments) -> anyhow::Result<Told> {
     Ok(Told::State(state.into_inner()))
 }
 
-fn severity(least: AlertSeverity) -> &'static str {
-    match least {
-        AlertSeverity::Critical => "critical",
-        AlertSeverity::Warning | AlertSeverity::Unspecified => "warning",
-    }
-}
-
-fn level(state: HealthState) -> &'static str {
-    match state {
-        HealthState::Critical => "critical",
-        HealthState::Warning => "warning",
-        HealthState::Good => "good",
-        HealthState::Unknown | HealthState::Unspecified => "unknown",
-    }
-}
-
 fn text(state: &AlertsResponse) -> String {
     if state.settings.is_empty() {
         return "no alerts are set: nobody is told\n".to_owned();
@@ -95,7 +78,7 @@ fn text(state: &AlertsResponse) -> String {
         let delivered = time(receiver.delivered.as_ref());
         let delivered =
             delivered.map_or_else(|| "nothing sent yet".to_owned(), |at| format!("last delivered {at}"));
-        text.push_str(&format!("{name}  from {} on  {delivered}", severity(receiver.least())));
+        text.push_str(&format!("{name}  from {} on  {delivered}", receiver.least().word()));
         if *waiting > 0 {
             text.push_str(&format!("  {waiting} waiting"));
         }
@@ -110,7 +93,7 @@ fn text(state: &AlertsResponse) -> String {
     }
     for told in &state.told {
         let since = time(told.since.as_ref()).unwrap_or_default();
-        text.push_str(&format!("told: {} {} since {since}: {}\n", level(told.state()), told.id, told.what));
+        text.push_str(&format!("told: {} {} since {since}: {}\n", told.state().word(), told.id, told.what));
     }
     if let Some(at) = time(state.pinged.as_ref()) {
         text.push_str(&format!("ping answered {at}\n"));
@@ -136,7 +119,7 @@ fn as_json(state: &AlertsResponse) -> serde_json::Value {
     let receiver = |receiver: &AlertReceiverState| {
         json!({
             "name": receiver.name,
-            "least": severity(receiver.least()),
+            "least": receiver.least().word(),
             "delivered": time(receiver.delivered.as_ref()),
             "waiting": receiver.waiting,
             "next": time(receiver.next.as_ref()),
@@ -147,7 +130,7 @@ fn as_json(state: &AlertsResponse) -> serde_json::Value {
     let told = |told: &ToldAlert| {
         json!({
             "id": told.id,
-            "state": level(told.state()),
+            "state": told.state().word(),
             "since": time(told.since.as_ref()),
             "what": told.what,
             "told": time(told.told.as_ref()),
@@ -165,10 +148,6 @@ fn as_json(state: &AlertsResponse) -> serde_json::Value {
 fn json_of_tests(tests: &[AlertTest]) -> serde_json::Value {
     let test = |test: &AlertTest| json!({ "receiver": test.receiver, "failure": test.failure });
     json!({ "tests": tests.iter().map(test).collect::<Vec<_>>() })
-}
-
-fn time(at: Option<&prost_types::Timestamp>) -> Option<String> {
-    Some(Timestamp::from_second(at?.seconds).ok()?.to_string())
 }
 
 #[cfg(test)]
