@@ -12,6 +12,7 @@ use super::{
     judge,
     keys::Keys,
     opened::OpenBackup,
+    origin::Chosen,
     row::Facts,
     space,
     subject::Subject,
@@ -30,7 +31,8 @@ pub(super) struct Trial<'a> {
 /// How long restore and comparison took.
 pub(super) async fn trial(inner: &Inner, trial: Trial<'_>) -> Result<Duration, BackupError> {
     let Trial { subject, row, keys, progress } = trial;
-    let backup = OpenBackup::find(inner, (subject, row), keys, progress).await?;
+    let chosen = Chosen::own(subject, row.clone());
+    let backup = OpenBackup::find(inner, (subject, &chosen), keys, progress).await?;
     progress.say(format!("restoring backup {} from {} on trial", row.id, backup.destination.title()));
     let _used = if let Ok(free) = inner.scratch.try_lock() {
         free

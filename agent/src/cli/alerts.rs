@@ -8,8 +8,7 @@ use std::{io::Write, process::ExitCode};
 use clap::Args;
 use serde_json::json;
 use tidegate_proto::v1::{
-    AlertReceiverState, AlertSeverity, AlertTest, AlertsRequest, AlertsResponse, HealthState,
-    TestAlertsRequest, ToldAlert,
+    AlertReceiverState, AlertTest, AlertsRequest, AlertsResponse, TestAlertsRequest, ToldAlert,
 };
 
 use super::{Local, local};
@@ -75,7 +74,7 @@ fn text(state: &AlertsResponse) -> String {
     let mut text = String::new();
     for receiver in &state.receivers {
         let AlertReceiverState { name, waiting, lost, failure, .. } = receiver;
-        let delivered = time(receiver.delivered.as_ref());
+        let delivered = local::time(receiver.delivered.as_ref());
         let delivered =
             delivered.map_or_else(|| "nothing sent yet".to_owned(), |at| format!("last delivered {at}"));
         text.push_str(&format!("{name}  from {} on  {delivered}", receiver.least().word()));
@@ -87,15 +86,16 @@ fn text(state: &AlertsResponse) -> String {
         }
         text.push('\n');
         if !failure.is_empty() {
-            let next = time(receiver.next.as_ref()).map(|at| format!("; next try {at}")).unwrap_or_default();
+            let next =
+                local::time(receiver.next.as_ref()).map(|at| format!("; next try {at}")).unwrap_or_default();
             text.push_str(&format!("  failed: {failure}{next}\n"));
         }
     }
     for told in &state.told {
-        let since = time(told.since.as_ref()).unwrap_or_default();
+        let since = local::time(told.since.as_ref()).unwrap_or_default();
         text.push_str(&format!("told: {} {} since {since}: {}\n", told.state().word(), told.id, told.what));
     }
-    if let Some(at) = time(state.pinged.as_ref()) {
+    if let Some(at) = local::time(state.pinged.as_ref()) {
         text.push_str(&format!("ping answered {at}\n"));
     }
     if !state.ping_failure.is_empty() {
@@ -120,9 +120,9 @@ fn as_json(state: &AlertsResponse) -> serde_json::Value {
         json!({
             "name": receiver.name,
             "least": receiver.least().word(),
-            "delivered": time(receiver.delivered.as_ref()),
+            "delivered": local::time(receiver.delivered.as_ref()),
             "waiting": receiver.waiting,
-            "next": time(receiver.next.as_ref()),
+            "next": local::time(receiver.next.as_ref()),
             "failure": receiver.failure,
             "lost": receiver.lost,
         })
@@ -131,16 +131,16 @@ fn as_json(state: &AlertsResponse) -> serde_json::Value {
         json!({
             "id": told.id,
             "state": told.state().word(),
-            "since": time(told.since.as_ref()),
+            "since": local::time(told.since.as_ref()),
             "what": told.what,
-            "told": time(told.told.as_ref()),
+            "told": local::time(told.told.as_ref()),
         })
     };
     json!({
         "settings": state.settings,
         "receivers": state.receivers.iter().map(receiver).collect::<Vec<_>>(),
         "told": state.told.iter().map(told).collect::<Vec<_>>(),
-        "pinged": time(state.pinged.as_ref()),
+        "pinged": local::time(state.pinged.as_ref()),
         "ping_failure": state.ping_failure,
     })
 }
@@ -152,6 +152,8 @@ fn json_of_tests(tests: &[AlertTest]) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
+    use tidegate_proto::v1::{AlertSeverity, HealthState};
+
     use super::*;
 
     #[test]

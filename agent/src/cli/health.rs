@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &HealthArguments, out: &mut dyn Write) -> anyhow::R
         Some(Asked::Told(told)) => {
             if arguments.local.json {
                 let checks: Vec<_> = told.checks.iter().map(as_json).collect();
-                let at = time(told.at.as_ref());
+                let at = local::time(told.at.as_ref());
                 writeln!(out, "{}", json!({ "at": at, "checks": checks, "notes": notes }))?;
             } else {
                 write!(out, "{}{}", text(&told.checks), lines(&notes))?;
@@ -141,7 +141,8 @@ fn code(checks: &[HealthCheck]) -> u8 {
 fn text(checks: &[HealthCheck]) -> String {
     let mut text = String::new();
     for check in checks.iter().filter(|check| check.state() != HealthState::Good) {
-        let since = time(check.since.as_ref()).map(|since| format!(" since {since}")).unwrap_or_default();
+        let since =
+            local::time(check.since.as_ref()).map(|since| format!(" since {since}")).unwrap_or_default();
         text.push_str(&format!(
             "{} {}{since}: {}: {}\n",
             check.state().word(),
@@ -163,7 +164,7 @@ fn as_json(check: &HealthCheck) -> serde_json::Value {
         "id": check.id,
         "app": check.app,
         "state": check.state().word(),
-        "since": time(check.since.as_ref()),
+        "since": local::time(check.since.as_ref()),
         "what": check.what,
         "why": check.why,
         "hint": check.hint,

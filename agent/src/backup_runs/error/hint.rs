@@ -101,7 +101,16 @@ impl BackupError {
                 "let the service run an image of that version or a later one, deploy, and restore then".to_owned()
             }
             Self::NotInBackup { known, .. } => format!("it has these: {}", known.join(", ")),
-            Self::IntoMany { known, .. } => {
+            Self::OtherEngine { .. } => {
+                "name the service that the backup is of: `--from ENVIRONMENT/APP/SERVICE`".to_owned()
+            }
+            Self::NothingElsewhere { .. } => {
+                "a backup reaches another droplet through a bucket that both apps name under `to`; \
+                 `tidegate backup list --from ENVIRONMENT` shows what is there"
+                    .to_owned()
+            }
+            Self::Scrub { .. } => "put the statements right, and restore again: nothing was changed".to_owned(),
+            Self::IntoMany { known, .. } | Self::ScrubMany { known } => {
                 format!("name the one that is meant with `--database`: {}", known.join(", "))
             }
             Self::IntoName { .. } => "take another name".to_owned(),

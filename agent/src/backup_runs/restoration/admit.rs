@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::{
     super::{
-        BackupError, BackupId, BackupRow, FileKeys, Inner,
+        BackupError, BackupId, FileKeys, Inner, MadeOn, Origin,
         keys::Keys,
         opened::{self, OpenBackup},
+        origin::{self, Chosen},
         row::Facts,
         source::running,
         space,
@@ -18,38 +19,52 @@ use super::{
 };
 use crate::{
     apps::{AppName, ServiceName},
-    backup::{ByteCount, Manifest, Part},
+    backup::{ByteCount, Manifest, Part, manifest::EngineKind},
     ingress::Maintenance,
     postgres::{DatabaseName, LONGEST_NAME, Postgres, PostgresError, is_maintenance, parse_major},
 };
 
 /// Whose data it is.
 pub(super) async fn subject(inner: &Inner, wanted: &Restore) -> Result<Subject, BackupError> {
-    let service = match wanted.id {
-        Some(id) => Some(verify::service_of(inner, &wanted.app, (wanted.service.clone(), id)).await?),
-        None => wanted.service.clone(),
+    let service = match (wanted.id, &wanted.from) {
+        (Some(id), None) => Some(verify::service_of(inner, &wanted.app, (wanted.service.clone(), id)).await?),
+        (None, None) | (_, Some(_)) => wanted.service.clone(),
     };
     inner.subject(&wanted.app, service.as_ref()).await
 }
 
-/// What a restore of a backup does, and the row of that backup.
+/// What a restore of a backup does, and that backup.
 pub(super) async fn restore(
     inner: &Inner,
     (subject, wanted): (&Subject, &Restore),
     id: BackupId,
-) -> Result<(RestorePlan, BackupRow), BackupError> {
-    let row = verify::chosen(inner, subject, wanted.id).await?;
-    let (manifest, _) = opened::copy(subject, &row).await?;
+) -> Result<(RestorePlan, Chosen), BackupError> {
+    let backup = match &wanted.from {
+        Some(origin) => {
+            let service = origin.service.clone().unwrap_or_else(|| subject.service.clone());
+            let origin = Origin { service: Some(service), ..origin.clone() };
+            origin::chosen(inner, &subject.app, (&origin, wanted.id)).await?
+        }
+        None => Chosen::own(subject, verify::chosen(inner, subject, wanted.id).await?),
+    };
+    let (manifest, _) = opened::copy(&subject.destinations, &backup).await?;
+    if manifest.engine.kind != EngineKind::PostgreSql {
+        return Err(BackupError::OtherEngine { id: manifest.id });
+    }
     let postgres = server(inner, subject).await?;
     let failed = |source: PostgresError| BackupError::Restoring { service: subject.service.clone(), source };
     let versions = postgres.versions().await.map_err(failed)?;
     let of_backup = parse_major(&manifest.engine.server_version);
     if of_backup.is_some_and(|major| major > versions.server.major()) {
         let (backup, server) = (manifest.engine.server_version.clone(), versions.server.to_string());
-        return Err(BackupError::NewerServer { id: row.id, backup, server });
+        return Err(BackupError::NewerServer { id: manifest.id, backup, server });
     }
     let there = postgres.database_names().await.map_err(failed)?;
-    let chosen = chosen(row.id, &manifest, wanted.database.as_ref())?;
+    let chosen = chosen(&manifest, wanted.database.as_ref())?;
+    if wanted.scrub.is_some() && chosen.len() > 1 {
+        let known = chosen.iter().map(|name| name.0.clone()).collect();
+        return Err(BackupError::ScrubMany { known });
+    }
     let databases = match &wanted.into {
         Some(into) => vec![beside(&chosen, (into, &there))?],
         None => chosen.iter().map(|source| plan::in_place(source, &there, id)).collect(),
@@ -63,14 +78,15 @@ pub(super) async fn restore(
     let plan = RestorePlan {
         app: subject.app.clone(),
         service: subject.service.clone(),
-        source: RestoreSource::Backup(row.id),
+        source: RestoreSource::Backup(manifest.id),
+        made_on: wanted.from.is_some().then(|| MadeOn::of(&manifest)),
         taken_at: manifest.taken_at,
         plain,
         revision: manifest.migration.clone(),
         databases,
         place,
     };
-    Ok((plan, row))
+    Ok((plan, backup))
 }
 
 /// What putting back does.
@@ -97,6 +113,7 @@ pub(super) async fn revert(
         app: wanted.app.clone(),
         service: subject.service.clone(),
         source: RestoreSource::Former(wanted.id),
+        made_on: None,
         taken_at: former.started_at,
         plain: ByteCount::default(),
         revision: None,
@@ -117,12 +134,12 @@ pub(super) async fn kept(inner: &Inner, app: &AppName, id: BackupId) -> Result<R
 /// What opens it, if it can be opened at all.
 pub(super) async fn open<'a>(
     inner: &Inner,
-    (subject, row): (&Subject, &BackupRow),
+    (subject, backup): (&Subject, &Chosen),
     keys: FileKeys,
     progress: &'a Progress,
 ) -> Result<OpenBackup<'a>, BackupError> {
-    let keys = Keys::of(inner, row, keys).await?;
-    OpenBackup::find(inner, (subject, row), keys, progress).await
+    let keys = Keys::of(inner, &backup.row, keys).await?;
+    OpenBackup::find(inner, (subject, backup), keys, progress).await
 }
 
 pub(super) async fn server(inner: &Inner, subject: &Subject) -> Result<Postgres, BackupError> {
@@ -131,11 +148,7 @@ pub(super) async fn server(inner: &Inner, subject: &Subject) -> Result<Postgres,
 }
 
 /// The databases of the backup that are meant. The maintenance database, where it holds nothing, is none of them.
-fn chosen(
-    id: BackupId,
-    manifest: &Manifest,
-    wanted: Option<&DatabaseName>,
-) -> Result<Vec<DatabaseName>, BackupError> {
+fn chosen(manifest: &Manifest, wanted: Option<&DatabaseName>) -> Result<Vec<DatabaseName>, BackupError> {
     let all: Vec<(&Part, DatabaseName)> = manifest.databases().collect();
     let known = || all.iter().map(|(_, name)| name.0.clone()).collect();
     let is_empty = |(part, name): &&(&Part, DatabaseName)| is_maintenance(name) && part.tables.is_empty();
@@ -146,7 +159,7 @@ fn chosen(
     };
     if chosen.is_empty() {
         let name = wanted.map(|name| name.0.clone());
-        return Err(BackupError::NotInBackup { id, name, known: known() });
+        return Err(BackupError::NotInBackup { id: manifest.id, name, known: known() });
     }
     Ok(chosen)
 }

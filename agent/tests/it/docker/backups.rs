@@ -2,6 +2,7 @@
 
 mod breaking;
 mod buckets;
+mod elsewhere;
 mod restores;
 pub mod site;
 mod trouble;

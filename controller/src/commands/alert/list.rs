@@ -205,6 +205,8 @@ fn notes(view: &View) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tidegate_proto::v1::{AlertSeverity, HealthState};
+
     use super::*;
 
     fn at(seconds: i64) -> prost_types::Timestamp {

@@ -5,6 +5,7 @@ use tidegate_proto::v1::{RestorePlan, RestoreState, RestoreSummary};
 
 use crate::{
     clock::human,
+    commands::backup::origin::OriginView,
     output::size,
     release::{
         follow::FailureView,
@@ -20,6 +21,8 @@ pub(super) struct PlanView {
     pub service: String,
     /// Empty: what served before another restore comes back.
     pub backup: String,
+    /// Where it was made, unless here.
+    pub from: Option<OriginView>,
     pub taken_at: Option<String>,
     pub plain_bytes: u64,
     pub revision: String,
@@ -60,6 +63,7 @@ impl PlanView {
             app: told.app,
             service: told.service,
             backup: told.backup,
+            from: told.from.map(OriginView::from),
             taken_at: told.taken_at.as_ref().and_then(timestamp),
             plain_bytes: told.plain_bytes,
             revision: told.revision,
@@ -80,7 +84,11 @@ impl PlanView {
                 revision => format!(", its schema at revision {revision}"),
             };
             let size = size(self.plain_bytes);
-            format!("{whose}: the data of {at} comes back (backup {}, {size}{revision}).\n", self.backup)
+            let from = self.from.as_ref().map(|from| format!(", made by {from}")).unwrap_or_default();
+            format!(
+                "{whose}: the data of {at} comes back (backup {}{from}, {size}{revision}).\n",
+                self.backup
+            )
         };
         for DatabaseView { name, former } in &self.databases {
             text.push_str(&match former.as_str() {
@@ -178,6 +186,7 @@ pub(super) mod sample {
                 revision: "0009".to_owned(),
                 databases: vec![RestoredDatabase { name: "shop".to_owned(), former: former.clone() }],
                 stops: vec!["shop-web-1".to_owned(), "shop-worker-1".to_owned()],
+                from: None,
             }),
             state: RestoreState::Restored.into(),
             started_at: at(0),
@@ -192,6 +201,8 @@ pub(super) mod sample {
 
 #[cfg(test)]
 mod tests {
+    use tidegate_proto::v1::BackupOrigin;
+
     use super::*;
 
     #[test]
@@ -202,6 +213,8 @@ mod tests {
         let plan = beside.plan.as_mut().unwrap();
         plan.databases[0].former = String::new();
         plan.stops.clear();
+        let (environment, app) = ("production".to_owned(), "crm".to_owned());
+        plan.from = Some(BackupOrigin { environment, app, service: "db".to_owned(), droplet: 4711 });
         (beside.kept, beside.kept_until, beside.stood_still) = (Vec::new(), None, None);
         let view = RestoreView::new("web-1", beside);
         insta::assert_snapshot!("beside", format!("{}\n{}", view.plan.text(), view.text()));
