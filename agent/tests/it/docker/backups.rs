@@ -6,6 +6,7 @@ mod elsewhere;
 mod restores;
 pub mod site;
 mod trouble;
+mod versions;
 
 use std::time::Duration;
 
