@@ -34,6 +34,8 @@ pub enum Image {
     Postgres,
     /// `redis:8`.
     Redis,
+    /// `valkey:8`.
+    Valkey,
     /// `caddy:2`, the ingress.
     Caddy,
     /// `shop/web:dev`, the example product.
@@ -47,6 +49,7 @@ impl Image {
             Self::Probe => "probe",
             Self::Postgres => "postgres-17",
             Self::Redis => "redis-8",
+            Self::Valkey => "valkey-8",
             Self::Caddy => "caddy-2",
             Self::ShopWeb => "shop-web",
         }

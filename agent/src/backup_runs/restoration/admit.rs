@@ -10,11 +10,12 @@ use super::{
         row::Facts,
         source::running,
         space,
-        subject::Subject,
+        subject::{Data, Subject},
         verify,
     },
     Progress, Restore, RestorePlan, RestoreRow, Revert,
-    plan::{self, Place, PlannedDatabase, RestoreSource, Visitors},
+    plan::{self, Place, PlannedDatabase, Replaces, RestoreSource, Visitors},
+    redis,
 };
 use crate::{
     apps::{AppName, ServiceName},
@@ -40,8 +41,16 @@ pub(super) async fn restore(
 ) -> Result<(RestorePlan, BackupRow), BackupError> {
     let row = verify::chosen(inner, subject, wanted.id).await?;
     let (manifest, _) = opened::copy(subject, &row).await?;
+    opened::is_of(&manifest, subject)?;
+    if let Data::Redis(clues) = &subject.data {
+        let plan = redis::plan((inner, subject, clues), (wanted, &manifest), id).await?;
+        return Ok((plan, row));
+    }
     let postgres = server(inner, subject).await?;
-    let failed = |source: PostgresError| BackupError::Restoring { service: subject.service.clone(), source };
+    let failed = |source: PostgresError| BackupError::Restoring {
+        service: subject.service.clone(),
+        source: source.into(),
+    };
     let versions = postgres.versions().await.map_err(failed)?;
     let of_backup = parse_major(&manifest.engine.server_version);
     if of_backup.is_some_and(|major| major > versions.server.major()) {
@@ -69,6 +78,7 @@ pub(super) async fn restore(
         revision: manifest.migration.clone(),
         databases,
         place,
+        replaces: Replaces::Databases,
     };
     Ok((plan, row))
 }
@@ -81,8 +91,15 @@ pub(super) async fn revert(
 ) -> Result<(Subject, RestorePlan), BackupError> {
     let former = kept(inner, &wanted.app, wanted.id).await?;
     let subject = inner.subject(&wanted.app, Some(&former.plan.service)).await?;
+    if let Data::Redis(clues) = &subject.data {
+        let plan = redis::plan_revert((inner, &subject, clues), (wanted, &former), id).await?;
+        return Ok((subject, plan));
+    }
     let postgres = server(inner, &subject).await?;
-    let failed = |source: PostgresError| BackupError::Restoring { service: subject.service.clone(), source };
+    let failed = |source: PostgresError| BackupError::Restoring {
+        service: subject.service.clone(),
+        source: source.into(),
+    };
     let there = postgres.database_names().await.map_err(failed)?;
     let mut databases = Vec::new();
     for planned in &former.plan.databases {
@@ -102,6 +119,7 @@ pub(super) async fn revert(
         revision: None,
         databases,
         place,
+        replaces: Replaces::Databases,
     };
     Ok((subject, plan))
 }
@@ -127,7 +145,7 @@ pub(super) async fn open<'a>(
 
 pub(super) async fn server(inner: &Inner, subject: &Subject) -> Result<Postgres, BackupError> {
     let container = running(inner, subject).await?;
-    Ok(Postgres::new(inner.engine.docker().clone(), &container.name, &subject.user))
+    Ok(Postgres::new(inner.engine.docker().clone(), &container.name, &subject.postgres()?.user))
 }
 
 /// The databases of the backup that are meant. The maintenance database, where it holds nothing, is none of them.
@@ -175,7 +193,8 @@ async fn serving(
     (app, service): (&AppName, &ServiceName),
     (postgres, databases): (&Postgres, &[PlannedDatabase]),
 ) -> Result<Place, BackupError> {
-    let failed = |source: PostgresError| BackupError::Restoring { service: service.clone(), source };
+    let failed =
+        |source: PostgresError| BackupError::Restoring { service: service.clone(), source: source.into() };
     for planned in databases.iter().filter(|planned| planned.former.is_some()) {
         let ties = postgres.ties(&planned.name).await.map_err(failed)?;
         if !ties.is_empty() {
@@ -183,6 +202,14 @@ async fn serving(
             return Err(BackupError::Tied { database: planned.name.0.clone(), ties });
         }
     }
+    standing(inner, (app, service)).await
+}
+
+/// Who stands still while something else takes the place of what a service serves.
+pub(super) async fn standing(
+    inner: &Inner,
+    (app, service): (&AppName, &ServiceName),
+) -> Result<Place, BackupError> {
     let refused = |source| BackupError::Release { app: app.clone(), source: Box::new(source) };
     let writers = inner.engine.writers(app, service).await.map_err(refused)?;
     let failed = |error| refused(crate::release::EngineError::Ingress(error));

@@ -7,7 +7,9 @@
 
 mod admit;
 mod course;
+mod engines;
 mod plan;
+mod redis;
 mod row;
 mod run;
 mod steps;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 
 pub(super) use self::run::expire;
 pub use self::{
-    plan::{Place, PlannedDatabase, RestorePlan, RestoreSource},
+    plan::{Place, PlannedDatabase, Replaces, RestorePlan, RestoreSource},
     row::{RestoreRow, RestoreState},
     store::{MIGRATION, RestoreStore},
 };
