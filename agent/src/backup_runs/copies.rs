@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{
     BackupError, Inner,
     progress::size,
-    source::{Source, answering},
+    source::{PostgresSource, answering},
     space,
     subject::Subject,
 };
@@ -32,7 +32,7 @@ const UNDONE: &str = "undone";
 /// Whether the databases can be copied: all that can be known before.
 pub(super) async fn may_copy(inner: &Inner, app: &AppName, service: &ServiceName) -> Result<(), BackupError> {
     let subject = inner.subject(app, Some(service)).await?;
-    let source = Source::find(inner, &subject).await?;
+    let source = PostgresSource::find(inner, &subject).await?;
     untied(&subject, (&source.postgres, &source.databases)).await?;
     space::check_for_copy(inner, source.size).await
 }
@@ -44,7 +44,7 @@ pub(super) async fn copy(
 ) -> Result<String, BackupError> {
     let subject = inner.subject(app, Some(service)).await?;
     answering(inner, &subject).await?;
-    let source = Source::find(inner, &subject).await?;
+    let source = PostgresSource::find(inner, &subject).await?;
     untied(&subject, (&source.postgres, &source.databases)).await?;
     space::check_for_copy(inner, source.size).await?;
     let failed = |error| BackupError::Copying { service: subject.service.clone(), source: error };
@@ -120,7 +120,10 @@ async fn untied(
 ) -> Result<(), BackupError> {
     for database in databases {
         let ties = postgres.ties(database).await;
-        let ties = ties.map_err(|source| BackupError::Server { service: subject.service.clone(), source })?;
+        let ties = ties.map_err(|error| BackupError::Server {
+            service: subject.service.clone(),
+            source: error.into(),
+        })?;
         if !ties.is_empty() {
             return Err(BackupError::Tied { database: database.0.clone(), ties: ties.into_iter().collect() });
         }

@@ -4,12 +4,14 @@
 
 mod failure;
 mod hint;
+mod server;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use self::failure::no_key;
+pub use self::server::ServerError;
 use super::{BackupState, live::Doing, progress::size};
 use crate::{
     apps::{AppName, ServiceName},
@@ -116,7 +118,7 @@ pub enum BackupError {
         /// The service.
         service: ServiceName,
         /// Why.
-        source: PostgresError,
+        source: ServerError,
     },
     /// It has no database.
     #[error("the server of {0} has no database to back up")]
@@ -153,7 +155,7 @@ pub enum BackupError {
         /// "database shop".
         what: String,
         /// Why.
-        source: PostgresError,
+        source: ServerError,
     },
     /// The stream failed.
     #[error("{what} could not be backed up")]
@@ -246,7 +248,7 @@ pub enum BackupError {
     },
     /// The scratch server.
     #[error("the server in which the backup was to be restored on trial failed")]
-    Scratch(#[source] PostgresError),
+    Scratch(#[source] ServerError),
     /// A part cannot be opened.
     #[error("the backup {id} cannot be opened: {part} at {at} is not as it was stored")]
     Damaged {
@@ -279,7 +281,7 @@ pub enum BackupError {
         /// "the restore of database shop".
         what: String,
         /// Why.
-        source: Box<PostgresError>,
+        source: Box<ServerError>,
     },
     /// It is not what it was.
     #[error("the backup {id} was restored, and holds other rows than it was made of")]
@@ -312,12 +314,6 @@ pub enum BackupError {
         backup: String,
         /// What is to take it.
         server: String,
-    },
-    /// It is of something else.
-    #[error("the backup {id} is none of PostgreSQL, and the service is one")]
-    OtherEngine {
-        /// Which.
-        id: BackupId,
     },
     /// Nothing of that kind can be seen from here.
     #[error(
@@ -415,7 +411,35 @@ pub enum BackupError {
         /// The service.
         service: ServiceName,
         /// Why.
-        source: PostgresError,
+        source: ServerError,
+    },
+    /// The service holds its data in something else now.
+    #[error("the backup {id} is of {backup}, and {service} is {now} now")]
+    OtherEngine {
+        /// Which.
+        id: BackupId,
+        /// Of which engine it is.
+        backup: &'static str,
+        /// The service.
+        service: ServiceName,
+        /// What it has now.
+        now: &'static str,
+    },
+    /// Its backups have no single databases.
+    #[error("a backup of {engine} is restored as a whole, in the place of what serves")]
+    NoDatabases {
+        /// The engine.
+        engine: &'static str,
+    },
+    /// What was kept does not fit any more.
+    #[error("{service} keeps its data in {now} now, and what was kept is {then}")]
+    Changed {
+        /// The service.
+        service: ServiceName,
+        /// Where it has it now.
+        now: String,
+        /// Where it had it then.
+        then: String,
     },
     /// A dead agent did not get far enough.
     #[error(

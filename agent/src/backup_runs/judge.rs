@@ -12,9 +12,22 @@ const MOST: usize = 20;
 
 /// The differences between what was backed up and what is there now, a line each.
 pub(super) fn compare(database: &DatabaseName, expected: &[TableCount], found: &[TableRows]) -> Vec<String> {
+    let found: Vec<TableCount> = found
+        .iter()
+        .map(|TableRows { schema, name, rows }| TableCount {
+            schema: schema.clone(),
+            name: name.clone(),
+            rows: *rows,
+        })
+        .collect();
+    compare_tables(&format!("{}: ", database.0), expected, &found)
+}
+
+/// The same, each line with this before it.
+pub(super) fn compare_tables(before: &str, expected: &[TableCount], found: &[TableCount]) -> Vec<String> {
     let mut there: BTreeMap<(&str, &str), u64> =
         found.iter().map(|table| ((table.schema.as_str(), table.name.as_str()), table.rows)).collect();
-    let place = |schema: &str, name: &str| format!("{}: {schema}.{name}", database.0);
+    let place = |schema: &str, name: &str| format!("{before}{schema}.{name}");
     let mut differences = Vec::new();
     for table in expected {
         let line = match there.remove(&(table.schema.as_str(), table.name.as_str())) {

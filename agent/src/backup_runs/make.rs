@@ -7,11 +7,11 @@ use super::{
     live::Doing,
     progress::size,
     prune, recover, restoration,
-    row::{Facts, POSTGRES},
+    row::Facts,
     source::Source,
     space,
     subject::Subject,
-    write::{self, Writing, Written},
+    write::{Writing, Written},
 };
 use crate::{
     backup::{
@@ -34,10 +34,9 @@ pub(super) async fn make(inner: &Inner, wanted: Make, progress: Progress) -> Res
     let made = written(inner, (&subject, &source), (row.id, key), &progress).await;
     let row = ended(inner, &subject, (row, made)).await?;
     progress.say(format!(
-        "backup {} is stored: {} tables, {} rows, {} of data, {} stored at {}",
+        "backup {} is stored: {}, {} of data, {} stored at {}",
         row.id,
-        row.tables,
-        row.rows,
+        row.held(),
         size(row.plain),
         size(row.stored),
         row.copies.join(", ")
@@ -56,21 +55,14 @@ pub(super) async fn make(inner: &Inner, wanted: Make, progress: Progress) -> Res
 async fn admitted(inner: &Inner, subject: &Subject, progress: &Progress) -> Result<Source, BackupError> {
     let source = Source::find(inner, subject).await?;
     let rows = inner.store.rows(subject.folder.droplet(), &subject.app, Some(&subject.service)).await?;
-    let needed = space::needed(&rows, source.size);
+    let needed = space::needed(&rows, source.size());
     if subject.to.is_empty() {
         return Err(BackupError::NoDestination(subject.closed.clone()));
     }
     for destination in &subject.to {
         space::check(destination.as_ref(), needed).await?;
     }
-    progress.say(format!(
-        "backing up {}/{}: {} databases, {}, PostgreSQL {}",
-        subject.app,
-        subject.service,
-        source.databases.len(),
-        size(source.size),
-        source.versions.server
-    ));
+    progress.say(format!("backing up {}/{}: {}", subject.app, subject.service, source.told()));
     Ok(source)
 }
 
@@ -94,7 +86,7 @@ fn row_of(inner: &Inner, subject: &Subject, (cause, actor): (Cause, String)) -> 
         actor,
         state: BackupState::Running,
         release: subject.backed.release,
-        engine: POSTGRES.to_owned(),
+        engine: subject.data.kind().name().to_owned(),
         server_version: None,
         started_at: now,
         finished_at: None,
@@ -140,7 +132,7 @@ async fn written(
 
 fn objects(subject: &Subject, source: &Source, id: BackupId) -> Result<Vec<ObjectName>, BackupError> {
     let folder = BackupFolder::new(subject.folder.clone(), id);
-    clear::objects(&folder, &write::part_names(source)?)
+    clear::objects(&folder, &source.part_names()?)
 }
 
 /// Writes down how it ended.

@@ -45,13 +45,14 @@ use std::{fmt, sync::Arc};
 use tokio::sync::Mutex;
 
 pub use self::{
-    error::BackupError,
+    error::{BackupError, ServerError},
     keys::FileKeys,
     live::Doing,
     origin::{MadeOn, Origin},
     progress::Progress,
     restoration::{
-        Place, PlannedDatabase, Restore, RestorePlan, RestoreRow, RestoreSource, RestoreState, Revert,
+        Place, PlannedDatabase, Replaces, Restore, RestorePlan, RestoreRow, RestoreSource, RestoreState,
+        Revert,
     },
     row::{BackupRow, BackupState, Cause},
     seen::{Copy, Deleted, Listed, Listing, Pruned, Shown},

@@ -3,31 +3,21 @@
 //! Owns the choice of the copy, and telling apart a backup that is bad from a way to it that failed. Must not know what becomes
 //! of the data.
 
+mod postgres;
+
 use std::{io, sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
 
-use super::{
-    BackupError, Inner, Progress,
-    counted::Counted,
-    find,
-    judge::{compare, is_true, servers_own},
-    keys::Keys,
-    origin::Chosen,
-    progress::size,
-    subject::Subject,
-};
-use crate::{
-    backup::{
-        Manifest, ObjectName, Part, PartName,
-        catalog::Found,
-        destination::Destination,
-        layout::BackupFolder,
-        manifest::Content,
-        pipe::{Limits, OpenError, Opened, open},
-        seal::Header,
-    },
-    postgres::{DatabaseName, Postgres, PostgresError, is_maintenance},
+use super::{BackupError, Inner, Progress, ServerError, find, keys::Keys, origin::Chosen, subject::Subject};
+use crate::backup::{
+    Manifest, ObjectName, Part, PartName,
+    catalog::Found,
+    destination::Destination,
+    layout::BackupFolder,
+    manifest::Content,
+    pipe::{Limits, OpenError, Opened, open},
+    seal::Header,
 };
 
 /// A backup whose parts can be read.
@@ -122,6 +112,16 @@ async fn read_beginning(
     Ok(beginning)
 }
 
+/// Refuses a backup that was made of something else than the service has now.
+pub(super) fn is_of(manifest: &Manifest, subject: &Subject) -> Result<(), BackupError> {
+    let (backup, now) = (manifest.engine.kind, subject.data.kind());
+    if backup == now {
+        return Ok(());
+    }
+    let (id, service) = (manifest.id, subject.service.clone());
+    Err(BackupError::OtherEngine { id, backup: backup.name(), service, now: now.name() })
+}
+
 impl<'a> OpenBackup<'a> {
     /// The copy of that backup, with what opens it. Nothing is read yet but its manifest.
     pub(super) async fn find(
@@ -143,68 +143,6 @@ impl<'a> OpenBackup<'a> {
         })
     }
 
-    /// The databases in it, with their parts.
-    pub(super) fn databases(&self) -> impl Iterator<Item = (&Part, DatabaseName)> {
-        self.manifest.databases()
-    }
-
-    /// The parts with roles and tablespaces.
-    pub(super) fn globals(&self) -> impl Iterator<Item = &Part> {
-        self.manifest.parts.iter().filter(|part| part.content == Content::PostgresGlobals)
-    }
-
-    /// Reads one database into another that is there and empty; what it holds then and was not backed up so, a line each.
-    pub(super) async fn restore(
-        &self,
-        postgres: &Postgres,
-        (part, database): (&Part, &DatabaseName),
-        into: &DatabaseName,
-    ) -> Result<Vec<String>, BackupError> {
-        let what = format!("the restore of database {}", database.0);
-        let failed = |error| self.failed(part, &what, error);
-        let (opened, count) = Counted::new(self.open(part).await?);
-        let restore = postgres.restore(into, (opened, self.deadline));
-        count.told((self.progress, &what), restore).await.map_err(failed)?;
-        let counting = format!("counting the rows of database {}", database.0);
-        let rows = postgres.rows(into, self.deadline).await;
-        let rows = rows.map_err(|error| self.failed(part, &counting, error))?;
-        let restored = size(part.plain.bytes);
-        self.progress.say(format!("database {}: {} tables, {restored} restored", database.0, rows.len()));
-        Ok(compare(database, &part.tables, &rows))
-    }
-
-    /// The user's statements, in every database of the backup, under the name that it was restored to. The maintenance
-    /// database, where nobody named it and it holds nothing, is none that they could be about.
-    pub(super) async fn checks(
-        &self,
-        postgres: &Postgres,
-        subject: &Subject,
-        restored: impl Fn(&DatabaseName) -> Option<DatabaseName>,
-    ) -> Result<(), BackupError> {
-        let named = &subject.databases.names;
-        let count = self.databases().count();
-        for (part, database) in self.databases() {
-            if count > 1 && named.is_empty() && is_maintenance(&database) && part.tables.is_empty() {
-                continue;
-            }
-            let Some(name) = restored(&database) else { continue };
-            for statement in &subject.databases.checks {
-                let answered = postgres.value(&name, (statement, self.deadline)).await;
-                let answer = match answered {
-                    Ok(answer) if is_true(&answer) => continue,
-                    Ok(answer) => answer,
-                    Err(PostgresError::SessionEnded { complaints }) if !servers_own(&complaints) => {
-                        complaints
-                    }
-                    Err(error) => return Err(BackupError::Scratch(error)),
-                };
-                let (id, statement) = (self.folder.id(), statement.clone());
-                return Err(BackupError::Check { id, database: database.0, statement, answer });
-            }
-        }
-        Ok(())
-    }
-
     /// A part's data, as it was before it was stored.
     pub(super) async fn open(&self, part: &Part) -> Result<Opened, BackupError> {
         let object = self.folder.part(&part.name).map_err(BackupError::Name)?;
@@ -215,18 +153,25 @@ impl<'a> OpenBackup<'a> {
     }
 
     /// What went wrong: the stored part, the way to it, the server's own troubles, or what the part holds.
-    pub(super) fn failed(&self, part: &Part, what: &str, error: PostgresError) -> BackupError {
-        let id = self.folder.id();
-        match error {
-            PostgresError::Source(source) => self.unreadable(part, source),
-            PostgresError::Program { ref complaints, .. }
-            | PostgresError::SessionEnded { ref complaints }
-                if !servers_own(complaints) =>
-            {
+    pub(super) fn failed(&self, part: &Part, what: &str, error: impl Into<ServerError>) -> BackupError {
+        match error.into().of_reading() {
+            Ok(source) => self.unreadable(part, source),
+            Err(error) if error.is_about_data() => {
+                let id = self.folder.id();
                 BackupError::Restore { id, what: what.to_owned(), source: Box::new(error) }
             }
-            other => BackupError::Scratch(other),
+            Err(other) => BackupError::Scratch(other),
         }
+    }
+
+    /// Refuses one that was made of something else than the service has now.
+    pub(super) fn is_of(&self, subject: &Subject) -> Result<(), BackupError> {
+        is_of(&self.manifest, subject)
+    }
+
+    /// The parts that hold this.
+    pub(super) fn parts(&self, content: Content) -> impl Iterator<Item = &Part> {
+        self.manifest.parts.iter().filter(move |part| part.content == content)
     }
 
     /// What it means that a part could not be read to its end.
@@ -247,6 +192,11 @@ impl<'a> OpenBackup<'a> {
     fn unread(&self, part: &Part, source: io::Error) -> BackupError {
         let at = self.destination.title().to_owned();
         BackupError::Unread { id: self.folder.id(), part: part.name.clone(), at, source }
+    }
+
+    /// Who is told how far it is.
+    pub(super) fn progress(&self) -> &Progress {
+        self.progress
     }
 
     /// A whole restore has one; no single question has less.

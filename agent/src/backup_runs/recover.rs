@@ -19,8 +19,8 @@ use crate::{
         destination::Destination,
         layout::{BackupFolder, DropletFolder},
     },
-    postgres,
     release::{Failure, chain},
+    scratch,
 };
 
 /// Who recovers.
@@ -42,8 +42,8 @@ pub(super) async fn recover(inner: &Inner) -> Result<usize, BackupError> {
     }
     // Who uses one holds the lock; their next use removes what they left.
     if let Ok(_nobody) = inner.scratch.try_lock() {
-        let removed = postgres::remove_leftovers(inner.engine.docker()).await;
-        count = count.saturating_add(removed.map_err(BackupError::Scratch)?);
+        let removed = scratch::remove_leftovers(inner.engine.docker()).await;
+        count = count.saturating_add(removed.map_err(|error| BackupError::Scratch(error.into()))?);
     }
     Ok(count)
 }

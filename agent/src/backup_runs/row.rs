@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     apps::{AppName, ReleaseNumber, ServiceName},
-    backup::{BackupId, ByteCount, Manifest},
+    backup::{BackupId, ByteCount, Manifest, manifest::EngineKind},
     release::Failure,
 };
 
@@ -148,6 +148,16 @@ impl Facts {
 }
 
 impl BackupRow {
+    /// What it holds, in a few words: `14 tables, 1200 rows`.
+    pub fn held(&self) -> String {
+        let Self { engine, tables, rows, .. } = self;
+        if *engine == EngineKind::Redis.name() {
+            format!("{tables} databases, {rows} keys")
+        } else {
+            format!("{tables} tables, {rows} rows")
+        }
+    }
+
     /// The row of a backup that was found at a destination while the agent remembers nothing of it.
     pub(super) fn found(manifest: &Manifest, copies: Vec<String>) -> Self {
         let facts = Facts::of(manifest, copies);
@@ -159,7 +169,7 @@ impl BackupRow {
             actor: String::new(),
             state: BackupState::Stored,
             release: manifest.release.unwrap_or(ReleaseNumber::new(0)),
-            engine: POSTGRES.to_owned(),
+            engine: manifest.engine.kind.name().to_owned(),
             server_version: Some(facts.server_version),
             started_at: manifest.taken_at,
             finished_at: Some(manifest.finished_at),
@@ -176,6 +186,3 @@ impl BackupRow {
         }
     }
 }
-
-/// What the rows call PostgreSQL.
-pub(super) const POSTGRES: &str = "postgres";

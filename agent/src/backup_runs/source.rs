@@ -1,75 +1,80 @@
-//! The server that is backed up, once all is known of it that can be known before a run begins.
+//! What is backed up, once all is known of it that can be known before a run begins.
 
-use std::time::Duration;
+mod postgres;
+mod redis;
 
-use tokio::time::Instant;
-
-use super::{BackupError, Inner, subject::Subject};
+pub(super) use self::{
+    postgres::{PostgresSource, answering},
+    redis::{RedisSource, answering_redis},
+};
+use super::{
+    BackupError, Inner,
+    subject::{Data, Subject},
+};
 use crate::{
-    backup::ByteCount,
+    backup::{ByteCount, PartName, manifest::EngineKind},
     docker::Container,
-    postgres::{DatabaseName, Postgres, PostgresError, Readiness, Versions},
     release::EngineError,
 };
 
-/// How long the database's server may take to answer again, for example after a start of the droplet.
-const RETURN: Duration = Duration::from_mins(3);
-/// Between looks at it.
-const LOOK: Duration = Duration::from_secs(1);
-
-/// A server that answers, with the databases that are to be dumped.
-pub(super) struct Source {
-    pub(super) postgres: Postgres,
-    pub(super) versions: Versions,
-    /// `sha256:...` of the image that it runs.
-    pub(super) image_id: String,
-    /// At least one.
-    pub(super) databases: Vec<DatabaseName>,
-    /// What they take on the server's disk.
-    pub(super) size: ByteCount,
+/// A server that answers.
+pub(super) enum Source {
+    Postgres(PostgresSource),
+    Redis(RedisSource),
 }
 
 impl Source {
     /// Looks for the server and asks it.
     pub(super) async fn find(inner: &Inner, subject: &Subject) -> Result<Self, BackupError> {
-        let container = running(inner, subject).await?;
-        let docker = inner.engine.docker().clone();
-        let postgres = Postgres::new(docker, &container.name, &subject.user);
-        let failed = |source: PostgresError| BackupError::Server { service: subject.service.clone(), source };
-        let versions = postgres.versions().await.map_err(failed)?;
-        let there = postgres.databases().await.map_err(failed)?;
-        let databases = chosen(subject, there)?;
-        let mut size = ByteCount::default();
-        for database in &databases {
-            // This is also the first connection to each of them.
-            size = size.plus(ByteCount::new(postgres.size(database).await.map_err(failed)?));
+        match &subject.data {
+            Data::Postgres(_) => PostgresSource::find(inner, subject).await.map(Self::Postgres),
+            Data::Redis(clues) => RedisSource::find(inner, (subject, clues)).await.map(Self::Redis),
         }
-        Ok(Self { postgres, versions, image_id: container.image_id, databases, size })
     }
-}
 
-/// The server, once it answers.
-pub(super) async fn answering(inner: &Inner, subject: &Subject) -> Result<Postgres, BackupError> {
-    let failed = |source| BackupError::Restoring { service: subject.service.clone(), source };
-    let begun = Instant::now();
-    loop {
-        let found = running(inner, subject).await;
-        let is_late = begun.elapsed() >= RETURN;
-        match found {
-            Ok(container) => {
-                let docker = inner.engine.docker().clone();
-                let postgres = Postgres::new(docker, &container.name, &subject.user);
-                match postgres.is_ready().await {
-                    Ok(Readiness::Ready) => return Ok(postgres),
-                    Ok(Readiness::NotYet) if is_late => return Err(failed(PostgresError::Deadline(RETURN))),
-                    Err(error) if is_late => return Err(failed(error)),
-                    Ok(Readiness::NotYet) | Err(_) => {}
-                }
-            }
-            Err(error) if is_late => return Err(error),
-            Err(_) => {}
+    /// How much data it has, where it keeps it.
+    pub(super) fn size(&self) -> ByteCount {
+        match self {
+            Self::Postgres(source) => source.size,
+            Self::Redis(source) => ByteCount::new(source.facts.memory),
         }
-        tokio::time::sleep(LOOK).await;
+    }
+
+    /// What it is, in a few words.
+    pub(super) fn told(&self) -> String {
+        match self {
+            Self::Postgres(source) => source.told(),
+            Self::Redis(source) => source.told(),
+        }
+    }
+
+    /// What the manifest says of it: the engine, its version, and the version of the program that writes the data.
+    pub(super) fn engine(&self) -> (EngineKind, String, String) {
+        match self {
+            Self::Postgres(source) => {
+                let versions = &source.versions;
+                (EngineKind::PostgreSql, versions.server.to_string(), versions.tool.clone())
+            }
+            Self::Redis(source) => {
+                (EngineKind::Redis, source.facts.version.clone(), source.redis.tool().to_owned())
+            }
+        }
+    }
+
+    /// `sha256:...` of the image that it runs.
+    pub(super) fn image_id(&self) -> &str {
+        match self {
+            Self::Postgres(source) => &source.image_id,
+            Self::Redis(source) => &source.image_id,
+        }
+    }
+
+    /// The names of all parts that a run may write, for whoever clears up after it.
+    pub(super) fn part_names(&self) -> Result<Vec<PartName>, BackupError> {
+        match self {
+            Self::Postgres(source) => source.part_names(),
+            Self::Redis(_) => RedisSource::part_names(),
+        }
     }
 }
 
@@ -91,18 +96,16 @@ pub(super) async fn running(inner: &Inner, subject: &Subject) -> Result<Containe
     })
 }
 
-/// Those that the file names, or all.
-fn chosen(subject: &Subject, there: Vec<DatabaseName>) -> Result<Vec<DatabaseName>, BackupError> {
-    let wanted = &subject.databases.names;
-    let service = &subject.service;
-    if wanted.is_empty() {
-        return if there.is_empty() { Err(BackupError::NoDatabase(service.clone())) } else { Ok(there) };
-    }
-    let is_missing = |name: &&String| !there.iter().any(|database| database.0 == **name);
-    let missing: Vec<String> = wanted.iter().filter(is_missing).cloned().collect();
-    if missing.is_empty() {
-        return Ok(wanted.iter().cloned().map(DatabaseName).collect());
-    }
-    let known = there.into_iter().map(|database| database.0).collect();
-    Err(BackupError::MissingDatabase { service: service.clone(), missing, known })
+/// The service's container, whether it runs or not.
+pub(super) async fn container(inner: &Inner, subject: &Subject) -> Result<Container, BackupError> {
+    let (app, service) = (&subject.app, &subject.service);
+    let found = inner.engine.containers(app, Some(service.as_str())).await;
+    let found =
+        found.map_err(|source| BackupError::Release { app: app.clone(), source: Box::new(source) })?;
+    let mut own = found.into_iter().filter(|one| one.number().is_some());
+    own.next().ok_or_else(|| BackupError::NotRunning {
+        app: app.clone(),
+        service: service.clone(),
+        state: "it has no container".to_owned(),
+    })
 }

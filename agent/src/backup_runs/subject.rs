@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_compose::x_tidegate::{self, Databases};
+use tidegate_compose::x_tidegate::{self, Databases, Engine};
 
 use super::{
     BackupError, Inner, find,
@@ -14,23 +14,24 @@ use crate::{
         catalog::Catalog,
         destination::Destination,
         layout::{DropletFolder, ServiceFolder},
+        manifest::EngineKind,
         rotation::{Counts, Keep},
         seal::Recipients,
     },
+    redis::Clues,
     release::BackedUp,
 };
 
 /// The superuser where nothing names another.
 const SUPERUSER: &str = "postgres";
 
-/// A service that asks for backups of a PostgreSQL.
+/// A service that asks for backups.
 pub(super) struct Subject {
     pub(super) app: AppName,
     pub(super) service: ServiceName,
     pub(super) folder: ServiceFolder,
     pub(super) backed: BackedUp,
-    pub(super) databases: Databases,
-    pub(super) user: String,
+    pub(super) data: Data,
     pub(super) keep: Keep,
     pub(super) recipients: Recipients,
     /// Where a run writes, as far as that could be opened.
@@ -41,6 +42,19 @@ pub(super) struct Subject {
     pub(super) destinations: Vec<Arc<dyn Destination>>,
     /// Titles of those that could not be opened, and why.
     unopened: Vec<Unopened>,
+}
+
+/// What holds its data, and what that has to be asked with.
+pub(super) enum Data {
+    Postgres(PostgresData),
+    Redis(Clues),
+}
+
+/// What the file says of a PostgreSQL.
+pub(super) struct PostgresData {
+    pub(super) databases: Databases,
+    /// The superuser.
+    pub(super) user: String,
 }
 
 impl Inner {
@@ -68,10 +82,7 @@ impl Inner {
     /// The same of one that is known to ask.
     pub(super) async fn subject_of(&self, app: &AppName, backed: BackedUp) -> Result<Subject, BackupError> {
         let service = backed.service.clone();
-        let unsupported = |what: String| BackupError::Unsupported { service: service.clone(), what };
-        let x_tidegate::Engine::Postgres(databases) = backed.backup.engine.clone() else {
-            return Err(unsupported(format!("a backup of {}", backed.backup.engine.name())));
-        };
+        let data = Data::of(&backed)?;
         let recipients =
             Recipients::parse(backed.backup.encrypt_to.iter().map(x_tidegate::Recipient::as_str));
         let recipients =
@@ -84,7 +95,7 @@ impl Inner {
         let (destinations, unopened) = places.all();
         Ok(Subject {
             folder: service_folder(self.droplet()?, app, &service)?,
-            user: user(&databases, &backed),
+            data,
             to,
             closed,
             destinations,
@@ -92,14 +103,51 @@ impl Inner {
             app: app.clone(),
             service,
             backed,
-            databases,
             keep,
             recipients,
         })
     }
 }
 
+impl Data {
+    fn of(backed: &BackedUp) -> Result<Self, BackupError> {
+        match &backed.backup.engine {
+            Engine::Postgres(databases) => {
+                let user = user(databases, backed);
+                Ok(Self::Postgres(PostgresData { databases: databases.clone(), user }))
+            }
+            Engine::Redis => Ok(Self::Redis(Clues::of(&backed.environment, &backed.command))),
+            other @ (Engine::Mysql(_) | Engine::Sqlite { .. } | Engine::Volume { .. }) => {
+                let what = format!("a backup of {}", other.name());
+                Err(BackupError::Unsupported { service: backed.service.clone(), what })
+            }
+        }
+    }
+
+    /// Of which engine backups are that it can take.
+    pub(super) fn kind(&self) -> EngineKind {
+        match self {
+            Self::Postgres(_) => EngineKind::PostgreSql,
+            Self::Redis(_) => EngineKind::Redis,
+        }
+    }
+}
+
 impl Subject {
+    /// What the file says of its PostgreSQL.
+    ///
+    /// # Errors
+    /// When it is another engine, of which that is not possible.
+    pub(super) fn postgres(&self) -> Result<&PostgresData, BackupError> {
+        match &self.data {
+            Data::Postgres(data) => Ok(data),
+            other @ Data::Redis(_) => {
+                let what = format!("a copy of the databases of {}", other.kind().name());
+                Err(BackupError::Unsupported { service: self.service.clone(), what })
+            }
+        }
+    }
+
     /// What is at all places where its backups may be.
     pub(super) async fn look(&self) -> Catalog {
         find::look_with((&self.destinations, &self.unopened), &self.folder).await

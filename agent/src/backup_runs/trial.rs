@@ -1,24 +1,23 @@
 //! A restore on trial: a copy of the backup into a scratch server without network, and the look at what came of it.
 //!
-//! Owns the course of it.
+//! Owns the course of it; what is asked of a server is below.
+
+mod postgres;
+pub(super) mod redis;
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::{
     BackupError, BackupRow, Inner, Progress,
-    counted::Counted,
-    judge,
     keys::Keys,
     opened::OpenBackup,
     origin::Chosen,
     row::Facts,
     space,
-    subject::Subject,
-    trial_server::{ScratchServer, make_empty},
+    subject::{Data, Subject},
+    trial_server::{ScratchServer, idle, image},
 };
-use crate::postgres::Postgres;
+use crate::scratch::Volumes;
 
 /// What is tried.
 pub(super) struct Trial<'a> {
@@ -33,6 +32,7 @@ pub(super) async fn trial(inner: &Inner, trial: Trial<'_>) -> Result<Duration, B
     let Trial { subject, row, keys, progress } = trial;
     let chosen = Chosen::own(subject, row.clone());
     let backup = OpenBackup::find(inner, (subject, &chosen), keys, progress).await?;
+    backup.is_of(subject)?;
     progress.say(format!("restoring backup {} from {} on trial", row.id, backup.destination.title()));
     let _used = if let Ok(free) = inner.scratch.try_lock() {
         free
@@ -41,42 +41,19 @@ pub(super) async fn trial(inner: &Inner, trial: Trial<'_>) -> Result<Duration, B
         inner.scratch.lock().await
     };
     space::check_for_restore(inner, Facts::of(&backup.manifest, Vec::new()).plain).await?;
-    let server = ScratchServer::start(inner, subject, &backup.manifest).await?;
-    let restored = Box::pin(all(&backup, subject, server.postgres())).await;
-    let removed = server.remove().await;
+    let (restored, removed) = match &subject.data {
+        Data::Postgres(_) => {
+            let server = ScratchServer::start(inner, subject, &backup.manifest).await?;
+            (Box::pin(postgres::all(&backup, subject, server.postgres())).await, server.remove().await)
+        }
+        Data::Redis(_) => {
+            let image = image(inner.engine.docker(), subject, &backup.manifest).await?;
+            let idle = idle(inner, (subject, image.clone()), Volumes::Own).await?;
+            (Box::pin(redis::all((inner, &backup), (&idle, &image))).await, idle.remove().await)
+        }
+    };
     let took = restored?;
     // It holds the data in clear: that it is gone is part of the trial.
-    removed.map_err(BackupError::Scratch)?;
-    Ok(took)
-}
-
-/// Everything, in the order in which a server takes it: roles first.
-async fn all(
-    backup: &OpenBackup<'_>,
-    subject: &Subject,
-    postgres: &Postgres,
-) -> Result<Duration, BackupError> {
-    let begun = Instant::now();
-    for part in backup.globals() {
-        let what = "the restore of roles and tablespaces";
-        let (opened, _) = Counted::new(backup.open(part).await?);
-        let restored = postgres.restore_globals((opened, backup.deadline())).await;
-        restored.map_err(|error| backup.failed(part, what, error))?;
-    }
-    let mut differences = Vec::new();
-    for (part, database) in backup.databases() {
-        let what = format!("the restore of database {}", database.0);
-        let emptied = make_empty(postgres, &database).await;
-        emptied.map_err(|error| backup.failed(part, &what, error))?;
-        differences.extend(backup.restore(postgres, (part, &database), &database).await?);
-    }
-    let took = begun.elapsed();
-    if !differences.is_empty() {
-        return Err(BackupError::Differs {
-            id: backup.folder.id(),
-            differences: judge::bounded(differences),
-        });
-    }
-    backup.checks(postgres, subject, |database| Some(database.clone())).await?;
+    removed.map_err(|error| BackupError::Scratch(error.into()))?;
     Ok(took)
 }

@@ -1,20 +1,16 @@
 //! The scratch server of a trial, from its start to its removal, whatever becomes of the trial.
 
-use super::{BackupError, Inner, subject::Subject};
+use super::{BackupError, Inner, ServerError, subject::Subject};
 use crate::{
     backup::Manifest,
-    docker::{AnonymousVolumes, Docker},
+    docker::{AnonymousVolumes, Docker, DockerError},
+    host::HostFacts,
     postgres::{DatabaseName, Postgres, PostgresError, Scratch, ScratchSettings},
-    release::chain,
+    scratch::{self, Guard, Idle, IdleSettings, Room, Volumes},
 };
-
-/// What it may take of the droplet: others serve there.
-const MEMORY: u64 = 512 * 1024 * 1024;
-const MILLI_CPUS: u32 = 1000;
 
 /// A scratch server that is removed also where nobody waits for the trial any more.
 pub(super) struct ScratchServer {
-    scratch: Option<Scratch>,
     postgres: Postgres,
     guard: Guard,
 }
@@ -27,70 +23,71 @@ impl ScratchServer {
         manifest: &Manifest,
     ) -> Result<Self, BackupError> {
         let docker = inner.engine.docker().clone();
-        // A name that no other trial has: what removes one late must not remove the next one.
-        let name =
-            format!("tidegate-scratch-{}-{}-{:08x}", subject.app, subject.service, rand::random::<u32>());
+        let name = scratch::name(&stem(subject));
+        let Room { memory, milli_cpus } = Room::default();
         let settings = ScratchSettings {
             name: name.clone(),
-            purpose: format!("verify {}/{}", subject.app, subject.service),
+            purpose: purpose(subject),
             image: image(&docker, subject, manifest).await?,
-            user: subject.user.clone(),
-            memory: MEMORY,
-            milli_cpus: MILLI_CPUS,
+            user: subject.postgres()?.user.clone(),
+            memory,
+            milli_cpus,
             start: inner.settings.patience.scratch_start,
         };
-        let guard = Guard { docker: docker.clone(), name, left: Left::Something };
-        let scratch = Scratch::start(&docker, &settings).await.map_err(BackupError::Scratch)?;
-        Ok(Self { postgres: scratch.postgres().clone(), scratch: Some(scratch), guard })
+        let guard = Guard::over(&docker, &name, AnonymousVolumes::Remove);
+        let scratch = Scratch::start(&docker, &settings).await;
+        let scratch = scratch.map_err(|error| BackupError::Scratch(error.into()))?;
+        Ok(Self { postgres: scratch.postgres().clone(), guard })
     }
 
     pub(super) fn postgres(&self) -> &Postgres {
         &self.postgres
     }
 
-    pub(super) async fn remove(mut self) -> Result<(), PostgresError> {
-        if let Some(scratch) = self.scratch.take() {
-            scratch.remove().await?;
-        }
-        self.guard.left = Left::Nothing;
-        Ok(())
+    pub(super) async fn remove(self) -> Result<(), DockerError> {
+        self.guard.remove().await
     }
 }
 
-async fn image(docker: &Docker, subject: &Subject, manifest: &Manifest) -> Result<String, BackupError> {
+/// A container of the service's image in which a server can be started, or files be put right.
+pub(super) async fn idle(
+    inner: &Inner,
+    (subject, image): (&Subject, String),
+    volumes: Volumes,
+) -> Result<Idle, BackupError> {
+    let (stem, purpose) = (stem(subject), purpose(subject));
+    let settings = IdleSettings { stem, purpose, image, room: room(inner).await, volumes };
+    let started = Idle::start(inner.engine.docker(), settings).await;
+    started.map_err(|error| BackupError::Scratch(ServerError::Docker(error)))
+}
+
+/// A server that has its data in memory needs as much as that is: half of what the droplet has left, and no less than others get.
+async fn room(inner: &Inner) -> Room {
+    let usual = Room::default();
+    let measured = HostFacts::new(&inner.settings.local).measure().await;
+    let available = measured.map(|measured| measured.memory_available).unwrap_or_default();
+    Room { memory: usual.memory.max(available / 2), ..usual }
+}
+
+fn stem(subject: &Subject) -> String {
+    format!("{}-{}", subject.app, subject.service)
+}
+
+fn purpose(subject: &Subject) -> String {
+    format!("verify {}/{}", subject.app, subject.service)
+}
+
+/// The image as it serves now, else that which the backup was made with.
+pub(super) async fn image(
+    docker: &Docker,
+    subject: &Subject,
+    manifest: &Manifest,
+) -> Result<String, BackupError> {
     let (current, former) = (&subject.backed.image_id, &manifest.engine.image_id);
     if !current.is_empty() && docker.image(current).await.map_err(BackupError::Docker)?.is_some() {
         return Ok(current.clone());
     }
     Ok(former.clone())
-}
-
-/// What is left of a scratch server.
-#[derive(PartialEq, Eq)]
-enum Left {
-    Nothing,
-    Something,
-}
-
-struct Guard {
-    docker: Docker,
-    name: String,
-    left: Left,
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if self.left == Left::Nothing {
-            return;
-        }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let (docker, name) = (self.docker.clone(), self.name.clone());
-        runtime.spawn(async move {
-            if let Err(error) = docker.remove(&name, AnonymousVolumes::Remove).await {
-                tracing::warn!(name, error = chain(&error), "a scratch server could not be removed");
-            }
-        });
-    }
 }
 
 /// An empty database of that name: what the image made at its first start is not the backup's.

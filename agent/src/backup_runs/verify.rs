@@ -52,10 +52,7 @@ pub(super) async fn verify(
     }
     let verified = inner.store.row(subject.folder.droplet(), &app, row.id).await?;
     let verified = verified.ok_or(BackupError::NoBackup { app, id: row.id })?;
-    progress.say(format!(
-        "backup {} is verified: all rows of its {} tables are there",
-        verified.id, verified.tables
-    ));
+    progress.say(format!("backup {} is verified: all of it is there, {}", verified.id, verified.held()));
     drop(reserved);
     Ok(verified)
 }

@@ -1,11 +1,16 @@
 //! Writing a backup: its parts, one after the other, each to all destinations at once; then its manifest.
 //!
-//! A destination that fails is left behind, and has no manifest of this backup; one that stays is enough.
+//! Owns what all engines have in common; what a part holds is below. A destination that fails is left behind, and has no manifest of this backup; one that stays is enough.
+
+mod postgres;
+pub(super) mod redis;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+
+use tokio::io::AsyncRead;
 
 use super::{
     BackupError, Inner, Progress, counted::Counted, progress::size, source::Source, subject::Subject,
@@ -15,16 +20,12 @@ use crate::{
         BackupId, Manifest, Part, PartName,
         destination::{Destination, Put},
         layout::BackupFolder,
-        manifest::{Content, Engine, EngineKind, LARGEST_MANIFEST, TableCount},
+        manifest::{Content, Engine, LARGEST_MANIFEST, TableCount},
         pipe::{Level, Sealing, Target, seal},
         seal::OneTimeKey,
     },
-    postgres::{DatabaseName, Dump, PostgresError, TableRows},
     release::chain,
 };
-
-/// The part with roles and tablespaces.
-const GLOBALS: &str = "globals.sql.zst.age";
 
 /// A backup that is being written.
 pub(super) struct Writing<'a> {
@@ -83,44 +84,18 @@ impl<'a> Writing<'a> {
     /// # Errors
     /// When one could not be dumped, or no destination has all of them.
     pub(super) async fn parts(&mut self) -> Result<(), BackupError> {
-        for (index, database) in self.source.databases.iter().enumerate() {
-            self.database(&part_name(index)?, database).await?;
+        match self.source {
+            Source::Postgres(source) => self.postgres(source).await,
+            Source::Redis(source) => self.redis(source).await,
         }
-        let what = "roles and tablespaces";
-        let dump = self.source.postgres.dump_globals().await;
-        let dump = dump.map_err(|source| BackupError::Dump { what: what.to_owned(), source })?;
-        let name = PartName::new(GLOBALS).map_err(BackupError::Name)?;
-        self.part((name, what), (Content::PostgresGlobals, Vec::new()), dump).await
     }
 
-    async fn database(&mut self, name: &PartName, database: &DatabaseName) -> Result<(), BackupError> {
-        let what = format!("database {}", database.0);
-        let failed = |source: PostgresError| BackupError::Dump { what: what.clone(), source };
-        let now = self.inner.clock.now();
-        let mut snapshot = self.source.postgres.snapshot(database).await.map_err(failed)?;
-        // What was committed before this moment is in it.
-        self.taken_at.get_or_insert(now);
-        self.progress.say(format!("{what}: counting the rows"));
-        let rows = snapshot.rows(self.subject.backed.backup.timeout).await.map_err(failed)?;
-        if let Some(revision) = snapshot.revision().await.map_err(failed)? {
-            self.revisions.push((database.0.clone(), revision.revision));
-        }
-        let dump = self.source.postgres.dump(&snapshot).await.map_err(failed)?;
-        let content = Content::PostgresDump { database: database.0.clone() };
-        let counts = rows.into_iter().map(count).collect();
-        self.part((name.clone(), &what), (content, counts), dump).await?;
-        // The dump has ended well; the snapshot did its part.
-        if let Err(error) = snapshot.close().await {
-            tracing::debug!(error = chain(&error), "a snapshot's session did not end by itself");
-        }
-        Ok(())
-    }
-
+    /// One part, from what brings it; what is in it is asked once it has passed.
     async fn part(
         &mut self,
         (name, what): (PartName, &str),
-        (content, tables): (Content, Vec<TableCount>),
-        dump: Dump,
+        (content, tables): (Content, impl FnOnce() -> InPart),
+        dump: impl AsyncRead + Send + Unpin,
     ) -> Result<(), BackupError> {
         let object = self.folder.part(&name).map_err(BackupError::Name)?;
         let target = |destination: &Arc<dyn Destination>| Target {
@@ -141,9 +116,9 @@ impl<'a> Writing<'a> {
             }
         }
         self.complete = left;
+        let InPart { tables, told } = tables();
         self.progress.say(format!(
-            "{what}: {} tables, {} of data, {} stored",
-            tables.len(),
+            "{what}: {told}, {} of data, {} stored",
             size(sealed.plain.bytes),
             size(sealed.stored.bytes)
         ));
@@ -188,6 +163,7 @@ impl<'a> Writing<'a> {
     fn content(&mut self) -> Manifest {
         let (subject, droplet) = (self.subject, self.subject.folder.droplet().clone());
         let now = self.inner.clock.now();
+        let (kind, server_version, tool_version) = self.source.engine();
         Manifest {
             id: self.folder.id(),
             taken_at: self.taken_at.unwrap_or(now),
@@ -201,11 +177,11 @@ impl<'a> Writing<'a> {
             release: Some(subject.backed.release),
             migration: revision(&self.revisions),
             engine: Engine {
-                kind: EngineKind::PostgreSql,
-                server_version: self.source.versions.server.to_string(),
-                tool_version: self.source.versions.tool.clone(),
+                kind,
+                server_version,
+                tool_version,
                 image: subject.backed.image.clone(),
-                image_id: self.source.image_id.clone(),
+                image_id: self.source.image_id().to_owned(),
             },
             parts: std::mem::take(&mut self.parts),
             recipients: subject.recipients.texts(),
@@ -219,20 +195,11 @@ impl<'a> Writing<'a> {
     }
 }
 
-/// The names of all parts that a run may write, for whoever clears up after it.
-pub(super) fn part_names(source: &Source) -> Result<Vec<PartName>, BackupError> {
-    let databases = (0..source.databases.len()).map(part_name);
-    databases.chain([PartName::new(GLOBALS).map_err(BackupError::Name)]).collect()
-}
-
-/// A database's name may hold anything: it stands in the manifest.
-fn part_name(index: usize) -> Result<PartName, BackupError> {
-    PartName::new(format!("database-{}.dump.zst.age", index.saturating_add(1))).map_err(BackupError::Name)
-}
-
-fn count(table: TableRows) -> TableCount {
-    let TableRows { schema, name, rows } = table;
-    TableCount { schema, name, rows }
+/// What a part holds.
+struct InPart {
+    tables: Vec<TableCount>,
+    /// `14 tables`
+    told: String,
 }
 
 /// `0009`, or with the databases' names where several tell one.
@@ -261,11 +228,5 @@ mod tests {
         assert_eq!(told(&[]), None);
         assert_eq!(told(&[("shop", "0009")]).as_deref(), Some("0009"));
         assert_eq!(told(&[("shop", "0009"), ("stock", "3")]).as_deref(), Some("shop 0009, stock 3"));
-    }
-
-    #[test]
-    fn parts_are_numbered_from_one() {
-        assert_eq!(part_name(0).unwrap().as_str(), "database-1.dump.zst.age");
-        assert!(PartName::new(GLOBALS).is_ok());
     }
 }

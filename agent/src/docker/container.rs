@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use bollard::{
     models::{
         ContainerCreateBody, ContainerInspectResponse, ContainerStateStatusEnum, ContainerUpdateBody,
-        EndpointSettings, HealthStatusEnum, RestartPolicy,
+        EndpointSettings, HealthStatusEnum, MountPoint, RestartPolicy,
     },
     query_parameters::{
         CreateContainerOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder,
@@ -73,6 +73,8 @@ pub struct Container {
     pub host_ports: Vec<String>,
     /// Destinations and names of the volumes it holds.
     pub volumes: Vec<(String, String)>,
+    /// Paths in it where something lies that outlives it and that it may write to.
+    pub kept_paths: Vec<String>,
     /// How long a stop waits before it kills.
     pub grace: Duration,
     /// The restart policy it has now.
@@ -190,6 +192,7 @@ impl Container {
                 .and_then(|check| HealthCheck::of(&check, config.shell.as_deref())),
             last_probe: health.log.and_then(|log| log.last()?.output.clone()).unwrap_or_default(),
             host_ports: host_ports(host.port_bindings.unwrap_or_default()),
+            kept_paths: found.mounts.iter().flatten().filter_map(kept_path).collect(),
             volumes: found
                 .mounts
                 .unwrap_or_default()
@@ -200,6 +203,11 @@ impl Container {
             restart: host.restart_policy,
         }
     }
+}
+
+fn kept_path(mount: &MountPoint) -> Option<String> {
+    let is_kept = matches!(mount.typ.as_deref(), Some("volume" | "bind")) && mount.rw == Some(true);
+    mount.destination.clone().filter(|_| is_kept)
 }
 
 /// The address an endpoint has, or was given for when its container runs.

@@ -83,6 +83,8 @@ pub struct ImageFacts {
     pub has_healthcheck: bool,
     /// Paths that it declares as volumes.
     pub volumes: Vec<String>,
+    /// What it starts before a command.
+    pub entrypoint: Vec<String>,
     /// What it is made for, where it says so.
     pub platform: Option<Platform>,
 }
@@ -127,6 +129,7 @@ impl Docker {
             size: image.size.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
             has_healthcheck: test.first().is_some_and(|first| first != "NONE"),
             volumes: config.volumes.unwrap_or_default(),
+            entrypoint: config.entrypoint.unwrap_or_default(),
             platform: Platform::new(image.os.as_deref(), image.architecture.as_deref()),
         }))
     }

@@ -4,7 +4,7 @@
 //! Nothing is kept of its output but the last lines of what it complains of.
 
 use std::{
-    io,
+    fmt, io,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
@@ -24,13 +24,21 @@ use super::{
     output::{LAST_LINES, LastLines, Lines},
 };
 
-/// A command for a container.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A command for a container. Its arguments and variables may hold secrets: they are not printed.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct PipeCommand {
     /// The program, looked for in the container's `PATH`, and its arguments.
     pub argv: Vec<String>,
     /// Variables beside the container's own, as `NAME=value`.
     pub environment: Vec<String>,
+    /// Who runs it, as `uid:gid`; none for whom the container runs as.
+    pub user: Option<String>,
+}
+
+impl fmt::Debug for PipeCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PipeCommand").field("program", &self.program()).finish_non_exhaustive()
+    }
 }
 
 impl PipeCommand {
@@ -93,6 +101,7 @@ impl Docker {
             attach_stderr: Some(true),
             cmd: Some(command.argv.clone()),
             env: Some(command.environment.clone()),
+            user: command.user.clone(),
             ..ExecConfig::default()
         };
         let id = within(&doing, CALL, api.create_exec(container, config)).await?.id;

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::ServerVersion;
-use crate::docker::DockerError;
+use crate::{
+    docker::DockerError,
+    programs::{ProgramError, words},
+};
 
 /// Why a PostgreSQL in a container did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +78,17 @@ impl PostgresError {
     }
 }
 
-fn words(complaints: &str) -> &str {
-    if complaints.is_empty() { "it said nothing" } else { complaints }
+impl From<ProgramError> for PostgresError {
+    fn from(error: ProgramError) -> Self {
+        match error {
+            ProgramError::Docker(source) => Self::Docker(source),
+            ProgramError::Failed { program, exit_code, complaints } => {
+                Self::Program { program, exit_code, complaints }
+            }
+            ProgramError::Deadline(deadline) => Self::Deadline(deadline),
+            ProgramError::TooLong(most) => Self::TooLong(most),
+            ProgramError::Source(source) => Self::Source(source),
+            ProgramError::Stream(source) => Self::Stream(source),
+        }
+    }
 }

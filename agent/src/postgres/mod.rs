@@ -3,9 +3,7 @@
 //! Owns the statements and commands that are sent into the container. Must not know backups, destinations or releases.
 //! All programs are the container's: `psql`, `pg_dump`, `pg_dumpall`, `pg_restore` of the server's own version.
 
-mod dump;
 mod error;
-mod feed;
 mod likeness;
 mod literal;
 pub mod roles;
@@ -18,9 +16,8 @@ mod version;
 
 use std::time::Duration;
 
-pub use dump::Dump;
 pub use error::PostgresError;
-pub use scratch::{SCRATCH_LABEL, Scratch, ScratchSettings, remove_leftovers};
+pub use scratch::{Scratch, ScratchSettings};
 use session::Session;
 pub use snapshot::Snapshot;
 pub use swap::{Connections, Rename};
@@ -30,14 +27,15 @@ pub use version::{ServerVersion, parse_major, parse_tool_version};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncRead;
 
-use crate::docker::{Docker, Pipe, PipeCommand, PipeEnd};
+use crate::{
+    docker::{Docker, Pipe, PipeCommand},
+    programs::{self, Dump, ENDING},
+};
 
 /// How long a question may take that reads no table.
 const QUESTION: Duration = Duration::from_mins(1);
 /// How long a statement may take that makes, renames or drops a database.
 const STATEMENT: Duration = Duration::from_mins(2);
-/// How long a command may take to end once its output has.
-const ENDING: Duration = Duration::from_secs(30);
 
 /// The name of a database.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -166,7 +164,7 @@ impl Postgres {
         let database = format!("--dbname={}", session::connection(database));
         let fixed = ["pg_restore", "--exit-on-error", "--no-password", "--username", &self.user];
         let pipe = self.pipe(&[&fixed[..], &[&database]].concat()).await?;
-        feed::feed("pg_restore", pipe, (dump, deadline)).await
+        Ok(programs::feed("pg_restore", pipe, (dump, deadline)).await?)
     }
 
     /// Runs SQL as [`Postgres::dump_globals`] gives it, going on after statements that fail: a role that is there already is
@@ -181,7 +179,7 @@ impl Postgres {
         let arguments =
             ["psql", "-X", "-q", "--no-password", "--username", &self.user, "--dbname", "postgres"];
         let pipe = self.pipe(&arguments).await?;
-        feed::feed("psql", pipe, (sql, deadline)).await
+        Ok(programs::feed("psql", pipe, (sql, deadline)).await?)
     }
 
     /// Runs statements in a database, all of them or none: they are one transaction.
@@ -267,9 +265,9 @@ impl Postgres {
     /// What a program prints on one line.
     async fn printed(&self, argv: &[&str]) -> Result<String, PostgresError> {
         let mut pipe = self.pipe(argv).await?;
-        let text = session::read_bounded(&mut pipe.output, QUESTION).await?;
+        let text = programs::read_bounded(&mut pipe.output, QUESTION).await?;
         let end = pipe.end(ENDING).await.map_err(PostgresError::Docker)?;
-        checked(argv.first().copied().unwrap_or_default(), &end)?;
+        programs::checked(argv.first().copied().unwrap_or_default(), &end)?;
         Ok(text.trim().to_owned())
     }
 
@@ -304,15 +302,4 @@ pub fn is_maintenance(database: &DatabaseName) -> bool {
 fn beside(names: &[&DatabaseName]) -> DatabaseName {
     let taken = names.iter().any(|name| is_maintenance(name));
     DatabaseName(if taken { TEMPLATE } else { MAINTENANCE }.to_owned())
-}
-
-fn checked(program: &str, end: &PipeEnd) -> Result<(), PostgresError> {
-    if end.exit_code == 0 {
-        return Ok(());
-    }
-    Err(PostgresError::Program {
-        program: program.to_owned(),
-        exit_code: end.exit_code,
-        complaints: end.complaints.join("\n"),
-    })
 }

@@ -1,21 +1,19 @@
 //! A PostgreSQL of a backup's own image that lives only while something is tried out in it: no network, little memory and
 //! processor time, and the first to go when the droplet's memory is short.
 //!
-//! Owns the container and its anonymous volumes, from their making to their removal, also of those that a dead agent left.
+//! Owns the container and its anonymous volumes, from their making to their removal.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
-use bollard::models::{
-    ContainerCreateBody, HostConfig, HostConfigLogConfig, RestartPolicy, RestartPolicyNameEnum,
-};
+use bollard::models::ContainerCreateBody;
 use rand::RngExt as _;
 use tokio::time::Instant;
 
 use super::{Postgres, PostgresError, Readiness};
-use crate::docker::{AnonymousVolumes, Container, Docker};
-
-/// On containers that live only for a trial; its value says what for.
-pub const SCRATCH_LABEL: &str = "tidegate.scratch";
+use crate::{
+    docker::{AnonymousVolumes, Container, Docker},
+    scratch::{Room, host, labels},
+};
 
 /// Between looks at a server that starts.
 const LOOK: Duration = Duration::from_millis(500);
@@ -98,41 +96,9 @@ impl Scratch {
     }
 }
 
-/// Removes scratch servers that a dead agent left behind; how many there were.
-///
-/// # Errors
-/// When Docker refuses.
-pub async fn remove_leftovers(docker: &Docker) -> Result<usize, PostgresError> {
-    let left = docker.containers(&[SCRATCH_LABEL.to_owned()]).await.map_err(PostgresError::Docker)?;
-    for container in &left {
-        docker.remove(&container.id, AnonymousVolumes::Remove).await.map_err(PostgresError::Docker)?;
-    }
-    Ok(left.len())
-}
-
 fn body(settings: &ScratchSettings) -> ContainerCreateBody {
     // Nobody can connect but through Docker; the image wants one all the same.
     let password = format!("{:032x}", rand::rng().random::<u128>());
-    let memory = i64::try_from(settings.memory).unwrap_or(i64::MAX);
-    let log = HashMap::from([("max-size", "1m"), ("max-file", "1")]);
-    let host = HostConfig {
-        network_mode: Some("none".to_owned()),
-        memory: Some(memory),
-        memory_swap: Some(memory),
-        nano_cpus: Some(i64::from(settings.milli_cpus) * 1_000_000),
-        // Whoever serves comes first.
-        cpu_shares: Some(64),
-        oom_score_adj: Some(1000),
-        restart_policy: Some(RestartPolicy {
-            name: Some(RestartPolicyNameEnum::NO),
-            ..RestartPolicy::default()
-        }),
-        log_config: Some(HostConfigLogConfig {
-            typ: Some("json-file".to_owned()),
-            config: Some(log.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()),
-        }),
-        ..HostConfig::default()
-    };
     // Its data need not outlive a loss of power.
     let unsafe_but_fast = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_wal_size=1GB"];
     let mut command = vec!["postgres".to_owned()];
@@ -147,8 +113,8 @@ fn body(settings: &ScratchSettings) -> ContainerCreateBody {
             format!("POSTGRES_PASSWORD={password}"),
             "POSTGRES_DB=postgres".to_owned(),
         ]),
-        labels: Some(HashMap::from([(SCRATCH_LABEL.to_owned(), settings.purpose.clone())])),
-        host_config: Some(host),
+        labels: Some(labels(&settings.purpose)),
+        host_config: Some(host(Room { memory: settings.memory, milli_cpus: settings.milli_cpus })),
         ..ContainerCreateBody::default()
     }
 }

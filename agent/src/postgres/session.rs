@@ -7,11 +7,11 @@ use std::time::Duration;
 use rand::RngExt as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
-use super::{DatabaseName, ENDING, Postgres, PostgresError};
-use crate::docker::{Pipe, PipeOutput};
-
-/// An answer longer than this is refused: the counts of a hundred thousand tables are shorter.
-const LONGEST_ANSWER: usize = 32 * 1024 * 1024;
+use super::{DatabaseName, Postgres, PostgresError};
+use crate::{
+    docker::{Pipe, PipeOutput},
+    programs::{ENDING, LONGEST_ANSWER},
+};
 
 /// A `psql` that waits for questions.
 pub(super) struct Session {
@@ -114,22 +114,6 @@ impl Session {
 pub(super) fn connection(database: &DatabaseName) -> String {
     let quoted = database.0.replace('\\', "\\\\").replace('\'', "\\'");
     format!("dbname='{quoted}'")
-}
-
-/// All that a program prints, as text.
-pub(super) async fn read_bounded(
-    output: &mut PipeOutput,
-    deadline: Duration,
-) -> Result<String, PostgresError> {
-    let mut text = String::new();
-    let most = u64::try_from(LONGEST_ANSWER).unwrap_or(u64::MAX);
-    let mut bounded = output.take(most);
-    match tokio::time::timeout(deadline, bounded.read_to_string(&mut text)).await {
-        Ok(Ok(_)) if bounded.limit() == 0 => Err(PostgresError::TooLong(LONGEST_ANSWER)),
-        Ok(Ok(_)) => Ok(text),
-        Ok(Err(error)) => Err(PostgresError::Stream(error)),
-        Err(_) => Err(PostgresError::Deadline(deadline)),
-    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub struct BackedUp {
     pub image: String,
     /// The id of that image in this release, `sha256:...`; empty where the release did not tell it.
     pub image_id: String,
+    /// The words that it starts with, where the Compose file says any: entry point and command.
+    pub command: Vec<String>,
     /// The service's variables.
     pub environment: BTreeMap<String, String>,
 }
@@ -39,12 +41,14 @@ impl Engine {
             let image = service.image.clone();
             let used = row.images.iter().find(|used| used.reference == image);
             let variables = service.environment.iter();
+            let words = [&service.entrypoint.0, &service.command.0];
             Some(BackedUp {
                 release: row.number,
                 service: ServiceName::new(&name),
                 backup: extension.backup?,
                 image_id: used.map(|used| used.id.clone()).unwrap_or_default(),
                 image,
+                command: words.into_iter().flatten().flatten().cloned().collect(),
                 environment: variables.filter_map(|(k, v)| Some((k.clone(), v.clone()?))).collect(),
             })
         });

@@ -36,6 +36,8 @@ pub enum Image {
     Postgres15,
     /// `redis:8`.
     Redis,
+    /// `valkey:8`.
+    Valkey,
     /// `caddy:2`, the ingress.
     Caddy,
     /// `shop/web:dev`, the example product.
@@ -50,6 +52,7 @@ impl Image {
             Self::Postgres => "postgres-17",
             Self::Postgres15 => "postgres-15",
             Self::Redis => "redis-8",
+            Self::Valkey => "valkey-8",
             Self::Caddy => "caddy-2",
             Self::ShopWeb => "shop-web",
         }

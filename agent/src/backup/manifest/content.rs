@@ -34,6 +34,19 @@ pub enum EngineKind {
     Volume,
 }
 
+impl EngineKind {
+    /// As the Compose file names it: `postgres`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PostgreSql => "postgres",
+            Self::MySql => "mysql",
+            Self::Redis => "redis",
+            Self::Sqlite => "sqlite",
+            Self::Volume => "volume",
+        }
+    }
+}
+
 /// What a part holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -64,7 +77,7 @@ pub enum Content {
     },
 }
 
-/// How many rows a table had when the backup was taken.
+/// How many rows a table had when the backup was taken. Of a Redis: how many keys a database had, as table `keys` of schema `db0`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TableCount {

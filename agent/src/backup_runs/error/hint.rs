@@ -1,7 +1,7 @@
 //! What to do about each error.
 
-use super::BackupError;
-use crate::{apps::ServiceName, backup::pipe::SealError, backup_runs::Doing, postgres::PostgresError};
+use super::{BackupError, server::of_postgres};
+use crate::{apps::ServiceName, backup::pipe::SealError, backup_runs::Doing};
 
 impl BackupError {
     /// What to do about it.
@@ -18,7 +18,7 @@ impl BackupError {
             Self::NotAsked { known, .. } => format!("these do: {}", names(known)),
             Self::Which { services, .. } => format!("name one of them: {}", names(services)),
             Self::Unsupported { .. } => {
-                "back up PostgreSQL to `local`, or install an agent that can do more".to_owned()
+                "go on making them as you do now, or install an agent that can do more".to_owned()
             }
             Self::Recipients { .. } | Self::Keep { .. } => {
                 "correct it in the Compose file, and deploy".to_owned()
@@ -28,7 +28,7 @@ impl BackupError {
                 "start it, for example by deploying again; `tidegate status` and `tidegate logs` tell why it does not run"
                     .to_owned()
             }
-            Self::Server { source, .. } => server(source).to_owned(),
+            Self::Server { source, .. } => source.hint().to_owned(),
             Self::NoDatabase(_) => "create a database, or remove `backup` from the service".to_owned(),
             Self::MissingDatabase { known, .. } => {
                 format!("correct `databases` and deploy; these are there: {}", known.join(", "))
@@ -100,10 +100,14 @@ impl BackupError {
             Self::NewerServer { .. } => {
                 "let the service run an image of that version or a later one, deploy, and restore then".to_owned()
             }
-            Self::NotInBackup { known, .. } => format!("it has these: {}", known.join(", ")),
             Self::OtherEngine { .. } => {
-                "name the service that the backup is of: `--from ENVIRONMENT/APP/SERVICE`".to_owned()
+                "let the service run what the backup was made of, deploy, and try again; with `--from` the service that is meant can be named: `ENVIRONMENT/APP/SERVICE`".to_owned()
             }
+            Self::NoDatabases { .. } => "leave out `--database`, `--into` and `--scrub`: all of it is restored as it is".to_owned(),
+            Self::Changed { .. } => {
+                "set it back to how it kept its data then, deploy, and try again".to_owned()
+            }
+            Self::NotInBackup { known, .. } => format!("it has these: {}", known.join(", ")),
             Self::NothingElsewhere { .. } => {
                 "a backup reaches another droplet through a bucket that both apps name under `to`; \
                  `tidegate backup list --from ENVIRONMENT` shows what is there"
@@ -122,7 +126,8 @@ impl BackupError {
             Self::NoRestore { .. } | Self::NothingKept { .. } => {
                 "`tidegate restore --list` shows the restores, and what is kept of each".to_owned()
             }
-            Self::Restoring { source, .. } | Self::Copying { source, .. } => server(source).to_owned(),
+            Self::Restoring { source, .. } => source.hint().to_owned(),
+            Self::Copying { source, .. } => of_postgres(source).to_owned(),
             Self::CutOff => "what served before serves; begin the restore again".to_owned(),
             _ => String::new(),
         }
@@ -139,22 +144,6 @@ fn seal(source: &SealError) -> &'static str {
         SealError::Press(_) | SealError::Broken | SealError::Encrypt(_) => {
             "make it again; if it fails again, the agent's log (`journalctl -u tidegate-agent`) tells more"
         }
-    }
-}
-
-fn server(source: &PostgresError) -> &'static str {
-    match source {
-        PostgresError::OldTool { .. } => {
-            "use an image whose programs are of the server's version, and deploy"
-        }
-        PostgresError::SessionEnded { .. } => {
-            "if it refuses the login, name a superuser that may log in inside the container: `user` under \
-             `x-tidegate.backup`; else see the database's log (`tidegate logs`)"
-        }
-        PostgresError::Program { exit_code: 126 | 127, .. } => {
-            "the image has no `psql` or `pg_dump`: use one that has PostgreSQL's own programs, and deploy"
-        }
-        _ => "see the database's log (`tidegate logs`), and try again",
     }
 }
 

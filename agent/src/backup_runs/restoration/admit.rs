@@ -11,15 +11,16 @@ use super::{
         row::Facts,
         source::running,
         space,
-        subject::Subject,
+        subject::{Data, Subject},
         verify,
     },
     Progress, Restore, RestorePlan, RestoreRow, Revert,
-    plan::{self, Place, PlannedDatabase, RestoreSource, Visitors},
+    plan::{self, Place, PlannedDatabase, Replaces, RestoreSource, Visitors},
+    redis,
 };
 use crate::{
     apps::{AppName, ServiceName},
-    backup::{ByteCount, Manifest, Part, manifest::EngineKind},
+    backup::{ByteCount, Manifest, Part},
     ingress::Maintenance,
     postgres::{DatabaseName, LONGEST_NAME, Postgres, PostgresError, is_maintenance, parse_major},
 };
@@ -48,11 +49,17 @@ pub(super) async fn restore(
         None => Chosen::own(subject, verify::chosen(inner, subject, wanted.id).await?),
     };
     let (manifest, _) = opened::copy(&subject.destinations, &backup).await?;
-    if manifest.engine.kind != EngineKind::PostgreSql {
-        return Err(BackupError::OtherEngine { id: manifest.id });
+    opened::is_of(&manifest, subject)?;
+    let made_on = wanted.from.is_some().then(|| MadeOn::of(&manifest));
+    if let Data::Redis(clues) = &subject.data {
+        let plan = redis::plan((inner, subject, clues), (wanted, &manifest), id).await?;
+        return Ok((RestorePlan { made_on, ..plan }, backup));
     }
     let postgres = server(inner, subject).await?;
-    let failed = |source: PostgresError| BackupError::Restoring { service: subject.service.clone(), source };
+    let failed = |source: PostgresError| BackupError::Restoring {
+        service: subject.service.clone(),
+        source: source.into(),
+    };
     let versions = postgres.versions().await.map_err(failed)?;
     let of_backup = parse_major(&manifest.engine.server_version);
     if of_backup.is_some_and(|major| major > versions.server.major()) {
@@ -79,12 +86,13 @@ pub(super) async fn restore(
         app: subject.app.clone(),
         service: subject.service.clone(),
         source: RestoreSource::Backup(manifest.id),
-        made_on: wanted.from.is_some().then(|| MadeOn::of(&manifest)),
+        made_on,
         taken_at: manifest.taken_at,
         plain,
         revision: manifest.migration.clone(),
         databases,
         place,
+        replaces: Replaces::Databases,
     };
     Ok((plan, backup))
 }
@@ -97,8 +105,15 @@ pub(super) async fn revert(
 ) -> Result<(Subject, RestorePlan), BackupError> {
     let former = kept(inner, &wanted.app, wanted.id).await?;
     let subject = inner.subject(&wanted.app, Some(&former.plan.service)).await?;
+    if let Data::Redis(clues) = &subject.data {
+        let plan = redis::plan_revert((inner, &subject, clues), (wanted, &former), id).await?;
+        return Ok((subject, plan));
+    }
     let postgres = server(inner, &subject).await?;
-    let failed = |source: PostgresError| BackupError::Restoring { service: subject.service.clone(), source };
+    let failed = |source: PostgresError| BackupError::Restoring {
+        service: subject.service.clone(),
+        source: source.into(),
+    };
     let there = postgres.database_names().await.map_err(failed)?;
     let mut databases = Vec::new();
     for planned in &former.plan.databases {
@@ -119,6 +134,7 @@ pub(super) async fn revert(
         revision: None,
         databases,
         place,
+        replaces: Replaces::Databases,
     };
     Ok((subject, plan))
 }
@@ -144,7 +160,7 @@ pub(super) async fn open<'a>(
 
 pub(super) async fn server(inner: &Inner, subject: &Subject) -> Result<Postgres, BackupError> {
     let container = running(inner, subject).await?;
-    Ok(Postgres::new(inner.engine.docker().clone(), &container.name, &subject.user))
+    Ok(Postgres::new(inner.engine.docker().clone(), &container.name, &subject.postgres()?.user))
 }
 
 /// The databases of the backup that are meant. The maintenance database, where it holds nothing, is none of them.
@@ -188,7 +204,8 @@ async fn serving(
     (app, service): (&AppName, &ServiceName),
     (postgres, databases): (&Postgres, &[PlannedDatabase]),
 ) -> Result<Place, BackupError> {
-    let failed = |source: PostgresError| BackupError::Restoring { service: service.clone(), source };
+    let failed =
+        |source: PostgresError| BackupError::Restoring { service: service.clone(), source: source.into() };
     for planned in databases.iter().filter(|planned| planned.former.is_some()) {
         let ties = postgres.ties(&planned.name).await.map_err(failed)?;
         if !ties.is_empty() {
@@ -196,6 +213,14 @@ async fn serving(
             return Err(BackupError::Tied { database: planned.name.0.clone(), ties });
         }
     }
+    standing(inner, (app, service)).await
+}
+
+/// Who stands still while something else takes the place of what a service serves.
+pub(super) async fn standing(
+    inner: &Inner,
+    (app, service): (&AppName, &ServiceName),
+) -> Result<Place, BackupError> {
     let refused = |source| BackupError::Release { app: app.clone(), source: Box::new(source) };
     let writers = inner.engine.writers(app, service).await.map_err(refused)?;
     let failed = |error| refused(crate::release::EngineError::Ingress(error));

@@ -222,7 +222,7 @@ impl Course<'_> {
     }
 
     fn server(&self, source: PostgresError) -> BackupError {
-        BackupError::Restoring { service: self.subject.service.clone(), source }
+        BackupError::Restoring { service: self.subject.service.clone(), source: source.into() }
     }
 
     fn engine(&self, source: EngineError) -> BackupError {

@@ -7,7 +7,9 @@
 
 mod admit;
 mod course;
+mod engines;
 mod plan;
+mod redis;
 mod row;
 mod run;
 mod steps;
@@ -20,7 +22,7 @@ use secrecy::SecretString;
 
 pub(super) use self::run::expire;
 pub use self::{
-    plan::{Place, PlannedDatabase, RestorePlan, RestoreSource},
+    plan::{Place, PlannedDatabase, Replaces, RestorePlan, RestoreSource},
     row::{RestoreRow, RestoreState},
     store::{MIGRATION, RestoreStore},
 };

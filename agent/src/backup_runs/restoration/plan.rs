@@ -40,6 +40,20 @@ pub struct RestorePlan {
     pub databases: Vec<PlannedDatabase>,
     /// Where they go.
     pub place: Place,
+    /// What they are.
+    #[serde(default)]
+    pub replaces: Replaces,
+}
+
+/// What a restore puts in the place of what serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Replaces {
+    /// Databases of a server that goes on.
+    #[default]
+    Databases,
+    /// The file or directory that a server reads when it starts: it is started anew for it. Names are paths in its container.
+    Files,
 }
 
 /// Where the data of a restore comes from.
@@ -115,11 +129,26 @@ pub fn in_place(source: &DatabaseName, there: &BTreeSet<DatabaseName>, id: Backu
     }
 }
 
+/// What takes the place of the file or directory that a server keeps its data in.
+pub fn file_in_place(beside: impl Fn(&str) -> String, data: String, id: BackupId) -> PlannedDatabase {
+    let name = |what: &str| DatabaseName(beside(&format!(".tidegate-{what}-{}", random_of(id))));
+    PlannedDatabase {
+        source: DatabaseName(data.clone()),
+        name: DatabaseName(data),
+        fresh: name("restoring"),
+        former: Some(name("before")),
+    }
+}
+
 /// `shop_before_4f2a91c0`: of the restore with that id, and no longer than the server takes.
 fn named(database: &DatabaseName, what: &str, id: BackupId) -> DatabaseName {
+    derived(database, &format!("_{what}_{}", random_of(id)))
+}
+
+/// `4f2a91c0`
+fn random_of(id: BackupId) -> String {
     let id = id.to_string();
-    let random = id.rsplit('-').next().unwrap_or_default();
-    derived(database, &format!("_{what}_{random}"))
+    id.rsplit('-').next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -138,6 +167,14 @@ mod tests {
         assert_eq!(planned.fresh, name("shop_restoring_4f2a91c0"));
         assert_eq!(planned.former, Some(name("shop_before_4f2a91c0")));
         assert_eq!(in_place(&name("gone"), &there, id).former, None);
+    }
+
+    #[test]
+    fn a_file_has_its_former_beside_it() {
+        let id = "20261123T030000Z-4f2a91c0".parse().unwrap();
+        let planned = file_in_place(|name| format!("/data/{name}"), "/data/dump.rdb".to_owned(), id);
+        assert_eq!(planned.fresh, name("/data/.tidegate-restoring-4f2a91c0"));
+        assert_eq!(planned.former, Some(name("/data/.tidegate-before-4f2a91c0")));
     }
 
     #[test]

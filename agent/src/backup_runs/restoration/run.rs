@@ -9,6 +9,7 @@ use super::{
     super::{BackupError, BackupId, Inner, Progress, live::Doing, subject::Subject},
     Restore, RestorePlan, RestoreRow, RestoreState, Revert, admit,
     course::{Course, Source},
+    engines,
     plan::{self, Place, RestoreSource},
     steps,
     store::Ending,
@@ -257,11 +258,7 @@ async fn dropped(
     subject: &Subject,
     row: &RestoreRow,
 ) -> Result<Vec<DatabaseName>, BackupError> {
-    let postgres = admit::server(inner, subject).await?;
-    for name in &row.kept {
-        let gone = postgres.drop_database(name).await;
-        gone.map_err(|source| BackupError::Restoring { service: subject.service.clone(), source })?;
-    }
+    engines::drop_kept(inner, subject, &row.kept).await?;
     inner.restores.keep(row.id, &[]).await?;
     Ok(row.kept.clone())
 }

@@ -79,7 +79,7 @@ impl StepNode {
     async fn go(&self, course: &Course<'_>, inputs: &Inputs<'_>) -> Result<Value, BackupError> {
         let say = |text: &str| course.progress.say(text);
         match self.0 {
-            Step::Restore => course.restore().await?,
+            Step::Restore => course.bring().await?,
             Step::Maintenance => course.maintenance(Maintenance::On).await?,
             Step::Stop => {
                 let since = since(inputs.own_output()).unwrap_or_else(|| course.now());
@@ -92,7 +92,7 @@ impl StepNode {
                 return Ok(json!({ SINCE: since.to_string() }));
             }
             Step::Swap => {
-                course.swap().await?;
+                course.replace().await?;
                 say("what was restored is in its place");
             }
             Step::Start => {
@@ -113,10 +113,10 @@ impl StepNode {
 
     async fn back(&self, course: &Course<'_>) -> Result<(), BackupError> {
         match self.0 {
-            Step::Restore => course.drop_fresh().await,
+            Step::Restore => course.throw_away().await,
             Step::Maintenance => course.maintenance(Maintenance::Off).await,
             Step::Stop => course.start().await,
-            Step::Swap => course.swap_back().await,
+            Step::Swap => course.put_back().await,
             Step::Start => course.stop().await,
             Step::Open => course.maintenance(Maintenance::On).await,
         }

@@ -15,7 +15,7 @@ use super::{
     },
     Restore, RestoreRow, RestoreState, admit,
     course::{Course, Source},
-    plan::{KEPT_FOR, Place, PlannedDatabase, RestorePlan, RestoreSource, Visitors},
+    plan::{KEPT_FOR, Place, PlannedDatabase, Replaces, RestorePlan, RestoreSource, Visitors},
     store::Ending,
 };
 use crate::{
@@ -119,6 +119,7 @@ pub(in crate::backup_runs) async fn retain(
         revision: None,
         databases,
         place: Place::Serving { writers: Vec::new(), visitors: Visitors::AsBefore },
+        replaces: Replaces::Databases,
     };
     let now = inner.clock.now();
     let row = RestoreRow {

@@ -58,9 +58,13 @@ fn unsupported(wanted: Wanted<'_>) -> Vec<Failure> {
                 .at(format!("services.{service}.x-tidegate.backup"))
                 .hint(hint)
         };
-        if !matches!(backup.engine, Engine::Postgres(_)) {
-            let why = format!("this agent makes backups of PostgreSQL, not of {}", backup.engine.name());
-            refused.push(refuse(why, "remove `backup` there, and go on making them as you do now"));
+        match backup.engine {
+            Engine::Postgres(_) | Engine::Redis => {}
+            Engine::Mysql(_) | Engine::Sqlite { .. } | Engine::Volume { .. } => {
+                let name = backup.engine.name();
+                let why = format!("this agent makes backups of PostgreSQL and Redis, not of {name}");
+                refused.push(refuse(why, "remove `backup` there, and go on making them as you do now"));
+            }
         }
     }
     refused

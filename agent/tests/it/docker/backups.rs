@@ -3,6 +3,7 @@
 mod breaking;
 mod buckets;
 mod elsewhere;
+mod redis;
 mod restores;
 pub mod site;
 mod trouble;
@@ -14,7 +15,7 @@ use site::{Site, id_of, name, service};
 use tidegate_agent::{
     backup::manifest::Content,
     backup_runs::{BackupError, BackupState, Cause, Make, Progress, Prune, PruneMode, Verify},
-    postgres::SCRATCH_LABEL,
+    scratch::SCRATCH_LABEL,
 };
 use tokio::sync::mpsc;
 

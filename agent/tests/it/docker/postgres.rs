@@ -13,10 +13,8 @@ use bollard::{
 };
 use tidegate_agent::{
     docker::{Docker as Engine, Logins},
-    postgres::{
-        DatabaseName, Postgres, PostgresError, Readiness, SCRATCH_LABEL, Scratch, ScratchSettings, TableRows,
-        remove_leftovers,
-    },
+    postgres::{DatabaseName, Postgres, PostgresError, Readiness, Scratch, ScratchSettings, TableRows},
+    scratch::{SCRATCH_LABEL, remove_leftovers},
 };
 use tidegate_tests::docker::{Docker, Image};
 use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};

@@ -14,8 +14,9 @@ use tidegate_agent::{
     },
     clock::{Clock as _, SystemClock},
     docker::{Docker as Engine, Logins},
-    postgres::{DatabaseName, Postgres, Readiness, SCRATCH_LABEL},
+    postgres::{DatabaseName, Postgres, Readiness},
     release::{self, ReleaseState},
+    scratch::SCRATCH_LABEL,
     store::{Database, DatabaseSettings},
 };
 use tidegate_tests::docker::Image;

@@ -9,13 +9,13 @@ use std::{
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::{ENDING, PostgresError, checked};
+use super::{ENDING, ProgramError, checked};
 use crate::docker::{Pipe, PipeOutput};
 
 /// A dump as it is written. Reading it ends only when its program has ended well.
 pub struct Dump {
     output: PipeOutput,
-    end: BoxFuture<'static, Result<(), PostgresError>>,
+    end: BoxFuture<'static, Result<(), ProgramError>>,
     state: State,
 }
 
@@ -27,10 +27,10 @@ enum State {
 }
 
 impl Dump {
-    pub(super) fn of(program: &'static str, mut pipe: Pipe) -> Self {
+    pub(crate) fn of(program: &'static str, mut pipe: Pipe) -> Self {
         let output = pipe.take_output();
         let end = async move {
-            let end = pipe.end(ENDING).await.map_err(PostgresError::Docker)?;
+            let end = pipe.end(ENDING).await.map_err(ProgramError::Docker)?;
             checked(program, &end)
         };
         Self { output, end: Box::pin(end), state: State::Writing }
