@@ -81,7 +81,12 @@ async fn monitoring_would_be_run(backups: &Backups) {
     let fixture = &backups.fixture;
     fixture.engine.plan(&input(&app)).await.expect_err("nobody allowed it the droplet's network");
     fs_err::write(fixture.state().join("policy.toml"), read("policy.toml")).unwrap();
-    fixture.engine.plan(&input(&app)).await.unwrap();
+    // Its images are those of others, and not here: nothing else is missing.
+    let refused = fixture.refused(&app).await;
+    assert!(
+        refused.iter().all(|failure| failure.what.starts_with("the image 127.0.0.1:5000/")),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
