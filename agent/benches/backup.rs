@@ -61,8 +61,8 @@ struct Site {
 }
 
 async fn measure() -> Result<ExitCode> {
-    let asked = std::env::var("TIDEGATE_BENCH_MEBIBYTES").ok().map(|text| text.parse()).transpose()?;
-    let mebibytes: u64 = asked.unwrap_or(MEBIBYTES);
+    let asked = std::env::var_os("TIDEGATE_BENCH_MEBIBYTES");
+    let mebibytes: u64 = asked.and_then(|asked| asked.to_str()?.parse().ok()).unwrap_or(MEBIBYTES);
     let site = Site::start().await?;
     site.fill(mebibytes)?;
     let (mut ours, mut theirs, mut memory) = (Vec::new(), Vec::new(), Vec::new());
@@ -77,10 +77,10 @@ async fn measure() -> Result<ExitCode> {
         theirs.push(site.by_hand()?);
     }
     let (ours, theirs, memory) = (median(ours), median(theirs), median(memory));
-    let through = |took: Duration| plain as f64 / 1e6 / took.as_secs_f64();
+    let through = |took: Duration| megabytes(plain) / took.as_secs_f64();
     let ratio = through(ours) / through(theirs);
     let mut out = std::io::stdout();
-    writeln!(out, "medians of {ROUNDS} rounds; a dump of {:.2} GB\n", plain as f64 / 1e9)?;
+    writeln!(out, "medians of {ROUNDS} rounds; a dump of {:.2} GB\n", megabytes(plain) / 1e3)?;
     writeln!(
         out,
         "{:<22} {:>12} {:>34} {:>7}   accept",
@@ -100,7 +100,7 @@ async fn measure() -> Result<ExitCode> {
         out,
         "{:<22} {:>9.1} MB {:>34} {:>7}   <= {} MB  {}",
         "memory over idle",
-        memory as f64 / 1e6,
+        megabytes(memory),
         "",
         "",
         MOST_MEMORY / 1_000_000,
@@ -195,6 +195,10 @@ impl Site {
     fn clear(&self) -> Result<()> {
         Ok(fs_err::remove_dir_all(self.state.path().join("backups/bench"))?)
     }
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    f64::from(u32::try_from(bytes / 1000).unwrap_or(u32::MAX)) / 1e3
 }
 
 /// Forgets the peak of this process's memory, and tells what it takes now, in bytes.

@@ -195,7 +195,7 @@ impl Postgres {
         let fixed = ["psql", "-X", "-q", "--no-password", "--single-transaction", "--output=/dev/null"];
         let told = ["-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "--username", &self.user];
         let pipe = self.pipe(&[&fixed[..], &told, &[&database]].concat()).await?;
-        feed::feed("psql", pipe, (statements, deadline)).await
+        Ok(programs::feed("psql", pipe, (statements, deadline)).await?)
     }
 
     /// Makes an empty database, from the template that has nothing of the site's own.

@@ -177,6 +177,8 @@ fn latest() -> Restore {
         database: None,
         into: None,
         keys: FileKeys::default(),
+        from: None,
+        scrub: None,
         actor: "test".to_owned(),
     }
 }
