@@ -2,6 +2,7 @@
 
 mod backups;
 pub mod site;
+mod units;
 
 use std::{collections::BTreeMap, path::PathBuf, process::Command};
 
