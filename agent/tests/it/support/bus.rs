@@ -25,8 +25,16 @@ const CONFIGURATION: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D
   </policy>
 </busconfig>
 "#;
-const NAMES: [&str; 3] =
-    ["org.freedesktop.systemd1", "org.freedesktop.timedate1", "org.freedesktop.timesync1"];
+const SYSTEMD: &str = "org.freedesktop.systemd1";
+const CLOCK: [&str; 2] = ["org.freedesktop.timedate1", "org.freedesktop.timesync1"];
+/// A systemd for one user's units, with a bus of its own. It does not start on a machine that was not booted with systemd; where
+/// this one was not, it sees another `/run/systemd` than everybody else.
+const MANAGER: &str = r#"
+if ! test -d /run/systemd/system; then
+  mkdir -p /run/systemd && mount -t tmpfs tmpfs /run/systemd && mkdir /run/systemd/system || exit 1
+fi
+exec /lib/systemd/systemd --user --unit=basic.target
+"#;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What is said there.
@@ -45,6 +53,8 @@ pub struct Bus {
     says: Arc<Mutex<Says>>,
 }
 
+const SAYS: Says = Says { is_synchronised: true, behind: 3000, failed_units: Vec::new() };
+
 impl Bus {
     /// None where there is no `dbus-daemon`; that is said.
     pub async fn start() -> Option<Self> {
@@ -62,20 +72,66 @@ impl Bus {
             }
             Err(error) => panic!("dbus-daemon: {error}"),
         };
-        let says = Says { is_synchronised: true, behind: 3000, failed_units: Vec::new() };
-        let bus = Self { daemon, directory, says: Arc::new(Mutex::new(says)) };
+        let bus = Self { daemon, directory, says: Arc::new(Mutex::new(SAYS)) };
+        let began = bus.has_begun().await;
+        assert!(began, "dbus-daemon does not start");
+        bus.stand_in(&[&[SYSTEMD], CLOCK.as_slice()].concat()).await;
+        Some(bus)
+    }
+
+    /// One with a real systemd, whose units are the test's. None where there is none, which is said. Needs root.
+    pub async fn with_systemd() -> Option<Self> {
+        let directory = TempDir::new().unwrap();
+        let daemon = Command::new("unshare")
+            .args(["--mount", "--propagation", "private", "sh", "-c", MANAGER])
+            .envs(environment(directory.path()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let bus = Self { daemon, directory, says: Arc::new(Mutex::new(SAYS)) };
+        if !bus.has_begun().await || !bus.systemd(&["systemctl", "--user", "list-units"]) {
+            println!(
+                "skipped: systemd --user does not start here with a bus of its own (package dbus-user-session)"
+            );
+            return None;
+        }
+        bus.stand_in(&CLOCK).await;
+        Some(bus)
+    }
+
+    /// Runs a command of systemd's for its units; whether it succeeded.
+    pub fn systemd(&self, command: &[&str]) -> bool {
+        let (program, arguments) = command.split_first().unwrap();
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .envs(environment(self.directory.path()))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.stdin(Stdio::null()).status().unwrap().success()
+    }
+
+    async fn has_begun(&self) -> bool {
         let begun = Instant::now();
-        while !Path::new(&socket).exists() {
-            assert!(begun.elapsed() < PATIENCE, "dbus-daemon does not start");
+        while !Path::new(&socket(self.directory.path())).exists() {
+            if begun.elapsed() > PATIENCE {
+                return false;
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let mut builder = zbus::connection::Builder::address(bus.address().as_str());
-        for name in NAMES {
-            builder = builder.name(name);
+        true
+    }
+
+    /// Stands where these would.
+    async fn stand_in(&self, names: &[&'static str]) {
+        let mut builder = zbus::connection::Builder::address(self.address().as_str());
+        for name in names {
+            builder = builder.name(*name);
         }
         let connection = builder.build().await.unwrap();
-        tokio::spawn(serve(connection, bus.says.clone()));
-        Some(bus)
+        tokio::spawn(serve(connection, self.says.clone()));
     }
 
     pub fn address(&self) -> String {
@@ -89,9 +145,28 @@ impl Bus {
 
 impl Drop for Bus {
     fn drop(&mut self) {
+        // A systemd ends its units first.
+        let pid = i32::try_from(self.daemon.id()).ok().and_then(rustix::process::Pid::from_raw);
+        pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM));
+        let begun = Instant::now();
+        while matches!(self.daemon.try_wait(), Ok(None)) && begun.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         self.daemon.kill().ok();
         self.daemon.wait().ok();
     }
+}
+
+/// Nothing of the user's own.
+fn environment(directory: &Path) -> [(&'static str, String); 4] {
+    let own = directory.display().to_string();
+    let bus = format!("unix:path={}", socket(directory));
+    [
+        ("XDG_RUNTIME_DIR", own.clone()),
+        ("HOME", own.clone()),
+        ("XDG_CONFIG_HOME", own),
+        ("DBUS_SESSION_BUS_ADDRESS", bus),
+    ]
 }
 
 fn socket(directory: &Path) -> String {

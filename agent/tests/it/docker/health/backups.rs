@@ -6,10 +6,16 @@ use tidegate_agent::{
     health::Level,
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::{
-    super::backups::site::{Site as Backups, app},
+    super::{
+        backups::site::{Site as Backups, app},
+        metrics::served,
+    },
     site::Site,
 };
+use crate::support::prometheus::{Programs, Prometheus, all_answer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn backups_and_verifications_that_are_late_are_told_until_they_come() {
@@ -42,4 +48,25 @@ async fn backups_and_verifications_that_are_late_are_told_until_they_come() {
     make().await;
     site.runs.verify(Backups::verify(None), Progress::none()).await.unwrap();
     site.resolves(verification).await;
+    a_prometheus_answers_what_is_asked_of_backups(&site).await;
+}
+
+async fn a_prometheus_answers_what_is_asked_of_backups(site: &Site) {
+    let Some(programs) = Programs::named() else { return };
+    let stop = CancellationToken::new();
+    let prometheus = Prometheus::start(&programs, served(site, &stop).await);
+    tokio::task::block_in_place(|| {
+        prometheus.until("tidegate_backup_verify_duration_seconds");
+        all_answer(&prometheus, &["backups"], &[]);
+        for so in [
+            r#"tidegate_backup_interval_seconds{app="shop",service="db"} == 3600"#,
+            r#"tidegate_backup_data_bytes{app="shop"} > tidegate_backup_stored_bytes{app="shop"}"#,
+            r#"time() - tidegate_backup_verified_timestamp_seconds{app="shop"} < 120"#,
+            r#"tidegate_backup_failed{app="shop",service="db"} == 0"#,
+        ] {
+            let told = prometheus.query(so);
+            assert!(told.as_ref().is_ok_and(|told| !told.is_empty()), "{so}: {told:?}");
+        }
+    });
+    stop.cancel();
 }

@@ -31,6 +31,8 @@ use crate::{
 };
 
 const PATIENCE: Duration = Duration::from_mins(2);
+/// For one rule, so that a test says which one before it is cut off.
+const PATIENCE_OF_RULE: Duration = Duration::from_secs(50);
 
 /// Each limit is as it is usually, but for how long it is waited.
 const LIMITS: &str = "
@@ -184,7 +186,7 @@ impl Site {
             if let Some(item) = self.webhook.items(part, id).into_iter().find(|item| is(item)) {
                 return item;
             }
-            assert!(begun.elapsed() < PATIENCE, "nobody was told that {id} is {part}: {told:#?}");
+            assert!(begun.elapsed() < PATIENCE_OF_RULE, "nobody was told that {id} is {part}: {told:#?}");
         }
     }
 
