@@ -5,11 +5,13 @@
 
 mod agent;
 mod alerts;
+mod apps;
 mod audit;
 pub mod authorise;
 mod backups;
 mod buckets;
 pub mod caller;
+mod comeback;
 mod convert;
 mod deadline;
 mod deed;
@@ -40,9 +42,9 @@ pub use enrolment::EnrolmentService;
 use tonic::Status;
 
 use crate::{
-    alerts::Alerts, audit::AuditLog, backup_runs::BackupRuns, clock::Clock, docker_stream::DockerStreams,
-    exec::host::HostExec, health::Health, host::HostFacts, release::Engine, systemd::Systemd,
-    timers::UnitFiles, trust::Trust,
+    alerts::Alerts, app_units::AppUnits, audit::AuditLog, backup_runs::BackupRuns, clock::Clock,
+    comeback::Comeback, docker_stream::DockerStreams, exec::host::HostExec, health::Health, host::HostFacts,
+    release::Engine, systemd::Systemd, timers::UnitFiles, trust::Trust,
 };
 
 /// What the handlers work with. One for the whole agent.
@@ -53,6 +55,10 @@ pub struct Context {
     pub audit: AuditLog,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
+    /// The units of apps.
+    pub app_units: AppUnits,
+    /// What comes back after a start of the droplet.
+    pub comeback: Comeback,
     /// Commands on the droplet.
     pub host_exec: Arc<HostExec>,
     /// What this machine is.

@@ -2,7 +2,9 @@
 //!
 //! Owns the arguments. Must not do anything of the agent's work.
 
+mod after_boot;
 mod alerts;
+mod app;
 mod audit;
 mod backup;
 mod health;
@@ -42,6 +44,9 @@ enum Command {
     Health(health::HealthArguments),
     /// Who is told what is not well, and whether that arrives.
     Alerts(alerts::AlertsArguments),
+    /// Stop an app, start it again, or follow it, as its unit does.
+    #[command(subcommand)]
+    App(app::AppCommand),
     /// Wait to become a command on the droplet; the agent starts this.
     #[command(hide = true)]
     Standby,
@@ -66,6 +71,7 @@ pub fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Result<ExitCode
     match arguments.command {
         Command::Standby => return standby::run(),
         Command::Health(arguments) => return health::run(&arguments, out),
+        Command::App(command) => return app::run(&command, out),
         Command::Alerts(arguments) => return alerts::run(&arguments, out),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Status(arguments) => local::block_on(status::run(&arguments, out)),

@@ -3,6 +3,7 @@
 
 mod agreement;
 mod backup;
+pub(super) mod bring_back;
 mod commit;
 mod connections;
 mod copy;

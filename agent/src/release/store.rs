@@ -317,8 +317,8 @@ impl ReleaseStore {
                     word(ReleaseState::Released),
                     word(ReleaseState::Stuck)
                 ],
-            )
-            .map(drop)
+            )?;
+            super::stopped::store::forget(t, &app)
         };
         self.database.write(update).await
     }
@@ -397,8 +397,8 @@ fn set_serving(
     t.execute(
         "UPDATE release SET state = ?3, images = ?4 WHERE app = ?1 AND number = ?2",
         params![app.as_str(), number, word(ReleaseState::Released), json(&images)?],
-    )
-    .map(drop)
+    )?;
+    super::stopped::store::forget(t, app)
 }
 
 fn end(

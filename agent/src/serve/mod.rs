@@ -29,6 +29,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     api::{AgentService, Context, EnrolmentService, authorise::Door},
+    app_units::AppUnits,
     audit::AuditLog,
     clock::{self, Clock},
     config::Config,
@@ -95,6 +96,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Running {
     /// Where it listens for callers.
     pub address: std::net::SocketAddr,
+    context: Arc<Context>,
     trust: Arc<Trust>,
     servers: Vec<Served>,
     _resume: AbortOnDropHandle<()>,
@@ -128,12 +130,16 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
     let backups = parts::backups(&paths, &engine, database.clone(), &trust, clock.clone());
     let host_exec = Arc::new(HostExec::new(paths.runtime.clone(), paths.program.clone()));
     let alerts = parts::alerts(&paths, database.clone(), &host_exec, &trust, clock.clone());
+    let comeback = parts::comeback(&engine, &audit, database.clone(), clock.clone());
+    let app_units = AppUnits::new(engine.clone(), paths.units.clone(), systemd.clone());
     let asked = (&engine, &backups, &alerts);
     let health = parts::health((&config, &paths), asked, database, (&trust, &systemd), clock.clone());
     let context = Arc::new(Context {
         trust: trust.clone(),
         audit,
         clock: clock.clone(),
+        app_units,
+        comeback,
         host_exec,
         host: HostFacts::new(&paths.state),
         alerts,
@@ -155,7 +161,8 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
     let resume = tokio::spawn(resume);
     info!(%address, version = crate::trust::AGENT_VERSION, "listening");
     let resume = AbortOnDropHandle::new(resume);
-    Ok(Running { address, trust, servers, _resume: resume, stop: assembly.stop, _lock: lock })
+    let context = assembly.context.clone();
+    Ok(Running { address, context, trust, servers, _resume: resume, stop: assembly.stop, _lock: lock })
 }
 
 struct Assembly {
@@ -219,6 +226,24 @@ impl Assembly {
     }
 }
 
+/// Writes down that the droplet goes down, if it does: its containers end after the agent.
+async fn going_down(context: &Context) {
+    match context.systemd.is_going_down().await {
+        Ok(false) => {}
+        Ok(true) => match context.comeback.going_down().await {
+            Ok(()) => info!("the droplet goes down"),
+            Err(error) => warn!(
+                error = crate::release::chain(&error),
+                "it is not written down that the droplet goes down"
+            ),
+        },
+        Err(error) => debug!(
+            error = crate::release::chain(&error),
+            "systemd does not tell whether the droplet goes down"
+        ),
+    }
+}
+
 impl Running {
     /// Follows whether the agent is enrolled.
     pub fn phase(&self) -> watch::Receiver<Phase> {
@@ -245,6 +270,9 @@ impl Running {
         info!("ending");
         self.trust.close();
         self.stop.cancel();
+        if timeout(GRACE, going_down(&self.context)).await.is_err() {
+            warn!("systemd does not tell whether the droplet goes down");
+        }
         if timeout(GRACE, futures::future::join_all(self.servers.iter_mut())).await.is_err() {
             warn!("calls under way were cut off");
         }

@@ -19,5 +19,5 @@ pub async fn keep_standing(files: &UnitFiles, systemd: &Systemd) -> Result<(), K
     systemd.enable(&[HEALTH_TIMER.to_owned()]).await.map_err(KeeperError::Systemd)?;
     // What was enabled is known to systemd only when it has looked again.
     systemd.reload().await.map_err(KeeperError::Systemd)?;
-    systemd.start_timer(HEALTH_TIMER).await.map_err(KeeperError::Systemd)
+    systemd.start_unit(HEALTH_TIMER).await.map_err(KeeperError::Systemd)
 }

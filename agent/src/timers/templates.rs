@@ -18,6 +18,10 @@ pub(super) const STANDING: [(&str, &str); 2] = [
     ("tidegate-health.timer", include_str!("../../../systemd/tidegate-health.timer")),
 ];
 
+/// What apps' units are instances of. Name and content.
+pub(super) const APP: [(&str, &str); 1] =
+    [("tidegate-app@.service", include_str!("../../../systemd/tidegate-app@.service"))];
+
 /// Writes those that are not there as they are here.
 ///
 /// # Errors

@@ -78,6 +78,8 @@ async fn app(
     AppSeen {
         serving: release.map(|row| row.number),
         in_maintenance: maintenance == Maintenance::On,
+        // Without that it is judged as if nobody had: nothing is called good that may not be.
+        stopped: sources.engine.stopped(&app).await.unwrap_or_default(),
         under_way,
         services,
         hosts,
