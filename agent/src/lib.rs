@@ -8,6 +8,7 @@ pub mod audit;
 pub mod backup;
 pub mod backup_runs;
 pub mod buckets;
+pub mod cleanup;
 pub mod cli;
 pub mod clock;
 pub mod comeback;

@@ -94,6 +94,7 @@ pub const RULES: &[Rule] = &[
     rule("/tidegate.v1.Agent/SetAlerts", Role::Admin, Scope::Droplet),
     rule("/tidegate.v1.Agent/Alerts", Role::Viewer, Scope::Droplet),
     rule("/tidegate.v1.Agent/TestAlerts", Role::Operator, Scope::Droplet),
+    rule("/tidegate.v1.Agent/CleanUp", Role::Operator, Scope::Droplet),
     rule("/tidegate.v1.Agent/AuditLog", Role::Viewer, Scope::Droplet),
     rule("/tidegate.v1.Agent/Renew", Role::Admin, Scope::Droplet),
     // The list is signed: any caller may bring it.

@@ -99,6 +99,7 @@ const METHODS: [(Role, &[&str]); 4] = [
             "RemoveApp",
             "StopApp",
             "StartApp",
+            "CleanUp",
             "ResolveRelease",
             "PruneBackups",
             "RestoreBackup",

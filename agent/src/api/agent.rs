@@ -7,23 +7,25 @@ use std::sync::Arc;
 use tidegate_proto::v1::{
     AfterBootRequest, AfterBootResponse, AlertsRequest, AlertsResponse, AppStanding, AuditEntry,
     AuditLogRequest, BackupEvent, BackupHeadersRequest, BackupHeadersResponse, BackupsRequest,
-    BackupsResponse, CancelReleaseRequest, CancelReleaseResponse, DeployRequest, DropFormerRequest,
-    DropFormerResponse, ExecRequest, ExecResponse, FollowAppRequest, HealthRequest, HealthResponse,
-    InfoRequest, InfoResponse, InstallRevocationListRequest, InstallRevocationListResponse, LogEntry,
-    LogsRequest, MakeBackupRequest, PlanDeployResponse, PruneBackupsRequest, PruneBackupsResponse,
-    ReleaseEvent, ReleaseOutcomeRequest, ReleaseOutcomeResponse, ReleasesRequest, ReleasesResponse,
-    RemoveAppRequest, RemoveAppResponse, RenewRequest, RenewResponse, ResolveReleaseRequest,
-    ResolveReleaseResponse, RestoreBackupRequest, RestoreEvent, RestoresRequest, RestoresResponse,
-    RevertRestoreRequest, RollbackRequest, SetAlertsRequest, SetAlertsResponse, SetMaintenanceRequest,
-    SetMaintenanceResponse, ShowBackupRequest, ShowBackupResponse, StartAppRequest, StartAppResponse,
-    StatusRequest, StatusResponse, StopAppRequest, StopAppResponse, TestAlertsRequest, TestAlertsResponse,
-    TimersRequest, TimersResponse, VerifyBackupRequest, WatchReleaseRequest, agent_server::Agent,
+    BackupsResponse, CancelReleaseRequest, CancelReleaseResponse, CleanUpRequest, CleanUpResponse,
+    DeployRequest, DropFormerRequest, DropFormerResponse, ExecRequest, ExecResponse, FollowAppRequest,
+    HealthRequest, HealthResponse, InfoRequest, InfoResponse, InstallRevocationListRequest,
+    InstallRevocationListResponse, LogEntry, LogsRequest, MakeBackupRequest, PlanDeployResponse,
+    PruneBackupsRequest, PruneBackupsResponse, ReleaseEvent, ReleaseOutcomeRequest, ReleaseOutcomeResponse,
+    ReleasesRequest, ReleasesResponse, RemoveAppRequest, RemoveAppResponse, RenewRequest, RenewResponse,
+    ResolveReleaseRequest, ResolveReleaseResponse, RestoreBackupRequest, RestoreEvent, RestoresRequest,
+    RestoresResponse, RevertRestoreRequest, RollbackRequest, SetAlertsRequest, SetAlertsResponse,
+    SetMaintenanceRequest, SetMaintenanceResponse, ShowBackupRequest, ShowBackupResponse, StartAppRequest,
+    StartAppResponse, StatusRequest, StatusResponse, StopAppRequest, StopAppResponse, TestAlertsRequest,
+    TestAlertsResponse, TimersRequest, TimersResponse, VerifyBackupRequest, WatchReleaseRequest,
+    agent_server::Agent,
 };
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    Context, alerts, apps, audit, backups, caller::Caller, comeback, deploy, errors, exec, health, info,
-    logs, maintenance, releases, renewal, restores, rollback, status, stream::Answers, timers, together,
+    Context, alerts, apps, audit, backups, caller::Caller, cleanup, comeback, deploy, errors, exec, health,
+    info, logs, maintenance, releases, renewal, restores, rollback, status, stream::Answers, timers,
+    together,
 };
 
 /// `tidegate.v1.Agent`.
@@ -295,6 +297,11 @@ impl Agent for AgentService {
     ) -> Result<Response<Self::FollowAppStream>, Status> {
         self.check_app(&request, "/tidegate.v1.Agent/FollowApp", &request.get_ref().app)?;
         apps::follow(&self.context, request.into_inner()).map(Response::new)
+    }
+
+    async fn clean_up(&self, request: Request<CleanUpRequest>) -> Result<Response<CleanUpResponse>, Status> {
+        let caller = Caller::from_request(&request)?;
+        cleanup::clean_up(&self.context, &caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn after_boot(

@@ -16,6 +16,8 @@ pub(super) fn of(rpc: &str) -> Duration {
         "/tidegate.v1.Agent/RemoveApp" | "/tidegate.v1.Agent/StopApp" | "/tidegate.v1.Agent/StartApp" => {
             Duration::from_mins(15)
         }
+        // A disk under load takes its time to give up images.
+        "/tidegate.v1.Agent/CleanUp" => Duration::from_mins(30),
         // A destination may take a quarter of an hour to be listed.
         "/tidegate.v1.Agent/Backups"
         | "/tidegate.v1.Agent/ShowBackup"

@@ -11,6 +11,7 @@ pub mod authorise;
 mod backups;
 mod buckets;
 pub mod caller;
+mod cleanup;
 mod comeback;
 mod convert;
 mod deadline;
@@ -42,9 +43,9 @@ pub use enrolment::EnrolmentService;
 use tonic::Status;
 
 use crate::{
-    alerts::Alerts, app_units::AppUnits, audit::AuditLog, backup_runs::BackupRuns, clock::Clock,
-    comeback::Comeback, docker_stream::DockerStreams, exec::host::HostExec, health::Health, host::HostFacts,
-    release::Engine, systemd::Systemd, timers::UnitFiles, trust::Trust,
+    alerts::Alerts, app_units::AppUnits, audit::AuditLog, backup_runs::BackupRuns, cleanup::Cleanup,
+    clock::Clock, comeback::Comeback, docker_stream::DockerStreams, exec::host::HostExec, health::Health,
+    host::HostFacts, release::Engine, systemd::Systemd, timers::UnitFiles, trust::Trust,
 };
 
 /// What the handlers work with. One for the whole agent.
@@ -57,6 +58,8 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// The units of apps.
     pub app_units: AppUnits,
+    /// What goes because nobody needs it.
+    pub cleanup: Cleanup,
     /// What comes back after a start of the droplet.
     pub comeback: Comeback,
     /// Commands on the droplet.

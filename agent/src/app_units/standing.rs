@@ -129,7 +129,7 @@ mod tests {
             labels: [(labels::SERVICE.to_owned(), service.to_owned())].into(),
             state,
             health,
-            exit_code: if state == ContainerState::Exited { 1 } else { 0 },
+            exit_code: i64::from(state == ContainerState::Exited),
             ..Container::default()
         }
     }

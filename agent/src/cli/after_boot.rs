@@ -163,8 +163,8 @@ fn time(at: Option<&prost_types::Timestamp>) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn at(second: i64) -> Option<prost_types::Timestamp> {
-        Some(prost_types::Timestamp { seconds: 1_795_000_000 + second, nanos: 0 })
+    fn at(second: i64) -> prost_types::Timestamp {
+        prost_types::Timestamp { seconds: 1_795_000_000 + second, nanos: 0 }
     }
 
     fn container(name: &str, state: BackState, by: BroughtBy) -> ContainerBack {
@@ -173,14 +173,14 @@ mod tests {
             container: format!("shop-{name}-1"),
             state: state.into(),
             by: by.into(),
-            well_since: at(41).filter(|_| state == BackState::Back),
+            well_since: (state == BackState::Back).then(|| at(41)),
             why: if state == BackState::NotBack { "it ended with exit code 1" } else { "" }.to_owned(),
             ..ContainerBack::default()
         }
     }
 
     fn told(state: BackState, containers: Vec<ContainerBack>) -> AfterBootResponse {
-        let back_at = at(41).filter(|_| state == BackState::Back);
+        let back_at = (state == BackState::Back).then(|| at(41));
         let app = AppBack {
             app: "shop".to_owned(),
             release: 42,
@@ -189,7 +189,12 @@ mod tests {
             containers,
             ..AppBack::default()
         };
-        AfterBootResponse { boot_id: "4f2a".to_owned(), booted_at: at(0), agent_at: at(9), apps: vec![app] }
+        AfterBootResponse {
+            boot_id: "4f2a".to_owned(),
+            booted_at: Some(at(0)),
+            agent_at: Some(at(9)),
+            apps: vec![app],
+        }
     }
 
     #[test]

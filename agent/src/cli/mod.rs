@@ -7,6 +7,7 @@ mod alerts;
 mod app;
 mod audit;
 mod backup;
+mod cleanup;
 mod health;
 mod info;
 mod local;
@@ -44,6 +45,8 @@ enum Command {
     Health(health::HealthArguments),
     /// Who is told what is not well, and whether that arrives.
     Alerts(alerts::AlertsArguments),
+    /// Remove what releases of the past left and nobody needs.
+    Cleanup(cleanup::CleanupArguments),
     /// Stop an app, start it again, or follow it, as its unit does.
     #[command(subcommand)]
     App(app::AppCommand),
@@ -78,6 +81,7 @@ pub fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Result<ExitCode
         Command::Info(arguments) => local::block_on(info::run(&arguments, out)),
         Command::Audit(arguments) => local::block_on(audit::run(&arguments, out)),
         Command::Backup(arguments) => local::block_on(backup::make(&arguments, out)),
+        Command::Cleanup(arguments) => local::block_on(cleanup::run(&arguments, out)),
         Command::Verify(arguments) => local::block_on(backup::verify(&arguments, out)),
     }?;
     Ok(ExitCode::SUCCESS)

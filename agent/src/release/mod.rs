@@ -8,6 +8,7 @@ mod ahead;
 mod backed_up;
 mod bring_back;
 mod certificates;
+pub mod clean;
 pub mod compatibility;
 mod context;
 mod data;

@@ -28,6 +28,7 @@ mod watch;
 
 pub use drain::CLOSED;
 use futures::future::BoxFuture;
+pub(super) use prune::KEPT_INPUTS;
 pub use replace::INTERRUPTED_MS;
 use serde_json::{Value, json};
 use tidegate_saga::{GraphError, Inputs, Look, Node, NodeResult, Saga};

@@ -7,6 +7,7 @@
 //! ([`crate::store::saga_journal`]). Times are RFC 3339 in UTC.
 //! `rollout` names the release on many droplets that it is part of; null: none. `release_files` has a digest of the files and contents that a release gave to the containers of each service.
 
+mod clean;
 mod journal;
 mod rollout;
 mod sql;

@@ -13,7 +13,9 @@ pub(super) const TEMPLATES: [(&str, &str); 4] = [
 ];
 
 /// Units that every droplet has. Name and content.
-pub(super) const STANDING: [(&str, &str); 2] = [
+pub(super) const STANDING: [(&str, &str); 4] = [
+    ("tidegate-cleanup.service", include_str!("../../../systemd/tidegate-cleanup.service")),
+    ("tidegate-cleanup.timer", include_str!("../../../systemd/tidegate-cleanup.timer")),
     ("tidegate-health.service", include_str!("../../../systemd/tidegate-health.service")),
     ("tidegate-health.timer", include_str!("../../../systemd/tidegate-health.timer")),
 ];

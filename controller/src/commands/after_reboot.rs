@@ -257,8 +257,8 @@ fn ending(views: &[DropletView]) -> anyhow::Result<Outcome> {
 mod tests {
     use super::*;
 
-    fn at(second: i64) -> Option<prost_types::Timestamp> {
-        Some(prost_types::Timestamp { seconds: 1_795_000_000 + second, nanos: 0 })
+    fn at(second: i64) -> prost_types::Timestamp {
+        prost_types::Timestamp { seconds: 1_795_000_000 + second, nanos: 0 }
     }
 
     fn container(name: &str, state: BackState, by: BroughtBy) -> ContainerBack {
@@ -273,8 +273,8 @@ mod tests {
             state: state.into(),
             by: by.into(),
             why: why.to_owned(),
-            running_since: at(12).filter(|_| state == BackState::Back),
-            well_since: at(41).filter(|_| state == BackState::Back),
+            running_since: (state == BackState::Back).then(|| at(12)),
+            well_since: (state == BackState::Back).then(|| at(41)),
         }
     }
 
@@ -283,7 +283,7 @@ mod tests {
             app: "shop".to_owned(),
             release: 42,
             state: state.into(),
-            back_at: at(41).filter(|_| state == BackState::Back),
+            back_at: (state == BackState::Back).then(|| at(41)),
             why: String::new(),
             containers,
         };

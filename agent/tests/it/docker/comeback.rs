@@ -16,7 +16,7 @@ use tidegate_agent::{
 
 use super::release::fixture::{App, Fixture, ended, get};
 
-const COMPOSE: &str = r#"
+const COMPOSE: &str = r"
 x-tidegate: { drain: 1s }
 services:
   web:
@@ -38,7 +38,7 @@ services:
   cron: { image: 'probe:1', init: true, restart: unless-stopped, command: [sleep, '1000'], x-tidegate: { gate: { stable: 0s } } }
   late: { image: 'probe:1', init: true, command: [sleep, '1000'], x-tidegate: { gate: { stable: 0s } } }
 volumes: { data: {} }
-"#;
+";
 
 /// A start of the droplet that the kernel tells.
 fn boot(directory: &Path, id: &str, at: Timestamp) {
@@ -53,7 +53,7 @@ async fn comes_back(fixture: &Fixture, engine: Engine) -> AppBack {
     let migrations = [audit::MIGRATIONS, comeback::MIGRATIONS].concat();
     let database = Database::open(&file, &migrations, DatabaseSettings::default()).unwrap();
     let audit = AuditLog::new(database.clone(), Arc::new(SystemClock));
-    let settings = ComebackSettings { proc: fixture.state().join("proc"), patience: Duration::from_secs(60) };
+    let settings = ComebackSettings { proc: fixture.state().join("proc"), patience: Duration::from_mins(1) };
     let comeback = Comeback::new((engine, audit), database, Arc::new(SystemClock), settings);
     comeback.run().await;
     let told = comeback.after_boot().await.unwrap();
