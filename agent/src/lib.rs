@@ -2,13 +2,16 @@
 
 pub mod alerts;
 pub mod api;
+pub mod app_units;
 pub mod apps;
 pub mod audit;
 pub mod backup;
 pub mod backup_runs;
 pub mod buckets;
+pub mod cleanup;
 pub mod cli;
 pub mod clock;
+pub mod comeback;
 pub mod config;
 pub mod docker;
 pub mod docker_stream;

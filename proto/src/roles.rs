@@ -73,6 +73,9 @@ pub const RULES: &[Rule] = &[
     rule("/tidegate.v1.Agent/ExecHost", Role::Admin, Scope::Droplet),
     rule("/tidegate.v1.Agent/SetMaintenance", Role::Deployer, Scope::App),
     rule("/tidegate.v1.Agent/RemoveApp", Role::Operator, Scope::App),
+    rule("/tidegate.v1.Agent/StopApp", Role::Operator, Scope::App),
+    rule("/tidegate.v1.Agent/StartApp", Role::Operator, Scope::App),
+    rule("/tidegate.v1.Agent/FollowApp", Role::Viewer, Scope::App),
     // A dump takes what a deploy takes; a look costs nobody anything.
     rule("/tidegate.v1.Agent/MakeBackup", Role::Deployer, Scope::App),
     rule("/tidegate.v1.Agent/Backups", Role::Viewer, Scope::App),
@@ -86,10 +89,12 @@ pub const RULES: &[Rule] = &[
     rule("/tidegate.v1.Agent/PruneBackups", Role::Operator, Scope::App),
     rule("/tidegate.v1.Agent/Timers", Role::Viewer, Scope::App),
     rule("/tidegate.v1.Agent/Health", Role::Viewer, Scope::App),
+    rule("/tidegate.v1.Agent/AfterBoot", Role::Viewer, Scope::App),
     // They hold secrets, and concern whoever uses the droplet.
     rule("/tidegate.v1.Agent/SetAlerts", Role::Admin, Scope::Droplet),
     rule("/tidegate.v1.Agent/Alerts", Role::Viewer, Scope::Droplet),
     rule("/tidegate.v1.Agent/TestAlerts", Role::Operator, Scope::Droplet),
+    rule("/tidegate.v1.Agent/CleanUp", Role::Operator, Scope::Droplet),
     rule("/tidegate.v1.Agent/AuditLog", Role::Viewer, Scope::Droplet),
     rule("/tidegate.v1.Agent/Renew", Role::Admin, Scope::Droplet),
     // The list is signed: any caller may bring it.

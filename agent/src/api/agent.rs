@@ -5,24 +5,27 @@
 use std::sync::Arc;
 
 use tidegate_proto::v1::{
-    AlertsRequest, AlertsResponse, AuditEntry, AuditLogRequest, BackupEvent, BackupHeadersRequest,
-    BackupHeadersResponse, BackupsRequest, BackupsResponse, CancelReleaseRequest, CancelReleaseResponse,
-    DeployRequest, DropFormerRequest, DropFormerResponse, ExecRequest, ExecResponse, HealthRequest,
-    HealthResponse, InfoRequest, InfoResponse, InstallRevocationListRequest, InstallRevocationListResponse,
-    LogEntry, LogsRequest, MakeBackupRequest, PlanDeployResponse, PruneBackupsRequest, PruneBackupsResponse,
-    ReleaseEvent, ReleaseOutcomeRequest, ReleaseOutcomeResponse, ReleasesRequest, ReleasesResponse,
-    RemoveAppRequest, RemoveAppResponse, RenewRequest, RenewResponse, ResolveReleaseRequest,
-    ResolveReleaseResponse, RestoreBackupRequest, RestoreEvent, RestoresRequest, RestoresResponse,
-    RevertRestoreRequest, RollbackRequest, SetAlertsRequest, SetAlertsResponse, SetMaintenanceRequest,
-    SetMaintenanceResponse, ShowBackupRequest, ShowBackupResponse, StatusRequest, StatusResponse,
-    TestAlertsRequest, TestAlertsResponse, TimersRequest, TimersResponse, VerifyBackupRequest,
-    WatchReleaseRequest, agent_server::Agent,
+    AfterBootRequest, AfterBootResponse, AlertsRequest, AlertsResponse, AppStanding, AuditEntry,
+    AuditLogRequest, BackupEvent, BackupHeadersRequest, BackupHeadersResponse, BackupsRequest,
+    BackupsResponse, CancelReleaseRequest, CancelReleaseResponse, CleanUpRequest, CleanUpResponse,
+    DeployRequest, DropFormerRequest, DropFormerResponse, ExecRequest, ExecResponse, FollowAppRequest,
+    HealthRequest, HealthResponse, InfoRequest, InfoResponse, InstallRevocationListRequest,
+    InstallRevocationListResponse, LogEntry, LogsRequest, MakeBackupRequest, PlanDeployResponse,
+    PruneBackupsRequest, PruneBackupsResponse, ReleaseEvent, ReleaseOutcomeRequest, ReleaseOutcomeResponse,
+    ReleasesRequest, ReleasesResponse, RemoveAppRequest, RemoveAppResponse, RenewRequest, RenewResponse,
+    ResolveReleaseRequest, ResolveReleaseResponse, RestoreBackupRequest, RestoreEvent, RestoresRequest,
+    RestoresResponse, RevertRestoreRequest, RollbackRequest, SetAlertsRequest, SetAlertsResponse,
+    SetMaintenanceRequest, SetMaintenanceResponse, ShowBackupRequest, ShowBackupResponse, StartAppRequest,
+    StartAppResponse, StatusRequest, StatusResponse, StopAppRequest, StopAppResponse, TestAlertsRequest,
+    TestAlertsResponse, TimersRequest, TimersResponse, VerifyBackupRequest, WatchReleaseRequest,
+    agent_server::Agent,
 };
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    Context, alerts, audit, backups, caller::Caller, deploy, errors, exec, health, info, logs, maintenance,
-    releases, renewal, restores, rollback, status, stream::Answers, timers, together,
+    Context, alerts, apps, audit, backups, caller::Caller, cleanup, comeback, deploy, errors, exec, health,
+    info, logs, maintenance, releases, renewal, restores, rollback, status, stream::Answers, timers,
+    together,
 };
 
 /// `tidegate.v1.Agent`.
@@ -269,6 +272,43 @@ impl Agent for AgentService {
     async fn timers(&self, request: Request<TimersRequest>) -> Result<Response<TimersResponse>, Status> {
         let caller = Caller::from_request(&request)?;
         timers::timers(&self.context, &caller, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn stop_app(&self, request: Request<StopAppRequest>) -> Result<Response<StopAppResponse>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/StopApp", &request.get_ref().app)?;
+        let caller = Caller::from_request(&request)?;
+        apps::stop(&self.context, &caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn start_app(
+        &self,
+        request: Request<StartAppRequest>,
+    ) -> Result<Response<StartAppResponse>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/StartApp", &request.get_ref().app)?;
+        let caller = Caller::from_request(&request)?;
+        apps::start(&self.context, &caller, request.into_inner()).await.map(Response::new)
+    }
+
+    type FollowAppStream = Answers<AppStanding>;
+    async fn follow_app(
+        &self,
+        request: Request<FollowAppRequest>,
+    ) -> Result<Response<Self::FollowAppStream>, Status> {
+        self.check_app(&request, "/tidegate.v1.Agent/FollowApp", &request.get_ref().app)?;
+        apps::follow(&self.context, request.into_inner()).map(Response::new)
+    }
+
+    async fn clean_up(&self, request: Request<CleanUpRequest>) -> Result<Response<CleanUpResponse>, Status> {
+        let caller = Caller::from_request(&request)?;
+        cleanup::clean_up(&self.context, &caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn after_boot(
+        &self,
+        request: Request<AfterBootRequest>,
+    ) -> Result<Response<AfterBootResponse>, Status> {
+        let caller = Caller::from_request(&request)?;
+        comeback::after_boot(&self.context, &caller, request.get_ref()).await.map(Response::new)
     }
 
     async fn health(&self, request: Request<HealthRequest>) -> Result<Response<HealthResponse>, Status> {

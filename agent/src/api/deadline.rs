@@ -13,7 +13,11 @@ pub(super) fn of(rpc: &str) -> Duration {
         // Docker may have to be asked for every image and container, on a droplet under load.
         "/tidegate.v1.Agent/PlanDeploy" | "/tidegate.v1.Agent/Deploy" => Duration::from_mins(5),
         // Containers get their grace period to stop.
-        "/tidegate.v1.Agent/RemoveApp" => Duration::from_mins(15),
+        "/tidegate.v1.Agent/RemoveApp" | "/tidegate.v1.Agent/StopApp" | "/tidegate.v1.Agent/StartApp" => {
+            Duration::from_mins(15)
+        }
+        // A disk under load takes its time to give up images.
+        "/tidegate.v1.Agent/CleanUp" => Duration::from_mins(30),
         // A destination may take a quarter of an hour to be listed.
         "/tidegate.v1.Agent/Backups"
         | "/tidegate.v1.Agent/ShowBackup"

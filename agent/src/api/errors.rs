@@ -4,6 +4,7 @@
 
 mod alerts;
 mod backups;
+mod comeback;
 mod exec;
 mod messages;
 mod timers;
@@ -25,6 +26,7 @@ use crate::{
 
 pub(super) use alerts::alerts;
 pub(super) use backups::backup;
+pub(super) use comeback::comeback;
 pub(super) use exec::{command, container_exec, host_exec};
 pub(super) use messages::{
     bad_field, broken, chunk_too_long, cloud_variable, no_resolution, no_signal, out_of_order,

@@ -5,11 +5,14 @@
 
 mod agent;
 mod alerts;
+mod apps;
 mod audit;
 pub mod authorise;
 mod backups;
 mod buckets;
 pub mod caller;
+mod cleanup;
+mod comeback;
 mod convert;
 mod deadline;
 mod deed;
@@ -42,9 +45,9 @@ use tonic::Status;
 
 use self::caller::Caller;
 use crate::{
-    alerts::Alerts, apps::AppName, audit::AuditLog, backup_runs::BackupRuns, clock::Clock,
-    docker_stream::DockerStreams, exec::host::HostExec, health::Health, host::HostFacts, release::Engine,
-    systemd::Systemd, timers::UnitFiles, trust::Trust,
+    alerts::Alerts, app_units::AppUnits, apps::AppName, audit::AuditLog, backup_runs::BackupRuns,
+    cleanup::Cleanup, clock::Clock, comeback::Comeback, docker_stream::DockerStreams, exec::host::HostExec,
+    health::Health, host::HostFacts, release::Engine, systemd::Systemd, timers::UnitFiles, trust::Trust,
 };
 
 /// What the handlers work with. One for the whole agent.
@@ -55,6 +58,12 @@ pub struct Context {
     pub audit: AuditLog,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
+    /// The units of apps.
+    pub app_units: AppUnits,
+    /// What goes because nobody needs it.
+    pub cleanup: Cleanup,
+    /// What comes back after a start of the droplet.
+    pub comeback: Comeback,
     /// Commands on the droplet.
     pub host_exec: Arc<HostExec>,
     /// What this machine is.

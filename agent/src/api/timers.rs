@@ -1,4 +1,4 @@
-//! `Timers`: when backups and their verifications are due, of those apps that the caller has.
+//! `Timers`: when backups and their verifications are due, of those apps that the caller has, and when the droplet cleans up.
 //!
 //! Owns the conversion. Must not know how timers come about.
 
@@ -6,7 +6,10 @@ use tidegate_proto::v1::{self, TimersRequest, TimersResponse};
 use tonic::Status;
 
 use super::{Context, caller::Caller, convert, errors};
-use crate::timers::{Due, TimerKind, due};
+use crate::{
+    systemd::TimerStatus,
+    timers::{CLEANUP_TIMER, Due, TimerKind, due},
+};
 
 const RPC: &str = "/tidegate.v1.Agent/Timers";
 
@@ -29,8 +32,25 @@ pub(super) async fn timers(
         let app = due.unit.instance().app().as_str();
         (request.app.is_empty() || request.app == app) && context.may(caller, RPC, app).is_ok()
     };
-    let timers = due(loaded, &present).into_iter().filter(is_wanted).map(message).collect();
+    let mut timers: Vec<v1::Timer> = Vec::new();
+    if request.app.is_empty() {
+        let own = context.systemd.timers(&[CLEANUP_TIMER]).await.map_err(|error| errors::systemd(&error))?;
+        timers.extend(own.into_iter().map(|status| droplets_own(status, "cleanup")));
+    }
+    timers.extend(due(loaded, &present).into_iter().filter(is_wanted).map(message));
     Ok(TimersResponse { timers })
+}
+
+/// One that belongs to no app. Its time stands in the unit itself.
+fn droplets_own(status: TimerStatus, kind: &str) -> v1::Timer {
+    v1::Timer {
+        unit: status.unit,
+        kind: kind.to_owned(),
+        next: status.next.map(convert::timestamp),
+        last: status.last.map(convert::timestamp),
+        result: status.result,
+        ..v1::Timer::default()
+    }
 }
 
 fn message(due: Due) -> v1::Timer {

@@ -16,7 +16,7 @@ use tidegate_proto::{
     v1::{HealthCheck, HealthRequest, HealthResponse, HealthState},
 };
 
-use super::{Local, local};
+use super::{Local, after_boot, local};
 use crate::{
     alerts::{
         Silence,
@@ -36,6 +36,9 @@ pub struct HealthArguments {
     local: Local,
     /// Only this app.
     app: Option<String>,
+    /// What came back after the droplet's last start, and what did not: exit code 0 all, 1 not all, 2 it cannot be told.
+    #[arg(long, conflicts_with = "tell")]
+    after_reboot: bool,
     /// Tell the receivers of alerts when the agent does not answer three times in a row: the timer does this.
     #[arg(long, hide = true)]
     tell: bool,
@@ -58,6 +61,9 @@ enum Asked {
 }
 
 pub(super) fn run(arguments: &HealthArguments, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    if arguments.after_reboot {
+        return after_boot::run(&arguments.local, arguments.app.as_deref(), out);
+    }
     let (mut asked, mut notes) = (None, Vec::new());
     local::block_on(async {
         let came = ask(arguments).await;
@@ -214,7 +220,11 @@ mod tests {
         let mut out = Vec::new();
         let nowhere = || PathBuf::from("/nonexistent");
         let (state_dir, dmi_serial) = (nowhere(), nowhere());
-        run(&HealthArguments { local, app: None, tell: false, state_dir, dmi_serial }, &mut out).unwrap();
+        run(
+            &HealthArguments { local, app: None, after_reboot: false, tell: false, state_dir, dmi_serial },
+            &mut out,
+        )
+        .unwrap();
         let told = String::from_utf8(out).unwrap();
         assert!(
             told.starts_with("cannot tell: the agent does not answer on /nonexistent/agent.sock"),

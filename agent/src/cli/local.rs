@@ -25,12 +25,17 @@ pub(super) fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> any
 
 /// Connects to the agent's socket.
 pub(super) async fn connect(socket: &Path) -> anyhow::Result<Client> {
+    connect_for(socket, TIMEOUT).await
+}
+
+/// The same, for calls that may take so long.
+pub(super) async fn connect_for(socket: &Path, timeout: Duration) -> anyhow::Result<Client> {
     let path = socket.to_owned();
     let connector = tower::service_fn(move |_: http::Uri| {
         let path = path.clone();
         async move { UnixStream::connect(path).await.map(TokioIo::new) }
     });
-    let endpoint = Endpoint::from_static("http://agent.local").timeout(TIMEOUT);
+    let endpoint = Endpoint::from_static("http://agent.local").timeout(timeout);
     let channel = endpoint.connect_with_connector(connector).await.with_context(|| {
         let path = socket.display();
         format!("the agent does not answer on {path}: is it running (`systemctl status tidegate-agent`), and are you root?")

@@ -2,9 +2,12 @@
 //!
 //! Owns the arguments. Must not do anything of the agent's work.
 
+mod after_boot;
 mod alerts;
+mod app;
 mod audit;
 mod backup;
+mod cleanup;
 mod health;
 mod info;
 mod local;
@@ -42,6 +45,11 @@ enum Command {
     Health(health::HealthArguments),
     /// Who is told what is not well, and whether that arrives.
     Alerts(alerts::AlertsArguments),
+    /// Remove what releases of the past left and nobody needs.
+    Cleanup(cleanup::CleanupArguments),
+    /// Stop an app, start it again, or follow it, as its unit does.
+    #[command(subcommand)]
+    App(app::AppCommand),
     /// Wait to become a command on the droplet; the agent starts this.
     #[command(hide = true)]
     Standby,
@@ -66,12 +74,14 @@ pub fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Result<ExitCode
     match arguments.command {
         Command::Standby => return standby::run(),
         Command::Health(arguments) => return health::run(&arguments, out),
+        Command::App(command) => return app::run(&command, out),
         Command::Alerts(arguments) => return alerts::run(&arguments, out),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Status(arguments) => local::block_on(status::run(&arguments, out)),
         Command::Info(arguments) => local::block_on(info::run(&arguments, out)),
         Command::Audit(arguments) => local::block_on(audit::run(&arguments, out)),
         Command::Backup(arguments) => local::block_on(backup::make(&arguments, out)),
+        Command::Cleanup(arguments) => local::block_on(cleanup::run(&arguments, out)),
         Command::Verify(arguments) => local::block_on(backup::verify(&arguments, out)),
     }?;
     Ok(ExitCode::SUCCESS)

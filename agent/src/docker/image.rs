@@ -1,10 +1,14 @@
 //! Images: what a name stands for in its registry, pulling by digest, what is there.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    time::Duration,
+};
 
 use bollard::{
     auth::DockerCredentials,
-    query_parameters::{CreateImageOptionsBuilder, TagImageOptionsBuilder},
+    query_parameters::{CreateImageOptionsBuilder, ListImagesOptionsBuilder, TagImageOptionsBuilder},
 };
 use futures::StreamExt as _;
 
@@ -132,6 +136,23 @@ impl Docker {
             entrypoint: config.entrypoint.unwrap_or_default(),
             platform: Platform::new(image.os.as_deref(), image.architecture.as_deref()),
         }))
+    }
+
+    /// The images that bear no tag, with the digests under which they were pulled.
+    ///
+    /// # Errors
+    /// When the engine refuses or does not answer.
+    pub async fn untagged_images(&self) -> Result<Vec<ImageFacts>, DockerError> {
+        let filters = HashMap::from([("dangling".to_owned(), vec!["true".to_owned()])]);
+        let options = ListImagesOptionsBuilder::default().filters(&filters).build();
+        let list =
+            within("list the images", super::client::CALL, self.api().await?.list_images(Some(options)));
+        let mut images = Vec::new();
+        for summary in list.await? {
+            // One that went meanwhile is none.
+            images.extend(self.image(&summary.id).await?.filter(|image| image.tags.is_empty()));
+        }
+        Ok(images)
     }
 
     /// The digest that the name has in its registry now, and what the image is made for.

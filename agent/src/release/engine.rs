@@ -28,6 +28,7 @@ use super::{
     plan::Step,
     rollback::BackTo,
     run, schedule,
+    stopped::store::StoppedStore,
     store::ReleaseStore,
     survey::{self},
     together::{self as agreement, Peers, Standing},
@@ -74,6 +75,7 @@ pub(super) struct Inner {
     pub(super) docker: Docker,
     pub(super) ingress: Ingress,
     pub(super) store: ReleaseStore,
+    pub(super) stopped: StoppedStore,
     pub(super) paths: AppPaths,
     pub(super) dial: Arc<dyn Dial>,
     pub(super) peers: Arc<dyn Peers>,
@@ -84,6 +86,8 @@ pub(super) struct Inner {
     policy: PathBuf,
     installed: Installed,
     live: Mutex<BTreeMap<AppName, Live>>,
+    /// Counts what came to its end.
+    ended: watch::Sender<u64>,
 }
 
 /// A release that was asked for.
@@ -115,6 +119,7 @@ impl Engine {
         let inner = Inner {
             ingress: Ingress::new(docker.clone(), database.clone(), ingress),
             buckets: Buckets::new(database.clone()),
+            stopped: StoppedStore::new(database.clone()),
             store: ReleaseStore::new(database),
             docker,
             paths,
@@ -126,6 +131,7 @@ impl Engine {
             policy: settings.policy,
             installed: Installed::new(settings.docker_compose),
             live: Mutex::default(),
+            ended: watch::Sender::new(0),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -336,6 +342,12 @@ impl Engine {
         }
         schedule::keep_all(&self.inner).await;
         Ok(resumed)
+    }
+
+    /// Waits until something that was under way for an app has come to its end.
+    pub async fn changed(&self) {
+        // The sender lives as long as the engine.
+        self.inner.ended.subscribe().changed().await.ok();
     }
 
     /// The buckets that the apps' backups go to.

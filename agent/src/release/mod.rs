@@ -6,7 +6,9 @@
 
 mod ahead;
 mod backed_up;
+mod bring_back;
 mod certificates;
+pub mod clean;
 pub mod compatibility;
 mod context;
 mod data;
@@ -39,6 +41,7 @@ pub mod signs;
 mod standstill;
 mod status;
 mod steps;
+pub mod stopped;
 pub mod store;
 mod survey;
 pub mod together;
@@ -46,6 +49,7 @@ mod watch;
 pub mod world;
 
 pub use backed_up::BackedUp;
+pub use bring_back::{Brought, Down, How, Rouse};
 pub use data::{BackupFirst, DataKeeper, DataOfThen, Opens};
 pub use engine::{Engine, EngineError, EngineSettings, Joined, Release};
 pub use event::{EventKind, Interruption, ReleaseEvent, ReleaseState};
@@ -57,8 +61,9 @@ pub use plan::{Change, ChangeKind, ReleasePlan};
 pub use quiesce::{Hold, Writer};
 pub use remove::Volumes;
 pub use rollback::BackTo;
-pub use serving::{Serving, ServingService};
+pub use serving::{Serving, ServingService, Wellness};
 pub use status::{AppStatus, ReleaseEnds, ServiceStatus};
+pub use stopped::StoppedApp;
 pub use store::{ReleaseImage, ReleaseRow};
 
 use crate::store::Migration;
@@ -68,5 +73,6 @@ mod scenario_tests;
 
 /// The tables that releases, the ingress and buckets need.
 pub fn migrations() -> Vec<Migration> {
-    [store::MIGRATIONS, crate::ingress::MIGRATIONS, crate::buckets::MIGRATIONS].concat()
+    [store::MIGRATIONS, stopped::store::MIGRATIONS, crate::ingress::MIGRATIONS, crate::buckets::MIGRATIONS]
+        .concat()
 }

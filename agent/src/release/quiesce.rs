@@ -31,7 +31,14 @@ const LAST_LINES: u32 = 20;
 
 /// An app that nobody else may change as long as this lives.
 pub struct Hold {
-    _reservation: Reservation,
+    pub(super) reservation: Reservation,
+}
+
+impl Hold {
+    /// Which app.
+    pub(super) fn app(&self) -> &AppName {
+        &self.reservation.app
+    }
 }
 
 impl std::fmt::Debug for Hold {
@@ -67,7 +74,7 @@ impl Engine {
         let rows = self.releases(app).await?;
         match rows.iter().find(|row| is_unfinished(row)) {
             Some(row) => Err(EngineError::Stuck { app: app.clone(), release: row.number }),
-            None => Ok(Hold { _reservation: reservation }),
+            None => Ok(Hold { reservation }),
         }
     }
 

@@ -105,6 +105,51 @@ impl Images<'_> {
         bytes
     }
 
+    /// The images that [`Images::prune`] or [`Images::make_room`] would remove, the oldest first.
+    ///
+    /// # Errors
+    /// When Docker does not answer.
+    pub(super) async fn due(self, extent: Extent) -> Result<Vec<ImageFacts>, DockerError> {
+        let Some((rows, settings, used)) = self.looked().await else { return Ok(Vec::new()) };
+        let mut due = Vec::new();
+        for old in outdated(&rows, &settings, extent).iter().filter(|old| !used.contains(old.id)) {
+            due.extend(self.docker.image(old.id).await?.filter(|image| may_go(old, image)));
+        }
+        Ok(due)
+    }
+
+    /// The ids of the images that have to stay for releases that serve, served lately or have not ended.
+    pub(super) fn kept(self, rows: &[ReleaseRow]) -> BTreeSet<String> {
+        let settings = self.settings(rows);
+        let outdated = outdated(rows, &settings, Extent::AsWritten);
+        let is_old = |id: &str| outdated.iter().any(|old| old.id == id);
+        let images = rows.iter().flat_map(|row| &row.images);
+        images.filter(|image| !is_old(&image.id)).map(|image| image.id.clone()).collect()
+    }
+
+    /// The ids of the images that containers use, whoever's they are.
+    ///
+    /// # Errors
+    /// When Docker does not answer.
+    pub(super) async fn used(self) -> Result<BTreeSet<String>, DockerError> {
+        let containers = self.docker.containers(&[]).await?;
+        Ok(containers.into_iter().map(|container| container.image_id).collect())
+    }
+
+    /// Removes an image with all its names.
+    ///
+    /// # Errors
+    /// When Docker refuses.
+    pub(super) async fn remove(self, image: &ImageFacts) -> Result<(), DockerError> {
+        for tag in &image.tags {
+            self.docker.untag(tag).await?;
+        }
+        if self.docker.image(&image.id).await?.is_some() {
+            self.docker.untag(&image.id).await?;
+        }
+        Ok(())
+    }
+
     async fn remove_until(
         self,
         extent: Extent,
@@ -117,7 +162,7 @@ impl Images<'_> {
             if used.contains(old.id) || spared.contains(old.id) {
                 continue;
             }
-            match remove(self.docker, &old).await {
+            match remove(self, &old).await {
                 Ok(Removed::Yes) => {
                     tracing::info!(id = old.id, names = ?old.names, "the image of an old release was removed");
                     removed.extend(old.names);
@@ -249,16 +294,11 @@ enum Removed {
     No,
 }
 
-async fn remove(docker: &Docker, old: &Outdated<'_>) -> Result<Removed, DockerError> {
-    let Some(image) = docker.image(old.id).await?.filter(|image| may_go(old, image)) else {
+async fn remove(images: Images<'_>, old: &Outdated<'_>) -> Result<Removed, DockerError> {
+    let Some(image) = images.docker.image(old.id).await?.filter(|image| may_go(old, image)) else {
         return Ok(Removed::No);
     };
-    for tag in &image.tags {
-        docker.untag(tag).await?;
-    }
-    if docker.image(old.id).await?.is_some() {
-        docker.untag(old.id).await?;
-    }
+    images.remove(&image).await?;
     Ok(Removed::Yes)
 }
 

@@ -175,7 +175,7 @@ async fn pledge(inner: &Inner, id: &ReleaseId) -> Result<Pledge, DatabaseError> 
     Ok(if serves { Pledge::Serving } else { Pledge::None })
 }
 
-async fn context(reservation: &Reservation, begun: Begun, pledge: Pledge) -> Context {
+pub(super) async fn context(reservation: &Reservation, begun: Begun, pledge: Pledge) -> Context {
     let inner = &reservation.inner;
     let Begun { id, input, loaded, plan } = begun;
     let former = former(inner, &id).await;

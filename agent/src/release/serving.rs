@@ -11,7 +11,7 @@ use tidegate_compose::{
 };
 
 use super::{
-    DeployInput, Engine, EngineError, Failure, Interrupt, ReleaseRow,
+    DeployInput, Engine, EngineError, Failure, Interrupt, ReleaseRow, gate,
     load::{self, LoadedProject},
     plan::{Ends, PlannedProbe},
     planner::{Wanted, probes, services},
@@ -51,6 +51,19 @@ pub struct ServingService {
     pub probes: Vec<PlannedProbe>,
     /// How its data is backed up.
     pub backup: Option<Backup>,
+}
+
+/// How a container is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wellness {
+    /// Well.
+    Well,
+    /// It ended as it was meant to.
+    Ended,
+    /// Not well yet: why.
+    NotYet(String),
+    /// Not well: why.
+    Unwell(String),
 }
 
 impl Engine {
@@ -95,6 +108,22 @@ impl Engine {
         Ok((input, loaded.map_err(EngineError::Refused)?))
     }
 
+    /// How one of its containers is: Docker is asked, then, where that says well, its probes.
+    pub async fn wellness(
+        &self,
+        serving: &Serving,
+        service: &ServingService,
+        container: &Container,
+    ) -> Wellness {
+        match service.wellness(container) {
+            Wellness::Well => match self.probe(serving, container, &service.probes).await {
+                Ok(()) => Wellness::Well,
+                Err(why) => Wellness::NotYet(why),
+            },
+            other => other,
+        }
+    }
+
     /// Puts all probes of a service to one of its containers.
     ///
     /// # Errors
@@ -113,6 +142,21 @@ impl Engine {
             redactor: &serving.redactor,
         };
         probing::all(asker, container, probes).await
+    }
+}
+
+impl ServingService {
+    /// How one of its containers is, as far as Docker tells.
+    pub fn wellness(&self, container: &Container) -> Wellness {
+        match gate::judge(container, gate::First::of(container), self.ends) {
+            gate::Verdict::Well => Wellness::Well,
+            gate::Verdict::Ended => Wellness::Ended,
+            gate::Verdict::Bad(why) => Wellness::Unwell(why),
+            gate::Verdict::Waiting => {
+                let words = format!("it is {} {}", container.state.word(), container.health.word());
+                Wellness::NotYet(words.trim_end().to_owned())
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod agreement;
 mod backup;
+pub(super) mod bring_back;
 mod commit;
 mod connections;
 mod copy;
@@ -27,6 +28,7 @@ mod watch;
 
 pub use drain::CLOSED;
 use futures::future::BoxFuture;
+pub(super) use prune::KEPT_INPUTS;
 pub use replace::INTERRUPTED_MS;
 use serde_json::{Value, json};
 use tidegate_saga::{GraphError, Inputs, Look, Node, NodeResult, Saga};

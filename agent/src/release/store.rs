@@ -7,6 +7,7 @@
 //! ([`crate::store::saga_journal`]). Times are RFC 3339 in UTC.
 //! `rollout` names the release on many droplets that it is part of; null: none. `release_files` has a digest of the files and contents that a release gave to the containers of each service.
 
+mod clean;
 mod journal;
 mod rollout;
 mod sql;
@@ -317,8 +318,8 @@ impl ReleaseStore {
                     word(ReleaseState::Released),
                     word(ReleaseState::Stuck)
                 ],
-            )
-            .map(drop)
+            )?;
+            super::stopped::store::forget(t, &app)
         };
         self.database.write(update).await
     }
@@ -397,8 +398,8 @@ fn set_serving(
     t.execute(
         "UPDATE release SET state = ?3, images = ?4 WHERE app = ?1 AND number = ?2",
         params![app.as_str(), number, word(ReleaseState::Released), json(&images)?],
-    )
-    .map(drop)
+    )?;
+    super::stopped::store::forget(t, app)
 }
 
 fn end(

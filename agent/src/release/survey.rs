@@ -102,12 +102,13 @@ pub(super) async fn world(
     };
     let publishes = project.services.values().any(|service| !service.ports.is_empty());
     let listening = async { if publishes { docker.host_listeners().await } else { Vec::new() } };
-    let (asked, machine, routes, images, given, listening) = tokio::join!(
+    let (asked, machine, routes, images, given, stopped, listening) = tokio::join!(
         asked,
         docker.machine(),
         inner.ingress.routes(),
         images::images(inner, project, wanted),
         inner.store.given(app),
+        inner.stopped.of(app),
         listening
     );
     let (networks, volumes) = asked.map_err(EngineError::Docker)?;
@@ -124,6 +125,7 @@ pub(super) async fn world(
             None
         },
         given: given.map_err(EngineError::Database)?,
+        stopped: stopped.map_err(EngineError::Database)?.map(|app| app.containers).unwrap_or_default(),
         images,
         machine: Some(machine),
         foreign_ports: seen.foreign_ports,

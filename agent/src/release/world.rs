@@ -1,6 +1,9 @@
 //! What the planner needs to know about the droplet, as a value.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use crate::{
     apps::AppName,
@@ -14,6 +17,8 @@ use crate::{
 pub struct World {
     /// The project's containers, one-offs included.
     pub containers: Vec<Container>,
+    /// Names of those of its containers that ran until somebody stopped the app.
+    pub stopped: BTreeSet<String>,
     /// All networks of the droplet.
     pub networks: Vec<NetworkFacts>,
     /// All volumes of the droplet.

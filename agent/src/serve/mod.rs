@@ -29,7 +29,9 @@ use tracing::{debug, info, warn};
 
 use crate::{
     api::{AgentService, Context, EnrolmentService, authorise::Door},
+    app_units::AppUnits,
     audit::AuditLog,
+    cleanup::Cleanup,
     clock::{self, Clock},
     config::{Config, MetricsListen},
     droplet,
@@ -98,6 +100,7 @@ pub struct Running {
     pub address: SocketAddr,
     /// Where metrics are served; none where they are not, or not yet.
     pub metrics: Option<SocketAddr>,
+    context: Arc<Context>,
     trust: Arc<Trust>,
     servers: Vec<Served>,
     _beside: Vec<AbortOnDropHandle<()>>,
@@ -131,12 +134,17 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
     let backups = parts::backups(&paths, &engine, database.clone(), &trust, clock.clone());
     let host_exec = Arc::new(HostExec::new(paths.runtime.clone(), paths.program.clone()));
     let alerts = parts::alerts(&paths, database.clone(), &host_exec, &trust, clock.clone());
+    let comeback = parts::comeback(&engine, &audit, database.clone(), clock.clone());
+    let app_units = AppUnits::new(engine.clone(), paths.units.clone(), systemd.clone());
     let asked = (&engine, &backups, &alerts);
     let health = parts::health((&config, &paths), asked, database, (&trust, &systemd), clock.clone());
     let context = Arc::new(Context {
         trust: trust.clone(),
         audit,
         clock: clock.clone(),
+        app_units,
+        cleanup: Cleanup::new(engine.clone(), backups.clone()),
+        comeback,
         host_exec,
         host: HostFacts::new(&paths.state),
         alerts,
@@ -162,7 +170,8 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
     });
     info!(%address, version = crate::trust::AGENT_VERSION, "listening");
     let (metrics, stop) = (metrics.flatten(), assembly.stop);
-    Ok(Running { address, metrics, trust, servers, _beside: beside, stop, _lock: lock })
+    let context = assembly.context.clone();
+    Ok(Running { address, metrics, context, trust, servers, _beside: beside, stop, _lock: lock })
 }
 
 struct Assembly {
@@ -241,6 +250,24 @@ impl Assembly {
     }
 }
 
+/// Writes down that the droplet goes down, if it does: its containers end after the agent.
+async fn going_down(context: &Context) {
+    match context.systemd.is_going_down().await {
+        Ok(false) => {}
+        Ok(true) => match context.comeback.going_down().await {
+            Ok(()) => info!("the droplet goes down"),
+            Err(error) => warn!(
+                error = crate::release::chain(&error),
+                "it is not written down that the droplet goes down"
+            ),
+        },
+        Err(error) => debug!(
+            error = crate::release::chain(&error),
+            "systemd does not tell whether the droplet goes down"
+        ),
+    }
+}
+
 impl Running {
     /// Follows whether the agent is enrolled.
     pub fn phase(&self) -> watch::Receiver<Phase> {
@@ -267,6 +294,9 @@ impl Running {
         info!("ending");
         self.trust.close();
         self.stop.cancel();
+        if timeout(GRACE, going_down(&self.context)).await.is_err() {
+            warn!("systemd does not tell whether the droplet goes down");
+        }
         if timeout(GRACE, futures::future::join_all(self.servers.iter_mut())).await.is_err() {
             warn!("calls under way were cut off");
         }

@@ -14,10 +14,11 @@ use crate::{
         send::{Deadlines, HostCommands, Roots, Transports},
         settings::{SettingsFile, Whose},
     },
-    audit,
+    audit::{self, AuditLog},
     backup::{EnrolmentId, layout::DropletFolder},
     backup_runs::{self, BackupRuns, BackupSettings, Patience},
     clock::Clock,
+    comeback::{self, Comeback, ComebackSettings},
     config::{Config, IngressConfig},
     docker::{Docker, Logins},
     exec::host::HostExec,
@@ -39,6 +40,7 @@ use crate::{
 /// The tables of all modules, oldest first.
 pub(super) fn migrations() -> Vec<Migration> {
     let own = [backup_runs::migrations(), health::MIGRATIONS.to_vec(), alerts::MIGRATIONS.to_vec()].concat();
+    let own = [own, comeback::MIGRATIONS.to_vec()].concat();
     [audit::MIGRATIONS.to_vec(), release::migrations(), own].concat()
 }
 
@@ -79,6 +81,16 @@ pub(super) fn backups(
     let runs = BackupRuns::new(engine.clone(), database, clock, settings);
     engine.keep_data_with(runs.for_releases());
     runs
+}
+
+/// What comes back after a start of the droplet.
+pub(super) fn comeback(
+    engine: &Engine,
+    audit: &AuditLog,
+    database: Database,
+    clock: Arc<dyn Clock>,
+) -> Comeback {
+    Comeback::new((engine.clone(), audit.clone()), database, clock, ComebackSettings::default())
 }
 
 /// Pauses between two tries of an alert that nobody took.

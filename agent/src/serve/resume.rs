@@ -1,5 +1,5 @@
-//! What begins once the agent is somebody: releases that a dead agent left behind are finished or undone, runs of backups
-//! are set right, and findings are told.
+//! What begins once the agent is somebody: releases that a dead agent left behind are finished or undone, apps are brought
+//! back, runs of backups are set right, and findings are told.
 //!
 //! Owns the moment, and the audit of it. Must not know how a release is resumed.
 
@@ -40,8 +40,12 @@ pub(super) async fn when_enrolled(
     let others = async {
         releases(&context).await;
         restores(&context).await;
-        backups(&context).await;
-        timers(&context).await;
+        let rest = async {
+            backups(&context).await;
+            timers(&context).await;
+        };
+        // Whose release or restore goes on has the app first.
+        tokio::join!(context.comeback.run(), rest, context.app_units.keep());
     };
     tokio::join!(alerts, others);
 }

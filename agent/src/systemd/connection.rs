@@ -11,8 +11,8 @@ use zbus::{Connection, DynamicType, Message, OwnedVariant};
 use super::SystemdError;
 
 pub(crate) const DESTINATION: &str = "org.freedesktop.systemd1";
-const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
-const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+pub(super) const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
+pub(super) const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 pub(crate) const UNIT: &str = "org.freedesktop.systemd1.Unit";
 pub(crate) const SERVICE: &str = "org.freedesktop.systemd1.Service";
 pub(crate) const PROPERTIES: &str = "org.freedesktop.DBus.Properties";

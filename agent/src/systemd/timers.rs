@@ -58,22 +58,22 @@ impl Systemd {
         call(&connection, "DisableUnitFiles", &(units, false)).await.map(drop)
     }
 
-    /// Has a timer wait for its time. One that does already goes on.
+    /// Starts a unit; a timer waits for its time then. One that runs goes on.
     ///
     /// # Errors
-    /// When systemd refuses, as it does for a timer without a time.
-    pub async fn start_timer(&self, timer: &str) -> Result<(), SystemdError> {
+    /// When systemd refuses, as it does for a timer without a time. How the start of a service ends is not waited for.
+    pub async fn start_unit(&self, unit: &str) -> Result<(), SystemdError> {
         let connection = self.connection().await?;
-        call(&connection, "StartUnit", &(timer, "replace")).await.map(drop)
+        call(&connection, "StartUnit", &(unit, "replace")).await.map(drop)
     }
 
-    /// Has a timer wait no more; what it started goes on. One that is not there is stopped.
+    /// Stops a unit; what a timer started goes on. One that is not there is stopped.
     ///
     /// # Errors
     /// When systemd cannot be asked.
-    pub async fn stop_timer(&self, timer: &str) -> Result<(), SystemdError> {
+    pub async fn stop_unit(&self, unit: &str) -> Result<(), SystemdError> {
         let connection = self.connection().await?;
-        let outcome = call(&connection, "StopUnit", &(timer, "replace")).await.map(drop);
+        let outcome = call(&connection, "StopUnit", &(unit, "replace")).await.map(drop);
         outcome.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })
     }
 

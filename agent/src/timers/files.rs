@@ -214,6 +214,15 @@ impl UnitFiles {
         written.map_err(|(name, source)| UnitFilesError::Template { name, source })
     }
 
+    /// Writes what apps' units are instances of, where it is not there, or another version's; whether it did.
+    ///
+    /// # Errors
+    /// When it cannot be written; the former one stands.
+    pub fn write_app_template(&self) -> Result<(), UnitFilesError> {
+        let written = templates::write(&self.directory, &templates::APP);
+        written.map_err(|(name, source)| UnitFilesError::Template { name, source })
+    }
+
     /// Makes all changes, in their order.
     ///
     /// # Errors

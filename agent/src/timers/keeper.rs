@@ -25,7 +25,7 @@ impl Scheduler for Systemd {
     fn stop<'a>(&'a self, units: &'a [TimerUnit]) -> BoxFuture<'a, Result<(), SystemdError>> {
         async move {
             for unit in units {
-                self.stop_timer(&unit.timer()).await?;
+                self.stop_unit(&unit.timer()).await?;
             }
             self.disable(&names(units)).await
         }
@@ -39,7 +39,7 @@ impl Scheduler for Systemd {
             // What was enabled is known to systemd only when it has looked again.
             self.reload().await?;
             for unit in units {
-                self.start_timer(&unit.timer()).await?;
+                self.start_unit(&unit.timer()).await?;
             }
             Ok(())
         }

@@ -9,6 +9,7 @@
 //! | `tidegate-backup@<instance>.timer.d/schedule.conf` | ours: the time of one instance |
 //! | the same with `tidegate-verify@` | |
 //! | `tidegate-health.timer`, `tidegate-health.service` | what every droplet has, written and started when the agent starts |
+//! | the same with `tidegate-cleanup` | |
 //!
 //! An instance is `<app>/<service>` as `systemd-escape` writes it: `/` becomes `-`, and a `-` of a name `\x2d`. So
 //! `shop-db` is the service db of shop, and `my\x2dshop-db` that of my-shop.
@@ -35,6 +36,6 @@ pub use due::{Due, due};
 pub use files::{Change, Found, Plan, PlanError, Present, UnitFiles, UnitFilesError, plan};
 pub use instance::{Instance, InstanceError};
 pub use keeper::{KeeperError, Scheduler, TimerKeeper};
-pub use standing::{HEALTH_SERVICE, keep_standing};
+pub use standing::{CLEANUP_TIMER, HEALTH_SERVICE, keep_standing};
 pub use unit::{TimerKind, TimerUnit};
 pub use wanted::{Timer, Wanted};

@@ -13,10 +13,16 @@ pub(super) const TEMPLATES: [(&str, &str); 4] = [
 ];
 
 /// Units that every droplet has. Name and content.
-pub(super) const STANDING: [(&str, &str); 2] = [
+pub(super) const STANDING: [(&str, &str); 4] = [
+    ("tidegate-cleanup.service", include_str!("../../../systemd/tidegate-cleanup.service")),
+    ("tidegate-cleanup.timer", include_str!("../../../systemd/tidegate-cleanup.timer")),
     ("tidegate-health.service", include_str!("../../../systemd/tidegate-health.service")),
     ("tidegate-health.timer", include_str!("../../../systemd/tidegate-health.timer")),
 ];
+
+/// What apps' units are instances of. Name and content.
+pub(super) const APP: [(&str, &str); 1] =
+    [("tidegate-app@.service", include_str!("../../../systemd/tidegate-app@.service"))];
 
 /// Writes those that are not there as they are here.
 ///

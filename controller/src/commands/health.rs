@@ -4,7 +4,7 @@ use futures::future::join_all;
 use serde::Serialize;
 use tidegate_proto::v1::{HealthCheck, HealthRequest, HealthResponse, HealthState};
 
-use super::{context::Context, reach::Reach};
+use super::{after_reboot, context::Context, reach::Reach};
 use crate::{
     agents::{self, Selection, Target},
     failure::{Failure, Outcome, hints_of},
@@ -25,6 +25,9 @@ pub struct Args {
     /// Show what is good too
     #[arg(long)]
     all: bool,
+    /// Show what came back after each droplet's last start, and what did not; end with 1 when not all did
+    #[arg(long, conflicts_with_all = ["all", "exit_code"])]
+    after_reboot: bool,
     /// End with 3 when something is a warning, or unknown; what is critical ends with 1 in any case
     #[arg(long)]
     exit_code: bool,
@@ -76,6 +79,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
             (name.to_string(), reach.targets((&name, &app), selection)?)
         }
     };
+    if args.after_reboot {
+        return after_reboot::run(context, &reach, (&targets, &app)).await;
+    }
     let views = join_all(targets.iter().map(|target| view(&reach, target, &app))).await;
     let shown = if args.all { State::Good } else { State::Unknown };
     context.printer.result(&views, text(&views, shown));

@@ -1,6 +1,7 @@
 //! One file per command: its arguments and its function together. Commands convert, call the domain, print; they decide
 //! nothing themselves.
 
+mod after_reboot;
 mod agreed;
 mod alert;
 mod attended;

@@ -1,4 +1,4 @@
-//! `tidegate timers`: when the droplets make and verify backups by themselves, as their systemd has it.
+//! `tidegate timers`: when the droplets make and verify backups and clean up by themselves, as their systemd has it.
 
 use serde::Serialize;
 use tidegate_proto::v1::{Timer, TimersRequest};
@@ -89,7 +89,12 @@ fn text(all: &[View]) -> String {
         };
         table.row([
             view.droplet.clone(),
-            format!("{} {}/{}", view.kind, view.app, view.service),
+            // What is the droplet's own belongs to no app.
+            if view.app.is_empty() {
+                view.kind.clone()
+            } else {
+                format!("{} {}/{}", view.kind, view.app, view.service)
+            },
             view.schedule.clone(),
             or_none(view.next.clone()),
             or_none(view.last.clone()),
@@ -120,6 +125,12 @@ mod tests {
             view("backup", Some("2026-11-22T03:02:11Z"), "exit-code"),
             view("verify", None, "success"),
             View { next: None, ..view("verify", None, "not loaded") },
+            View {
+                app: String::new(),
+                service: String::new(),
+                schedule: String::new(),
+                ..view("cleanup", Some("2026-11-22T04:41:02Z"), "success")
+            },
         ];
         insta::assert_snapshot!(text(&all));
     }

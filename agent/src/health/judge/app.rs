@@ -20,6 +20,7 @@ use crate::{
         series::float,
     },
     ingress::{HostCertificate, RouteTls},
+    release::StoppedApp,
 };
 
 pub(super) fn conditions(
@@ -30,7 +31,11 @@ pub(super) fn conditions(
     let app = &seen.app;
     let mut found = vec![release(seen, (now, config))];
     let is_running = seen.under_way.as_ref().is_some_and(|release| release.stands == Stands::Running);
-    let traffic = if is_running { Traffic::Release } else { Traffic::Quiet };
+    let traffic = match (is_running, &seen.stopped) {
+        (true, _) => Traffic::Release,
+        (false, Some(_)) => Traffic::Stopped,
+        (false, None) => Traffic::Quiet,
+    };
     // Why it is unknown, the caller says of each check that there was.
     for service in seen.services.iter().flatten() {
         found.extend(containers::conditions((app, service), (config, history), traffic));
@@ -46,10 +51,10 @@ pub(super) fn conditions(
                 let conditions = requests((app, service), &answers, config);
                 let maintained = |condition| Condition {
                     reading: Reading::AsBefore,
-                    why: "under maintenance".to_owned(),
+                    why: if seen.in_maintenance { "under maintenance" } else { "stopped by hand" }.to_owned(),
                     ..condition
                 };
-                if seen.in_maintenance {
+                if seen.in_maintenance || seen.stopped.is_some() {
                     found.extend(conditions.map(maintained));
                 } else {
                     found.extend(conditions);
@@ -69,22 +74,23 @@ pub(super) fn conditions(
 
 fn release(seen: &AppSeen, (now, config): (Timestamp, &HealthConfig)) -> Condition {
     let app = &seen.app;
-    let (level, why, hint) = match &seen.under_way {
-        None => {
+    let (level, why, hint) = match (&seen.under_way, &seen.stopped) {
+        (None, Some(stopped)) => stopped_by_hand(app, stopped),
+        (None, None) => {
             let serves =
                 seen.serving.map_or_else(|| "none serves".to_owned(), |release| format!("{release} serves"));
             (Level::Good, serves, String::new())
         }
-        Some(UnderWay { release, stands: Stands::Stuck(failure), .. }) => {
+        (Some(UnderWay { release, stands: Stands::Stuck(failure), .. }), _) => {
             let failure = failure.clone().unwrap_or_default();
             (Level::Critical, format!("{release} is stuck: {}", short(&failure.cause)), failure.hint)
         }
-        Some(UnderWay { release, stands: Stands::InDoubt(failure), .. }) => (
+        (Some(UnderWay { release, stands: Stands::InDoubt(failure), .. }), _) => (
             Level::Critical,
             format!("{release} is in doubt: {}", short(&failure.cause)),
             failure.hint.clone(),
         ),
-        Some(UnderWay { release, since, stands: Stands::Running }) => {
+        (Some(UnderWay { release, since, stands: Stands::Running }), _) => {
             let lasts: Duration = now.duration_since(*since).try_into().unwrap_or_default();
             let level = if lasts >= config.release_within { Level::Warning } else { Level::Good };
             let hint = format!(
@@ -94,6 +100,15 @@ fn release(seen: &AppSeen, (now, config): (Timestamp, &HealthConfig)) -> Conditi
         }
     };
     Condition::new(CheckId::app(app, "release"), "release", Reading::is(level), why).hint(hint)
+}
+
+/// Somebody meant it, and may have forgotten it.
+fn stopped_by_hand(app: &AppName, stopped: &StoppedApp) -> (Level, String, String) {
+    let at = Timestamp::from_second(stopped.at.as_second()).unwrap_or(stopped.at);
+    let hint = format!(
+        "`systemctl start tidegate-app@{app}` on the droplet starts it, and so does `tidegate deploy --app {app}`"
+    );
+    (Level::Warning, format!("stopped by hand: by {} at {at}", stopped.actor), hint)
 }
 
 fn requests(

@@ -19,11 +19,12 @@ use crate::{
     release::plan::Ends,
 };
 
-/// While a release is under way, containers come and go.
+/// While a release is under way, containers come and go; while somebody has stopped the app, they do not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Traffic {
     Quiet,
     Release,
+    Stopped,
 }
 
 pub(super) fn conditions(
@@ -38,10 +39,18 @@ pub(super) fn conditions(
         found.push(memory((app, container), config));
         found.extend(container.probed.as_ref().map(|probed| probes((app, container), probed, config)));
     }
-    if traffic == Traffic::Release {
-        for condition in &mut found {
-            condition.reading = Reading::AsBefore;
-            condition.why = format!("{}; a release is under way", condition.why);
+    for condition in &mut found {
+        match traffic {
+            Traffic::Quiet => {}
+            Traffic::Release => {
+                condition.reading = Reading::AsBefore;
+                condition.why = format!("{}; a release is under way", condition.why);
+            }
+            // That it is stopped is told once, of the app.
+            Traffic::Stopped => {
+                condition.reading = Reading::is(Level::Good);
+                "stopped by hand".clone_into(&mut condition.why);
+            }
         }
     }
     found

@@ -16,7 +16,7 @@ use crate::{
         series,
     },
     ingress::{HostCertificate, RouteTls},
-    release::{Failure, ReleaseEnds, plan::Ends},
+    release::{Failure, ReleaseEnds, StoppedApp, plan::Ends},
 };
 
 const NOW: Timestamp = Timestamp::constant(1_795_000_000, 0);
@@ -86,6 +86,7 @@ fn app(containers: Vec<ContainerSeen>) -> AppSeen {
         ends: ReleaseEnds::default(),
         under_way: None,
         in_maintenance: false,
+        stopped: None,
         services: Ok(vec![ServiceSeen { name: web.clone(), wanted: 1, ends: Ends::Never, containers }]),
         hosts: Vec::new(),
         routed: BTreeSet::from([web]),
@@ -314,6 +315,19 @@ fn answers_are_judged_where_there_are_enough() {
     maintained.answers = Ok(BTreeMap::from([(ServiceName::new("web"), answers)]));
     maintained.in_maintenance = true;
     assert!(findings(&observation(host(), vec![maintained])).is_empty());
+}
+
+#[test]
+fn an_app_that_somebody_stopped_is_told_once_and_its_containers_are_no_findings() {
+    let mut stopped = app(vec![container(ContainerState::Exited)]);
+    let answers = Answers { total: 100, server_errors: 100, p95: Duration::ZERO };
+    stopped.answers = Ok(BTreeMap::from([(ServiceName::new("web"), answers)]));
+    stopped.stopped =
+        Some(StoppedApp { actor: "local:root".to_owned(), at: at(-3600), containers: BTreeSet::new() });
+    assert_eq!(
+        findings(&observation(host(), vec![stopped])),
+        ["warning app.shop.release: stopped by hand: by local:root at 2026-11-18T10:06:40Z"]
+    );
 }
 
 #[test]

@@ -81,6 +81,8 @@ async fn app(
         serving: release.map(|row| row.number),
         ends,
         in_maintenance: maintenance == Maintenance::On,
+        // Without that it is judged as if nobody had: nothing is called good that may not be.
+        stopped: sources.engine.stopped(&app).await.unwrap_or_default(),
         under_way,
         services,
         hosts,

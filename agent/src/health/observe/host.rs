@@ -10,7 +10,7 @@ use std::{
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{ClockState, Cpu, Disk, HostSeen, Memory, PATIENCE, Seen, Sources, Unseen, unseen, within};
-use crate::timers::HEALTH_SERVICE;
+use crate::{app_units::AppUnit, timers::HEALTH_SERVICE};
 
 /// Processors are looked at twice where the look before is missing or long ago.
 const MOMENT: Duration = Duration::from_millis(500);
@@ -44,6 +44,8 @@ pub(super) async fn look(sources: &Sources, before: &mut Option<Counters>) -> Ho
         let mut failed = within(systemd.failed_units()).await?;
         // It fails when the agent did not answer it, which it does now.
         failed.retain(|unit| unit != HEALTH_SERVICE);
+        // What is wrong with an app is told of the app.
+        failed.retain(|unit| AppUnit::parse(unit).is_none());
         Ok(failed)
     };
     let undelivered = async {

@@ -13,7 +13,7 @@ use crate::{
     apps::{AppName, ReleaseNumber, ServiceName},
     docker::Container,
     ingress::{HostCertificate, ResponseCounts},
-    release::{Failure, ReleaseEnds, plan::Ends},
+    release::{Failure, ReleaseEnds, StoppedApp, plan::Ends},
 };
 
 /// Why something could not be seen.
@@ -133,6 +133,8 @@ pub struct AppSeen {
     pub under_way: Option<UnderWay>,
     /// Whether its visitors are told to come back later.
     pub in_maintenance: bool,
+    /// That somebody stopped it, until it is started or released again.
+    pub stopped: Option<StoppedApp>,
     /// Its services as the release that serves has them.
     pub services: Seen<Vec<ServiceSeen>>,
     /// Its hosts at the ingress.

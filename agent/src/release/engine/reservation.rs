@@ -45,5 +45,6 @@ impl Drop for Reservation {
         self.inner.live().remove(&self.app);
         // Whoever watches looks once more and sees that it is over.
         self.live.changed.send_modify(|count| *count = count.wrapping_add(1));
+        self.inner.ended.send_modify(|count| *count = count.wrapping_add(1));
     }
 }

@@ -133,7 +133,9 @@ fn missing(project: &Project, service: &Service, container: &Container) -> Optio
 /// Whether a container that does not run has done what it was for.
 fn has_ended(context: &Context<'_>, container: &Container) -> bool {
     let ended_well = container.state == ContainerState::Exited && container.exit_code == 0;
-    ended_well && ends(context.wanted, context.service) != Ends::Never
+    // What was stopped by hand may have ended well too.
+    let was_stopped = context.world.stopped.contains(&container.name);
+    ended_well && !was_stopped && ends(context.wanted, context.service) != Ends::Never
 }
 
 /// The service with references to other services as container ids; none when such a container is yet to be made.

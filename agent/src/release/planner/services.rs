@@ -123,7 +123,7 @@ fn one(context: &Context<'_>, slots: &mut Slots) -> Result<PlannedService, Failu
     })
 }
 
-pub(super) fn old(container: &Container) -> OldContainer {
+pub(in crate::release) fn old(container: &Container) -> OldContainer {
     let policy = container.restart.clone().unwrap_or_default();
     OldContainer {
         name: container.name.clone(),

@@ -53,7 +53,7 @@ fn waves(context: &Context) -> Vec<Vec<&PlannedService>> {
 }
 
 /// Makes a container; what Docker warns of.
-async fn one(
+pub(super) async fn one(
     context: &Context,
     planned: &PlannedService,
     new: &NewContainer,

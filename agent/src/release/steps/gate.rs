@@ -71,8 +71,11 @@ pub(super) async fn start_and_pass(
 }
 
 async fn start_all(docker: &Docker, service: &PlannedService) -> Result<(), Failure> {
-    for name in service.started() {
-        start(docker, service, name).await?;
+    for new in &service.new {
+        start(docker, service, new.first_name()).await?;
+    }
+    for woken in service.woken() {
+        wake(docker, service, &woken.name).await?;
     }
     Ok(())
 }
@@ -102,7 +105,12 @@ pub(super) async fn start(docker: &Docker, service: &PlannedService, name: &str)
     }
 }
 
-fn start_failure(service: &PlannedService, name: &str, error: &DockerError) -> Failure {
+/// Starts a container that was there, unless it runs. How it ended before says nothing: somebody may have stopped it.
+pub(super) async fn wake(docker: &Docker, service: &PlannedService, name: &str) -> Result<(), Failure> {
+    docker.start(name).await.map_err(|error| start_failure(service, name, &error))
+}
+
+pub(super) fn start_failure(service: &PlannedService, name: &str, error: &DockerError) -> Failure {
     let failure = docker_failure(format!("service {} could not be started", service.name), error).at(name);
     let words = error.message().unwrap_or_default();
     if words.contains("port is already allocated") || words.contains("address already in use") {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How many releases keep their source files, for a rollback.
-const KEPT: u64 = 10;
+pub(in crate::release) const KEPT_INPUTS: u64 = 10;
 
 pub(super) async fn forward(context: &Context) -> Result<Value, Failure> {
     for service in context.plan.services.iter().filter(|service| service.action != ServiceAction::Keep) {
@@ -45,7 +45,7 @@ async fn remove(
 
 /// Source files that are too old to go back to. A failure here harms nobody and is only logged.
 fn prune_inputs(context: &Context) {
-    let Some(oldest) = context.id.release.get().checked_sub(KEPT) else {
+    let Some(oldest) = context.id.release.get().checked_sub(KEPT_INPUTS) else {
         return;
     };
     let folder = context.paths.releases(&context.id.app);

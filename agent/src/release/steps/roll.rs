@@ -26,7 +26,7 @@ pub(super) async fn forward(
 ) -> Result<Value, Failure> {
     let service = context.planned(name)?;
     for kept in service.woken() {
-        gate::start(&context.docker, service, &kept.name).await?;
+        gate::wake(&context.docker, service, &kept.name).await?;
         pass(context, service, &kept.name, cancel).await?;
         gate::give_restart_to(context, service, &kept.name).await?;
     }

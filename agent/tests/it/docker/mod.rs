@@ -2,6 +2,7 @@
 
 mod alerts;
 mod backups;
+mod comeback;
 mod containers;
 mod exec;
 pub mod health;

@@ -12,6 +12,7 @@ mod resume;
 mod secrets;
 mod shop;
 mod together;
+mod units;
 mod world;
 
 use shop::Shop;

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{
-    account, backups,
+    account, backups, units,
     world::{World, eventually, http},
 };
 
@@ -25,6 +25,7 @@ fn a_release_survives_the_loss_of_power() {
     tide.world.tidegate(&["deploy"]).ok("the first deploy");
     tide.write(2);
     let lasts = tide.world.tidegate(&["deploy"]).ok("the second deploy").took;
+    units::is_active(&tide.world);
     let kept = tide.on_host(KEPT);
     let share = seed();
     tide.world.say(&format!("TIDEGATE_POWER_SEED={share}; a release lasts {lasts:.0?}"));
@@ -41,7 +42,10 @@ fn a_release_survives_the_loss_of_power() {
     tide.write_with(last, &at);
     tide.world.tidegate(&["deploy"]).ok("the deploy after the loss of power");
     tide.serves_whole(last, last);
+    units::loses_the_poller(&tide.world);
     tide.sleeps_through(due);
+    units::all_came_back(&tide.world);
+    units::stops_and_starts(&tide.world);
     backups::come_back(&tide.world);
     tide.world.tidegate(&["down", "--yes"]).ok("down");
     tide.world.stop();

@@ -1,12 +1,15 @@
 //! Images of old releases: how many stay, what stays beside them, and that nothing of others goes.
 
 use bollard::query_parameters::{
-    CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, ListImagesOptionsBuilder,
-    RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder, StartContainerOptions, TagImageOptionsBuilder,
-    WaitContainerOptions,
+    CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, CreateImageOptionsBuilder,
+    ListImagesOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptions, RemoveImageOptionsBuilder,
+    StartContainerOptions, TagImageOptionsBuilder, WaitContainerOptions,
 };
 use futures::TryStreamExt as _;
-use tidegate_agent::release::ReleaseState;
+use tidegate_agent::release::{
+    ReleaseState,
+    clean::{Cleaned, LeftoverKind, Mode},
+};
 use tidegate_tests::docker::Registry;
 
 use super::fixture::{App, Fixture, ended};
@@ -89,4 +92,43 @@ async fn the_last_releases_and_what_is_tagged_for_good_stay() {
     assert_eq!(tags(&fixture).await, ["3", "8"]);
     assert!(fixture.docker.client().inspect_image("mine:1").await.is_ok());
     assert!(fixture.docker.client().inspect_image("caddy:2").await.is_ok());
+    the_clean_up_takes_what_bears_no_name_and_came_from_where_releases_had_theirs(&fixture).await;
+}
+
+async fn the_clean_up_takes_what_bears_no_name_and_came_from_where_releases_had_theirs(fixture: &Fixture) {
+    let client = fixture.docker.client();
+    let pull = |name: String| {
+        let options = CreateImageOptionsBuilder::default().from_image(&name).build();
+        client.create_image(Some(options), None, None).try_collect::<Vec<_>>()
+    };
+    let named = "127.0.0.1:5000/made:6";
+    pull(named.to_owned()).await.unwrap();
+    let digest = client.inspect_image(named).await.unwrap().repo_digests.unwrap().remove(0);
+    client.remove_image(named, None::<RemoveImageOptions>, None).await.unwrap();
+    pull(digest.clone()).await.unwrap();
+    // Somebody else's: nobody knows where it came from.
+    let body =
+        bollard::models::ContainerCreateBody { image: Some("probe:1".to_owned()), ..Default::default() };
+    let options = CreateContainerOptionsBuilder::default().name("other").build();
+    client.create_container(Some(options), body).await.unwrap();
+    let commit = CommitContainerOptionsBuilder::default().container("other").build();
+    let foreign =
+        client.commit_container(commit, bollard::models::ContainerConfig::default()).await.unwrap().id;
+    let inputs = fixture.state().join("releases/gone/7");
+    fs_err::create_dir_all(&inputs).unwrap();
+
+    let told = |cleaned: &Cleaned| -> Vec<(LeftoverKind, String)> {
+        cleaned.gone.iter().map(|one| (one.kind, one.name.clone())).collect()
+    };
+    let expected =
+        [(LeftoverKind::Image, digest.clone()), (LeftoverKind::Inputs, "gone r7".to_owned())].to_vec();
+    let looked = fixture.engine.clean(Mode::Look).await.unwrap();
+    assert_eq!((told(&looked), looked.troubles.as_slice()), (expected.clone(), [].as_slice()));
+    assert!(client.inspect_image(&digest).await.is_ok() && inputs.exists(), "it was only looked");
+    assert_eq!(told(&fixture.engine.clean(Mode::Remove).await.unwrap()), expected);
+    assert!(client.inspect_image(&digest).await.is_err() && !inputs.exists());
+    assert!(client.inspect_image(&foreign).await.is_ok());
+    assert_eq!(tags(fixture).await, ["3", "8"]);
+    assert!(client.inspect_image("mine:1").await.is_ok());
+    assert_eq!(told(&fixture.engine.clean(Mode::Remove).await.unwrap()), []);
 }
