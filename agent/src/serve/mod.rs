@@ -222,6 +222,9 @@ impl Assembly {
         if let Some(address) = bound {
             info!(%address, "metrics are served");
         }
+        if !address.ip().is_loopback() {
+            warn!(%address, "metrics are for whoever reaches this address: there is no login on it");
+        }
         let told = (&context.health, &context.alerts);
         let metrics = parts::metrics(config, told, &context.trust, &*context.clock);
         let task = tokio::spawn(metrics::serve(metrics, (address, listener), stop.clone()));

@@ -161,7 +161,7 @@ async fn a_prometheus_that_collects_from_an_agent_answers_what_is_asked_of_dropl
     look(&fleet, &agent).await;
     let prometheus = Prometheus::start(&programs, agent.metrics.unwrap());
     tokio::task::block_in_place(|| {
-        prometheus.until("count_over_time(tidegate_health_look_age_seconds[1m]) >= 3");
+        prometheus.until("count_over_time(tidegate_health_look_age_seconds[1m]) >= 2");
         all_answer(
             &prometheus,
             &["hosts"],

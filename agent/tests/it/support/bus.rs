@@ -29,12 +29,12 @@ const SYSTEMD: &str = "org.freedesktop.systemd1";
 const CLOCK: [&str; 2] = ["org.freedesktop.timedate1", "org.freedesktop.timesync1"];
 /// A systemd for one user's units, with a bus of its own. It does not start on a machine that was not booted with systemd; where
 /// this one was not, it sees another `/run/systemd` than everybody else.
-const MANAGER: &str = r#"
+const MANAGER: &str = r"
 if ! test -d /run/systemd/system; then
   mkdir -p /run/systemd && mount -t tmpfs tmpfs /run/systemd && mkdir /run/systemd/system || exit 1
 fi
 exec /lib/systemd/systemd --user --unit=basic.target
-"#;
+";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What is said there.
