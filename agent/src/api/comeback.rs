@@ -2,10 +2,7 @@
 //!
 //! Owns the conversion. Must not judge.
 
-use tidegate_proto::{
-    names,
-    v1::{self, AfterBootRequest, AfterBootResponse},
-};
+use tidegate_proto::v1::{self, AfterBootRequest, AfterBootResponse};
 use tonic::Status;
 
 use super::{Context, caller::Caller, convert, errors};
@@ -22,12 +19,12 @@ pub(super) async fn after_boot(
     request: &AfterBootRequest,
 ) -> Result<AfterBootResponse, Status> {
     if !request.app.is_empty() {
-        may(context, caller, &request.app)?;
+        context.may(caller, RPC, &request.app)?;
     }
     let told = context.comeback.after_boot().await.map_err(|error| errors::comeback(&error))?;
     let is_wanted = |back: &AppBack| {
         let app = back.app.as_str();
-        (request.app.is_empty() || request.app == app) && may(context, caller, app).is_ok()
+        (request.app.is_empty() || request.app == app) && context.may(caller, RPC, app).is_ok()
     };
     let apps: Vec<v1::AppBack> = told.apps.into_iter().filter(is_wanted).map(app).collect();
     if apps.is_empty() && !request.app.is_empty() {
@@ -44,11 +41,6 @@ pub(super) async fn after_boot(
         agent_at: told.agent_at.map(convert::timestamp),
         apps,
     })
-}
-
-fn may(context: &Context, caller: &Caller, app: &str) -> Result<(), Status> {
-    let app: names::AppName = app.parse().map_err(|error| errors::bad_field("app", &error))?;
-    caller.may(context.trust.domain(), RPC, Some(&app)).map_err(|denied| errors::denied(&denied))
 }
 
 fn app(back: AppBack) -> v1::AppBack {
