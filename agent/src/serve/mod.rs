@@ -120,13 +120,7 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
     let audit = AuditLog::new(database.clone(), clock.clone());
     let (switch, acceptor) = tls::server(config.domain(), clock::for_tls(clock.clone()));
     let facts = droplet::ask(&config.droplet).await;
-    let settings = TrustSettings {
-        domain: config.domain(),
-        pki: paths.state.join("pki"),
-        ca: paths.configuration.join("ca.pem"),
-        token: paths.configuration.join("enrolment.json"),
-        droplet: config.droplet.clone(),
-    };
+    let settings = trust_settings(&config, &paths);
     let trust = Trust::open(settings, switch, &facts, clock.clone(), audit.clone()).await;
     let trust = Arc::new(trust.map_err(ServeError::Trust)?);
     let systemd = Arc::<Systemd>::default();
@@ -172,6 +166,16 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
     let (metrics, stop) = (metrics.flatten(), assembly.stop);
     let context = assembly.context.clone();
     Ok(Running { address, metrics, context, trust, servers, _beside: beside, stop, _lock: lock })
+}
+
+fn trust_settings(config: &Config, paths: &Paths) -> TrustSettings {
+    TrustSettings {
+        domain: config.domain(),
+        pki: paths.state.join("pki"),
+        ca: paths.configuration.join("ca.pem"),
+        token: paths.configuration.join("enrolment.json"),
+        droplet: config.droplet.clone(),
+    }
 }
 
 struct Assembly {
