@@ -40,6 +40,7 @@ pub use agent::AgentService;
 pub(crate) use deploy::audit_end;
 pub use enrolment::EnrolmentService;
 
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::{
@@ -80,6 +81,8 @@ pub struct Context {
     pub units: UnitFiles,
     /// Docker's unix socket.
     pub docker_socket: PathBuf,
+    /// The end of the agent: what has no end of its own ends with it.
+    pub stop: CancellationToken,
 }
 
 impl Context {
