@@ -72,7 +72,8 @@ pub(super) async fn start(
 
 pub(super) fn follow(context: &Context, request: FollowAppRequest) -> Result<Answers<AppStanding>, Status> {
     let app = AppName::new(request.app).map_err(|error| errors::bad_field("app", &error))?;
-    Ok(Box::pin(app_units::follow(context.engine.clone(), app).map(|told| Ok(message(told)))))
+    let told = app_units::follow(context.engine.clone(), app).map(|told| Ok(message(told)));
+    Ok(Box::pin(told.take_until(context.stop.clone().cancelled_owned())))
 }
 
 fn brought_back(brought: Brought) -> BroughtBack {

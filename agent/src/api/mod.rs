@@ -41,6 +41,7 @@ pub(crate) use deploy::audit_end;
 pub use enrolment::EnrolmentService;
 
 use tidegate_proto::names;
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use self::caller::Caller;
@@ -82,6 +83,8 @@ pub struct Context {
     pub units: UnitFiles,
     /// Docker's unix socket.
     pub docker_socket: PathBuf,
+    /// The end of the agent: what has no end of its own ends with it.
+    pub stop: CancellationToken,
 }
 
 impl Context {

@@ -67,7 +67,11 @@ impl Caretaker for Systemd {
                 }
                 Act::Start => self.start_unit(&unit).await,
                 Act::Stop => self.stop_unit(&unit).await,
-                Act::Disable => self.disable(std::slice::from_ref(&unit)).await,
+                Act::Disable => {
+                    self.disable(std::slice::from_ref(&unit)).await?;
+                    // Until it has looked again, systemctl tells that it is enabled.
+                    self.reload().await
+                }
                 Act::Forget => self.reset_failed(&unit).await,
             }
         }

@@ -12,7 +12,10 @@ use tidegate_proto::{
     status::RichError,
     v1::{AppStanding, AppState, FollowAppRequest, StartAppRequest, StopAppRequest},
 };
-use tokio::time::{Instant, sleep};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{Instant, sleep},
+};
 
 use super::{
     Local,
@@ -66,7 +69,17 @@ pub(super) fn run(command: &AppCommand, out: &mut dyn Write) -> anyhow::Result<E
         match command {
             AppCommand::Stop(arguments) => stop(arguments, out).await?,
             AppCommand::Start(arguments) => code = start(arguments, out).await?,
-            AppCommand::Follow(arguments) => code = follow(arguments, out).await?,
+            AppCommand::Follow(arguments) => {
+                let mut terminate = signal(SignalKind::terminate())?;
+                code = tokio::select! {
+                    code = follow(arguments, out) => code?,
+                    // What was told last would stand there as if it were so still.
+                    _ = terminate.recv() => {
+                        tell(&[NotifyState::Status("the unit is stopped")]);
+                        ExitCode::SUCCESS
+                    }
+                };
+            }
         }
         Ok(())
     })?;

@@ -132,6 +132,7 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
     let app_units = AppUnits::new(engine.clone(), paths.units.clone(), systemd.clone());
     let asked = (&engine, &backups, &alerts);
     let health = parts::health((&config, &paths), asked, database, (&trust, &systemd), clock.clone());
+    let stop = CancellationToken::new();
     let context = Arc::new(Context {
         trust: trust.clone(),
         audit,
@@ -148,13 +149,14 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
         units: UnitFiles::new(paths.units.clone()),
         engine,
         docker_socket: config.docker.socket.clone(),
+        stop: stop.clone(),
     });
     let door = Door::new(config.domain(), clock, trust.phase());
     let port =
         port::bind(config.listen).map_err(|source| ServeError::Listen { address: config.listen, source })?;
     let address = port.local_addr().map_err(ServeError::Socket)?;
     let socket = socket::bind(&paths.runtime).map_err(ServeError::Socket)?;
-    let assembly = Assembly { config, context, door, acceptor, stop: CancellationToken::new() };
+    let assembly = Assembly { config, context, door, acceptor, stop };
     let servers = vec![assembly.serve_port(port).await, assembly.serve_socket(socket).await];
     let resume = resume::when_enrolled(assembly.context.clone(), trust.phase(), assembly.stop.clone());
     let mut beside = vec![AbortOnDropHandle::new(tokio::spawn(resume))];

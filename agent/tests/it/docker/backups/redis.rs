@@ -95,8 +95,13 @@ impl Site {
         let runs = runs(&fixture, &database, fixture.state().join("backups"));
         let site = Self { fixture, runs, database, cli };
         let more = (1..=70).map(|number| format!("SET {number} {number}")).collect::<Vec<_>>().join("\n");
-        site.ask(&["sh", "-c", &format!("printf '%s' \"$0\" | {}", site.shell()), &format!("{SEED}{more}")])
-            .await;
+        site.ask(&[
+            "sh",
+            "-c",
+            &format!("printf '%s' \"$0\" | {}", site.shell()),
+            &format!("{SEED}{more}\n"),
+        ])
+        .await;
         site
     }
 
