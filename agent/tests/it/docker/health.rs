@@ -126,24 +126,27 @@ async fn findings_of_containers_begin_and_end() {
     site.resolves("app.slow.release").await;
 }
 
-/// A file system of this test's own, of 200 files and 64 MB.
-struct Small(PathBuf);
+/// A file system of this test's own, of 200 files and 64 MB. It is not below the daemon's, which could not be given up then.
+struct Small {
+    path: PathBuf,
+    _directory: tempfile::TempDir,
+}
 
 impl Small {
-    fn mounted(place: PathBuf) -> Self {
-        fs_err::create_dir(&place).unwrap();
+    fn mounted() -> Self {
+        let directory = tempfile::tempdir().unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=64m,nr_inodes=200", "tmpfs"]).arg(&place);
+        mount.args(["-t", "tmpfs", "-o", "size=64m,nr_inodes=200", "tmpfs"]).arg(directory.path());
         assert!(mount.status().unwrap().success());
-        Self(place)
+        Self { path: directory.path().to_owned(), _directory: directory }
     }
 
     fn write(&self, name: &str, bytes: usize) {
-        fs_err::write(self.0.join(name), vec![1; bytes]).unwrap();
+        fs_err::write(self.path.join(name), vec![1; bytes]).unwrap();
     }
 
     fn empty(&self) {
-        for file in fs_err::read_dir(&self.0).unwrap() {
+        for file in fs_err::read_dir(&self.path).unwrap() {
             fs_err::remove_file(file.unwrap().path()).unwrap();
         }
     }
@@ -151,13 +154,13 @@ impl Small {
 
 impl Drop for Small {
     fn drop(&mut self) {
-        Command::new("umount").arg("--lazy").arg(&self.0).status().ok();
+        Command::new("umount").arg("--lazy").arg(&self.path).status().ok();
     }
 }
 
 /// Its files are used up; then it fills, hour by hour, of which the clock knows alone.
 async fn inodes_and_a_disk_that_fills(site: &Site, small: &Small) {
-    let id = |name: &str| format!("host.{name}:{}", small.0.display());
+    let id = |name: &str| format!("host.{name}:{}", small.path.display());
     for file in 0..195 {
         small.write(&file.to_string(), 1);
     }
@@ -249,8 +252,8 @@ services:
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_errors_and_a_docker_that_is_away_are_told() {
     let mut fixture = Fixture::as_on_a_droplet(4000 * MB, &[]).await;
-    let small = Small::mounted(fixture.state().join("small"));
-    let site = Site::new(&fixture, &[fixture.docker.data().to_owned(), small.0.clone()]).await;
+    let small = Small::mounted();
+    let site = Site::new(&fixture, &[fixture.docker.data().to_owned(), small.path.clone()]).await;
     assert_eq!(ended(&fixture.release(&shop(5)).await), ReleaseState::Released);
     // At the end of the day before.
     let told = site.fires("app.shop.certificate.own.example.com", Level::Warning).await;
