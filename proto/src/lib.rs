@@ -4,6 +4,7 @@
 //! through [`clock::Clock`] or as a parameter, randomness as bytes. (Two exceptions, both inside aws-lc: key generation
 //! and signatures draw from the operating system themselves.)
 
+pub mod alerts;
 pub mod audit;
 mod canonical;
 pub mod certificates;

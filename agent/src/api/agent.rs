@@ -39,9 +39,8 @@ impl AgentService {
 
     /// For RPCs about one app: whether the caller has it.
     fn check_app<T>(&self, request: &Request<T>, rpc: &str, app: &str) -> Result<(), Status> {
-        let app = app.parse().map_err(|error| errors::bad_field("app", &error))?;
         let caller = Caller::from_request(request)?;
-        caller.may(self.context.trust.domain(), rpc, Some(&app)).map_err(|denied| errors::denied(&denied))
+        self.context.may(&caller, rpc, app).map(drop)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Owns the conversion of what is asked, the audit entries, and the stream of a run. Must not know how a backup is made. A
 //! run belongs to a task of its own: it goes on when its caller is gone.
 
-mod message;
+pub(super) mod message;
 mod row;
 
 use tidegate_proto::v1::{
@@ -25,7 +25,7 @@ use crate::{
     apps::{AppName, ServiceName},
     audit::Deed,
     backup::{BackupId, PartName, seal::FileKey},
-    backup_runs::{BackupRow, Cause, FileKeys, Make, Prune, PruneMode, Verify},
+    backup_runs::{BackupRow, Cause, FileKeys, Make, Origin, Prune, PruneMode, Verify},
 };
 
 pub(super) async fn make(
@@ -60,7 +60,13 @@ pub(super) async fn verify(
 
 pub(super) async fn list(context: &Context, request: BackupsRequest) -> Result<BackupsResponse, Status> {
     let (app, service) = whose(&request.app, &request.service)?;
-    let listing = context.backups.list(&app, service.as_ref()).await;
+    let listing = match origin(request.from)? {
+        Some(from) => {
+            let from = Origin { service: from.service.or(service), ..from };
+            context.backups.list_elsewhere(&app, &from).await
+        }
+        None => context.backups.list(&app, service.as_ref()).await,
+    };
     Ok(message::listing(listing.map_err(|error| errors::backup(&error))?))
 }
 
@@ -124,10 +130,20 @@ pub(super) async fn headers(
     request: BackupHeadersRequest,
 ) -> Result<BackupHeadersResponse, Status> {
     let (app, _) = whose(&request.app, "")?;
-    let found = context.backups.headers(&app, id(&request.id)?).await;
+    let from = origin(request.from)?;
+    let found = context.backups.headers(&app, (id(&request.id)?, from.as_ref())).await;
     let found = found.map_err(|error| errors::backup(&error))?.into_iter();
     let headers = found.map(|(part, header)| PartHeader { part: part.to_string(), header }).collect();
     Ok(BackupHeadersResponse { headers })
+}
+
+/// Where backups were made that are not this droplet's.
+pub(super) fn origin(told: Option<v1::BackupOrigin>) -> Result<Option<Origin>, Status> {
+    let Some(v1::BackupOrigin { environment, app, service, droplet: _ }) = told else { return Ok(None) };
+    let environment = environment.parse().map_err(|error| errors::bad_field("from.environment", &error))?;
+    let app = AppName::new(app).map_err(|error| errors::bad_field("from.app", &error))?;
+    let service = (!service.is_empty()).then(|| ServiceName::new(&service));
+    Ok(Some(Origin { environment, app, service }))
 }
 
 pub(super) fn id(text: &str) -> Result<BackupId, Status> {

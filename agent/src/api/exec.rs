@@ -7,7 +7,6 @@ use std::sync::Arc;
 use futures::StreamExt;
 use tidegate_proto::{
     limits::MAX_CHUNK_BYTES,
-    names,
     v1::{self, ExecExit, ExecRequest, ExecResponse, ExecStart, ExecStarted, exec_request, exec_response},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -20,7 +19,6 @@ use super::{
     stream::{self, Answers},
 };
 use crate::{
-    apps::AppName,
     audit::{Begun, Deed, Outcome},
     exec::{
         Command, ExitCode, Input, Output, Session, Signal, Stdin, TerminalSize,
@@ -65,7 +63,7 @@ pub(super) async fn in_container(
 ) -> Result<Answers<ExecResponse>, Status> {
     const RPC: &str = "/tidegate.v1.Agent/ExecContainer";
     let Asked { caller, start, command, requests } = asked(request, Empty::IsRefused).await?;
-    own_app(&context, &caller, RPC, &start)?;
+    context.may(&caller, RPC, &start.app)?;
     let target = Target {
         app: start.app.clone(),
         service: start.service.clone(),
@@ -92,7 +90,7 @@ pub(super) async fn in_one_off(
 ) -> Result<Answers<ExecResponse>, Status> {
     const RPC: &str = "/tidegate.v1.Agent/Run";
     let Asked { caller, start, command, requests } = asked(request, Empty::IsTheServicesOwn).await?;
-    let app = own_app(&context, &caller, RPC, &start)?;
+    let app = context.may(&caller, RPC, &start.app)?;
     let (docker, streams) = context.docker().await?;
     let deed = deed(&caller, "run", format!("{app}/{}", start.service), &command);
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
@@ -126,13 +124,6 @@ fn one_off_spec(command: &Command) -> OneOffSpec {
         terminal,
         stdin: command.stdin() == Stdin::Open,
     }
-}
-
-/// The app that the first message names, if the caller has it.
-fn own_app(context: &Context, caller: &Caller, rpc: &str, start: &ExecStart) -> Result<AppName, Status> {
-    let app: names::AppName = start.app.parse().map_err(|error| errors::bad_field("app", &error))?;
-    caller.may(context.trust.domain(), rpc, Some(&app)).map_err(|denied| errors::denied(&denied))?;
-    AppName::new(app.as_str()).map_err(|error| errors::bad_field("app", &error))
 }
 
 /// `ExecHost`.

@@ -2,15 +2,11 @@
 //!
 //! Owns the conversion. Must not judge.
 
-use tidegate_proto::{
-    names,
-    v1::{self, HealthRequest, HealthResponse},
-};
+use tidegate_proto::v1::{self, HealthRequest, HealthResponse};
 use tonic::Status;
 
 use super::{Context, caller::Caller, convert, errors};
 use crate::{
-    apps::AppName,
     health::{Check, Report},
     release::EngineError,
 };
@@ -23,8 +19,7 @@ pub(super) async fn health(
     request: &HealthRequest,
 ) -> Result<HealthResponse, Status> {
     if !request.app.is_empty() {
-        may(context, caller, &request.app)?;
-        let app = AppName::new(&request.app).map_err(|error| errors::bad_field("app", &error))?;
+        let app = context.may(caller, RPC, &request.app)?;
         let releases = context.engine.releases(&app).await.map_err(|error| errors::engine(&error))?;
         if releases.is_empty() {
             return Err(errors::engine(&EngineError::NoApp(app)));
@@ -35,16 +30,11 @@ pub(super) async fn health(
         None => request.app.is_empty(),
         Some(app) => {
             (request.app.is_empty() || request.app == app.as_str())
-                && may(context, caller, app.as_str()).is_ok()
+                && context.may(caller, RPC, app.as_str()).is_ok()
         }
     };
     let checks = checks.into_iter().filter(is_wanted).map(message).collect();
     Ok(HealthResponse { at: Some(convert::timestamp(at)), checks })
-}
-
-fn may(context: &Context, caller: &Caller, app: &str) -> Result<(), Status> {
-    let app: names::AppName = app.parse().map_err(|error| errors::bad_field("app", &error))?;
-    caller.may(context.trust.domain(), RPC, Some(&app)).map_err(|denied| errors::denied(&denied))
 }
 
 fn message(check: Check) -> v1::HealthCheck {

@@ -37,12 +37,14 @@ pub use agent::AgentService;
 pub(crate) use deploy::audit_end;
 pub use enrolment::EnrolmentService;
 
+use tidegate_proto::names;
 use tonic::Status;
 
+use self::caller::Caller;
 use crate::{
-    alerts::Alerts, audit::AuditLog, backup_runs::BackupRuns, clock::Clock, docker_stream::DockerStreams,
-    exec::host::HostExec, health::Health, host::HostFacts, release::Engine, systemd::Systemd,
-    timers::UnitFiles, trust::Trust,
+    alerts::Alerts, apps::AppName, audit::AuditLog, backup_runs::BackupRuns, clock::Clock,
+    docker_stream::DockerStreams, exec::host::HostExec, health::Health, host::HostFacts, release::Engine,
+    systemd::Systemd, timers::UnitFiles, trust::Trust,
 };
 
 /// What the handlers work with. One for the whole agent.
@@ -74,6 +76,13 @@ pub struct Context {
 }
 
 impl Context {
+    /// Whether the caller may call the RPC for the app; the app's name as the agent's own type.
+    fn may(&self, caller: &Caller, rpc: &str, app: &str) -> Result<AppName, Status> {
+        let name: names::AppName = app.parse().map_err(|error| errors::bad_field("app", &error))?;
+        caller.may(self.trust.domain(), rpc, Some(&name)).map_err(|denied| errors::denied(&denied))?;
+        AppName::new(app).map_err(|error| errors::bad_field("app", &error))
+    }
+
     /// A client of Docker, and raw streams of the same daemon.
     async fn docker(&self) -> Result<(bollard::Docker, DockerStreams), Status> {
         let client = self.engine.docker().api().await.map_err(|error| errors::docker(&error))?;

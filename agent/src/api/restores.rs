@@ -4,6 +4,7 @@
 //! restore belongs to a task of its own: it goes on when its caller is gone.
 
 use futures::{StreamExt, stream};
+use secrecy::SecretString;
 use tidegate_proto::v1::{
     self, DropFormerRequest, DropFormerResponse, RestoreBackupRequest, RestoreEvent, RestoresRequest,
     RestoresResponse, RevertRestoreRequest, restore_event::Event,
@@ -12,14 +13,14 @@ use tonic::Status;
 
 use super::{
     Context,
-    backups::{deed, id, keys, whose},
+    backups::{deed, id, keys, message, origin, whose},
     caller::Caller,
     convert, deed as deeds, errors,
     followed::{Told, follow},
     stream::Answers,
 };
 use crate::{
-    backup_runs::{Restore, RestorePlan, RestoreRow, RestoreSource, RestoreState, Revert},
+    backup_runs::{Replaces, Restore, RestorePlan, RestoreRow, RestoreSource, RestoreState, Revert},
     postgres::DatabaseName,
 };
 
@@ -38,6 +39,8 @@ pub(super) async fn restore(
         database: name(request.database),
         into: name(request.into),
         keys: keys(request.keys)?,
+        from: origin(request.from)?,
+        scrub: (!request.scrub.is_empty()).then(|| SecretString::from(request.scrub)),
         actor: caller.actor(),
     };
     if request.dry_run {
@@ -45,8 +48,10 @@ pub(super) async fn restore(
         return Ok(only(plan(planned.map_err(|error| errors::backup(&error))?)));
     }
     let which = backup.map_or_else(|| "latest".to_owned(), |id| id.to_string());
+    let from = wanted.from.as_ref().map(ToString::to_string).unwrap_or_default();
     let into = wanted.into.as_ref().map_or("", |into| into.0.as_str());
     let deed = deed(caller, "restore", (&app, service.as_ref())).with("backup", &which).with("into", &into);
+    let deed = if from.is_empty() { deed } else { deed.with("from", &from) };
     let begun = context.audit.begin(deed).await.map_err(|error| errors::audit(&error))?;
     let runs = context.backups.clone();
     Ok(follow(begun, telling(), |progress| async move { runs.restore(wanted, progress).await }))
@@ -115,7 +120,12 @@ fn plan(plan: RestorePlan) -> v1::RestorePlan {
         name: planned.name.0,
         former: planned.former.map(|former| former.0).unwrap_or_default(),
     });
+    let kind = match plan.replaces {
+        Replaces::Databases => v1::RestoredKind::Databases,
+        Replaces::Files => v1::RestoredKind::Files,
+    };
     v1::RestorePlan {
+        kind: kind.into(),
         app: plan.app.to_string(),
         service: plan.service.to_string(),
         backup,
@@ -124,6 +134,7 @@ fn plan(plan: RestorePlan) -> v1::RestorePlan {
         revision: plan.revision.unwrap_or_default(),
         databases: databases.collect(),
         stops,
+        from: plan.made_on.map(message::origin),
     }
 }
 

@@ -2,9 +2,8 @@
 //!
 //! Owns the conversion and the audit entries. Must not decide which release is meant.
 
-use tidegate_proto::{
-    names,
-    v1::{self, CancelReleaseRequest, CancelReleaseResponse, PlanDeployResponse, RollbackRequest},
+use tidegate_proto::v1::{
+    self, CancelReleaseRequest, CancelReleaseResponse, PlanDeployResponse, RollbackRequest,
 };
 use tonic::Status;
 
@@ -34,7 +33,7 @@ pub(super) async fn rollback(
     let (app, to) = asked(&request)?;
     let data = data(&request);
     if data == DataOfThen::Comes {
-        may_restore(context, caller, &request.app)?;
+        context.may(caller, RESTORE, &request.app)?;
         context.backups.lend(&app, keys(request.keys.clone())?);
     }
     let together = together::asked(context, request.together.clone()).await?;
@@ -65,12 +64,6 @@ pub(super) async fn cancel(
 
 fn data(request: &RollbackRequest) -> DataOfThen {
     if request.restore_database { DataOfThen::Comes } else { DataOfThen::Stays }
-}
-
-/// A rollback takes less than what it does to data here.
-fn may_restore(context: &Context, caller: &Caller, app: &str) -> Result<(), Status> {
-    let app: names::AppName = app.parse().map_err(|error| errors::bad_field("app", &error))?;
-    caller.may(context.trust.domain(), RESTORE, Some(&app)).map_err(|denied| errors::denied(&denied))
 }
 
 fn asked(request: &RollbackRequest) -> Result<(AppName, Option<ReleaseNumber>), Status> {

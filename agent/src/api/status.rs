@@ -3,15 +3,11 @@
 //! Owns the conversion. Must not ask Docker.
 
 use jiff::Timestamp;
-use tidegate_proto::{
-    names,
-    v1::{self, StatusRequest, StatusResponse},
-};
+use tidegate_proto::v1::{self, StatusRequest, StatusResponse};
 use tonic::Status;
 
 use super::{Context, caller::Caller, convert, errors, releases};
 use crate::{
-    apps::AppName,
     docker::{Container, ContainerHealth},
     ingress::{HostCertificate, Maintenance},
     release::{AppStatus, ServiceStatus},
@@ -26,17 +22,11 @@ pub(super) async fn status(
 ) -> Result<StatusResponse, Status> {
     let wanted = match request.app.as_str() {
         "" => None,
-        app => Some(own_app(context, caller, app)?),
+        app => Some(context.may(caller, RPC, app)?),
     };
     let apps = context.engine.status(wanted.as_ref()).await.map_err(|error| errors::engine(&error))?;
-    let mine = apps.into_iter().filter(|status| own_app(context, caller, status.app.as_str()).is_ok());
+    let mine = apps.into_iter().filter(|status| context.may(caller, RPC, status.app.as_str()).is_ok());
     Ok(StatusResponse { apps: mine.map(app_status).collect() })
-}
-
-fn own_app(context: &Context, caller: &Caller, app: &str) -> Result<AppName, Status> {
-    let name: names::AppName = app.parse().map_err(|error| errors::bad_field("app", &error))?;
-    caller.may(context.trust.domain(), RPC, Some(&name)).map_err(|denied| errors::denied(&denied))?;
-    AppName::new(app).map_err(|error| errors::bad_field("app", &error))
 }
 
 fn app_status(status: AppStatus) -> v1::AppStatus {

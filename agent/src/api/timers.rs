@@ -2,10 +2,7 @@
 //!
 //! Owns the conversion. Must not know how timers come about.
 
-use tidegate_proto::{
-    names,
-    v1::{self, TimersRequest, TimersResponse},
-};
+use tidegate_proto::v1::{self, TimersRequest, TimersResponse};
 use tonic::Status;
 
 use super::{Context, caller::Caller, convert, errors};
@@ -22,7 +19,7 @@ pub(super) async fn timers(
     request: &TimersRequest,
 ) -> Result<TimersResponse, Status> {
     if !request.app.is_empty() {
-        may(context, caller, &request.app)?;
+        context.may(caller, RPC, &request.app)?;
     }
     let loaded = context.systemd.timers(&OURS).await.map_err(|error| errors::systemd(&error))?;
     let units = context.units.clone();
@@ -30,15 +27,10 @@ pub(super) async fn timers(
     let present = present.map_err(|error| errors::unit_files(&error))?;
     let is_wanted = |due: &Due| {
         let app = due.unit.instance().app().as_str();
-        (request.app.is_empty() || request.app == app) && may(context, caller, app).is_ok()
+        (request.app.is_empty() || request.app == app) && context.may(caller, RPC, app).is_ok()
     };
     let timers = due(loaded, &present).into_iter().filter(is_wanted).map(message).collect();
     Ok(TimersResponse { timers })
-}
-
-fn may(context: &Context, caller: &Caller, app: &str) -> Result<(), Status> {
-    let app: names::AppName = app.parse().map_err(|error| errors::bad_field("app", &error))?;
-    caller.may(context.trust.domain(), RPC, Some(&app)).map_err(|denied| errors::denied(&denied))
 }
 
 fn message(due: Due) -> v1::Timer {

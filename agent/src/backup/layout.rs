@@ -76,7 +76,7 @@ pub struct NotOurs {
 pub enum Scope {
     /// Those of one service on one droplet.
     Service(ServiceFolder),
-    /// Those of one service on any droplet of an environment: for a restore elsewhere.
+    /// Those of an app on any droplet of an environment: for a restore elsewhere.
     Anywhere {
         /// The fleet.
         fleet: FleetName,
@@ -84,8 +84,8 @@ pub enum Scope {
         environment: EnvironmentName,
         /// The app.
         app: AppName,
-        /// The service.
-        service: ServiceName,
+        /// The service; none for all of them.
+        service: Option<ServiceName>,
     },
 }
 
@@ -202,7 +202,8 @@ impl Scope {
             Self::Anywhere { fleet, environment, app, service } => {
                 let droplet = &folder.droplet;
                 (fleet, environment) == (&droplet.fleet, &droplet.environment)
-                    && (app, service) == (&folder.app, &folder.service)
+                    && *app == folder.app
+                    && service.as_ref().is_none_or(|service| *service == folder.service)
             }
         }
     }

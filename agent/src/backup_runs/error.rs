@@ -315,6 +315,33 @@ pub enum BackupError {
         /// What is to take it.
         server: String,
     },
+    /// Nothing of that kind can be seen from here.
+    #[error(
+        "no {} of {origin} is where this droplet's backups of the app are",
+        id.map_or_else(|| "backup".to_owned(), |id| format!("backup {id}"))
+    )]
+    NothingElsewhere {
+        /// Where it should have been made: `production/shop/db`.
+        origin: String,
+        /// Which was asked for.
+        id: Option<BackupId>,
+        /// What could not be looked at, a line each.
+        seen: Vec<String>,
+    },
+    /// One list of statements for several databases.
+    #[error("the statements that scrub would run in several databases")]
+    ScrubMany {
+        /// The databases.
+        known: Vec<String>,
+    },
+    /// It could not be scrubbed.
+    #[error("the statements that scrub failed in the restored database {database}")]
+    Scrub {
+        /// What it is called in the backup.
+        database: String,
+        /// Why.
+        source: Box<PostgresError>,
+    },
     /// It has no such database, or none at all.
     #[error("the backup {id} has no database {}", name.as_deref().unwrap_or("to restore"))]
     NotInBackup {
@@ -397,6 +424,12 @@ pub enum BackupError {
         service: ServiceName,
         /// What it has now.
         now: &'static str,
+    },
+    /// It is not restored by statements that could be followed by others.
+    #[error("a restore of {engine} cannot be scrubbed")]
+    NoScrub {
+        /// The engine.
+        engine: &'static str,
     },
     /// Its backups have no single databases.
     #[error("a backup of {engine} is restored as a whole, in the place of what serves")]

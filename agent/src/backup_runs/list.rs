@@ -83,11 +83,11 @@ fn merge(listing: &mut Listing, rows: Vec<BackupRow>, catalog: Catalog) {
         backups.into_iter().map(|found| (found.folder.id(), found)).collect();
     for row in rows {
         let copies: Vec<Copy> = found.remove(&row.id).as_ref().map(find::copies).unwrap_or_default();
-        listing.backups.push(Listed { row, copies });
+        listing.backups.push(Listed { row, copies, made_on: None });
     }
     for found in found.values() {
         if let Some(row) = remembered_by_nobody(found) {
-            listing.backups.push(Listed { row, copies: find::copies(found) });
+            listing.backups.push(Listed { row, copies: find::copies(found), made_on: None });
         }
     }
     let is_left = |orphan: &crate::backup::catalog::Orphan| !running.contains(&orphan.folder.id());

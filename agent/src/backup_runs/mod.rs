@@ -21,6 +21,7 @@ mod list;
 mod live;
 mod make;
 mod opened;
+mod origin;
 mod places;
 mod progress;
 mod prune;
@@ -47,6 +48,7 @@ pub use self::{
     error::{BackupError, ServerError},
     keys::FileKeys,
     live::Doing,
+    origin::{MadeOn, Origin},
     progress::Progress,
     restoration::{
         Place, PlannedDatabase, Replaces, Restore, RestorePlan, RestoreRow, RestoreSource, RestoreState,
@@ -135,9 +137,17 @@ impl BackupRuns {
     pub async fn headers(
         &self,
         app: &AppName,
-        id: BackupId,
+        (id, from): (BackupId, Option<&Origin>),
     ) -> Result<Vec<(PartName, Vec<u8>)>, BackupError> {
-        verify::headers(&self.inner, app, id).await
+        verify::headers(&self.inner, app, (id, from)).await
+    }
+
+    /// The backups that were made elsewhere and are where this droplet's backups of an app are.
+    ///
+    /// # Errors
+    /// When the app's places are not known. A destination that cannot be looked at is told in the listing.
+    pub async fn list_elsewhere(&self, app: &AppName, from: &Origin) -> Result<Listing, BackupError> {
+        origin::list(&self.inner, app, from).await
     }
 
     /// The backups of an app, or of one of its services: what is remembered, and what is at the destinations now.

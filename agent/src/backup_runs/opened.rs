@@ -3,13 +3,14 @@
 //! Owns the choice of the copy, and telling apart a backup that is bad from a way to it that failed. Must not know what becomes
 //! of the data.
 
+pub(super) mod mysql;
 mod postgres;
 
 use std::{io, sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
 
-use super::{BackupError, BackupRow, Inner, Progress, ServerError, find, keys::Keys, subject::Subject};
+use super::{BackupError, Inner, Progress, ServerError, find, keys::Keys, origin::Chosen, subject::Subject};
 use crate::backup::{
     Manifest, ObjectName, Part, PartName,
     catalog::Found,
@@ -33,10 +34,10 @@ pub(super) struct OpenBackup<'a> {
 
 /// The copy that is read: the one at `local`, which is the first destination, else the first that is complete.
 pub(super) async fn copy(
-    subject: &Subject,
-    row: &BackupRow,
+    destinations: &[Arc<dyn Destination>],
+    Chosen { row, folder }: &Chosen,
 ) -> Result<(Manifest, Arc<dyn Destination>), BackupError> {
-    let catalog = find::look(&subject.destinations, &subject.folder).await;
+    let catalog = find::look(destinations, folder).await;
     let unseen = catalog.unseen.iter().map(|unseen| {
         format!("{} could not be looked at: {}", unseen.at, crate::release::chain(&unseen.error))
     });
@@ -49,7 +50,7 @@ pub(super) async fn copy(
     let is_whole = |destination: &&Arc<dyn Destination>| {
         copies.iter().any(|copy| copy.at == destination.title() && copy.damage.is_empty())
     };
-    if let Some(destination) = subject.destinations.iter().find(is_whole) {
+    if let Some(destination) = destinations.iter().find(is_whole) {
         return Ok((manifest.clone(), Arc::clone(destination)));
     }
     seen.extend(found.iter().flat_map(told));
@@ -64,11 +65,11 @@ fn told(found: &Found) -> Vec<String> {
 /// The beginnings of a backup's parts, by which who holds the secret key of a recipient unwraps their file keys.
 pub(super) async fn headers(
     inner: &Inner,
-    subject: &Subject,
-    row: &BackupRow,
+    destinations: &[Arc<dyn Destination>],
+    chosen: &Chosen,
 ) -> Result<Vec<(PartName, Vec<u8>)>, BackupError> {
-    let (manifest, destination) = copy(subject, row).await?;
-    let folder = BackupFolder::new(subject.folder.clone(), row.id);
+    let (manifest, destination) = copy(destinations, chosen).await?;
+    let folder = BackupFolder::new(chosen.folder.clone(), chosen.row.id);
     let mut all = Vec::new();
     for part in &manifest.parts {
         let object = folder.part(&part.name).map_err(BackupError::Name)?;
@@ -79,13 +80,13 @@ pub(super) async fn headers(
         };
         let at = || destination.title().to_owned();
         let read = read.map_err(|source| BackupError::Unread {
-            id: row.id,
+            id: chosen.row.id,
             part: part.name.clone(),
             at: at(),
             source,
         })?;
         let header = Header::of(&read).map_err(|error| BackupError::Damaged {
-            id: row.id,
+            id: chosen.row.id,
             part: part.name.clone(),
             at: at(),
             source: io::Error::other(error),
@@ -126,14 +127,14 @@ impl<'a> OpenBackup<'a> {
     /// The copy of that backup, with what opens it. Nothing is read yet but its manifest.
     pub(super) async fn find(
         inner: &Inner,
-        (subject, row): (&Subject, &BackupRow),
+        (subject, chosen): (&Subject, &Chosen),
         keys: Keys,
         progress: &'a Progress,
     ) -> Result<Self, BackupError> {
-        let (manifest, destination) = copy(subject, row).await?;
+        let (manifest, destination) = copy(&subject.destinations, chosen).await?;
         let patience = &inner.settings.patience;
         Ok(Self {
-            folder: BackupFolder::new(subject.folder.clone(), row.id),
+            folder: BackupFolder::new(chosen.folder.clone(), chosen.row.id),
             manifest,
             destination,
             keys,

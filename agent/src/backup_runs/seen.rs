@@ -1,6 +1,6 @@
 //! What is told of backups that were looked for. Values only.
 
-use super::BackupRow;
+use super::{BackupRow, MadeOn};
 use crate::{
     apps::ServiceName,
     backup::{
@@ -28,6 +28,8 @@ pub struct Listed {
     pub row: BackupRow,
     /// What is at the destinations now; none where all copies are gone, or could not be looked at.
     pub copies: Vec<Copy>,
+    /// Where it was made, where backups of elsewhere were looked for.
+    pub made_on: Option<MadeOn>,
 }
 
 /// One copy of a backup as it was found.

@@ -2,6 +2,7 @@
 //!
 //! Owns the course of it; what is asked of a server is below.
 
+mod mysql;
 mod postgres;
 pub(super) mod redis;
 
@@ -11,6 +12,7 @@ use super::{
     BackupError, BackupRow, Inner, Progress,
     keys::Keys,
     opened::OpenBackup,
+    origin::Chosen,
     row::Facts,
     space,
     subject::{Data, Subject},
@@ -29,7 +31,8 @@ pub(super) struct Trial<'a> {
 /// How long restore and comparison took.
 pub(super) async fn trial(inner: &Inner, trial: Trial<'_>) -> Result<Duration, BackupError> {
     let Trial { subject, row, keys, progress } = trial;
-    let backup = OpenBackup::find(inner, (subject, row), keys, progress).await?;
+    let chosen = Chosen::own(subject, row.clone());
+    let backup = OpenBackup::find(inner, (subject, &chosen), keys, progress).await?;
     backup.is_of(subject)?;
     progress.say(format!("restoring backup {} from {} on trial", row.id, backup.destination.title()));
     let _used = if let Ok(free) = inner.scratch.try_lock() {
@@ -43,6 +46,11 @@ pub(super) async fn trial(inner: &Inner, trial: Trial<'_>) -> Result<Duration, B
         Data::Postgres(_) => {
             let server = ScratchServer::start(inner, subject, &backup.manifest).await?;
             (Box::pin(postgres::all(&backup, subject, server.postgres())).await, server.remove().await)
+        }
+        Data::Mysql(data) => {
+            let image = image(inner.engine.docker(), subject, &backup.manifest).await?;
+            let server = mysql::server(inner, (subject, image)).await?;
+            (Box::pin(mysql::all(&backup, data, server.mysql())).await, server.remove().await)
         }
         Data::Redis(_) => {
             let image = image(inner.engine.docker(), subject, &backup.manifest).await?;

@@ -1,11 +1,14 @@
 //! Verifying a backup: which one, and what is written down of it. The trial itself is in `trial`.
 
 use super::{
-    BackupError, BackupRow, BackupState, Inner, Progress, Verify,
+    BackupError, BackupRow, BackupState, Inner, Origin, Progress, Verify,
     keys::Keys,
     list,
     live::Doing,
-    opened, recover,
+    opened,
+    origin::{self, Chosen},
+    places::Places,
+    recover,
     subject::Subject,
     trial::{self, Trial},
 };
@@ -58,12 +61,17 @@ pub(super) async fn verify(
 pub(super) async fn headers(
     inner: &Inner,
     app: &AppName,
-    id: BackupId,
+    (id, from): (BackupId, Option<&Origin>),
 ) -> Result<Vec<(PartName, Vec<u8>)>, BackupError> {
+    if let Some(origin) = from {
+        let chosen = origin::chosen(inner, app, (origin, Some(id))).await?;
+        let (destinations, _) = Places::open(inner, app).await?.all();
+        return opened::headers(inner, &destinations, &chosen).await;
+    }
     let service = service_of(inner, app, (None, id)).await?;
     let subject = inner.subject(app, Some(&service)).await?;
     let row = chosen(inner, &subject, Some(id)).await?;
-    opened::headers(inner, &subject, &row).await
+    opened::headers(inner, &subject.destinations, &Chosen::own(&subject, row)).await
 }
 
 /// The service of a backup.

@@ -6,11 +6,9 @@
 use std::{io::Write, process::ExitCode};
 
 use clap::Args;
-use jiff::Timestamp;
 use serde_json::json;
 use tidegate_proto::v1::{
-    AlertReceiverState, AlertSeverity, AlertTest, AlertsRequest, AlertsResponse, HealthState,
-    TestAlertsRequest, ToldAlert,
+    AlertReceiverState, AlertTest, AlertsRequest, AlertsResponse, TestAlertsRequest, ToldAlert,
 };
 
 use super::{Local, local};
@@ -69,22 +67,6 @@ async fn ask(arguments: &AlertsArguments) -> anyhow::Result<Told> {
     Ok(Told::State(state.into_inner()))
 }
 
-fn severity(least: AlertSeverity) -> &'static str {
-    match least {
-        AlertSeverity::Critical => "critical",
-        AlertSeverity::Warning | AlertSeverity::Unspecified => "warning",
-    }
-}
-
-fn level(state: HealthState) -> &'static str {
-    match state {
-        HealthState::Critical => "critical",
-        HealthState::Warning => "warning",
-        HealthState::Good => "good",
-        HealthState::Unknown | HealthState::Unspecified => "unknown",
-    }
-}
-
 fn text(state: &AlertsResponse) -> String {
     if state.settings.is_empty() {
         return "no alerts are set: nobody is told\n".to_owned();
@@ -92,10 +74,10 @@ fn text(state: &AlertsResponse) -> String {
     let mut text = String::new();
     for receiver in &state.receivers {
         let AlertReceiverState { name, waiting, lost, failure, .. } = receiver;
-        let delivered = time(receiver.delivered.as_ref());
+        let delivered = local::time(receiver.delivered.as_ref());
         let delivered =
             delivered.map_or_else(|| "nothing sent yet".to_owned(), |at| format!("last delivered {at}"));
-        text.push_str(&format!("{name}  from {} on  {delivered}", severity(receiver.least())));
+        text.push_str(&format!("{name}  from {} on  {delivered}", receiver.least().word()));
         if *waiting > 0 {
             text.push_str(&format!("  {waiting} waiting"));
         }
@@ -104,15 +86,16 @@ fn text(state: &AlertsResponse) -> String {
         }
         text.push('\n');
         if !failure.is_empty() {
-            let next = time(receiver.next.as_ref()).map(|at| format!("; next try {at}")).unwrap_or_default();
+            let next =
+                local::time(receiver.next.as_ref()).map(|at| format!("; next try {at}")).unwrap_or_default();
             text.push_str(&format!("  failed: {failure}{next}\n"));
         }
     }
     for told in &state.told {
-        let since = time(told.since.as_ref()).unwrap_or_default();
-        text.push_str(&format!("told: {} {} since {since}: {}\n", level(told.state()), told.id, told.what));
+        let since = local::time(told.since.as_ref()).unwrap_or_default();
+        text.push_str(&format!("told: {} {} since {since}: {}\n", told.state().word(), told.id, told.what));
     }
-    if let Some(at) = time(state.pinged.as_ref()) {
+    if let Some(at) = local::time(state.pinged.as_ref()) {
         text.push_str(&format!("ping answered {at}\n"));
     }
     if !state.ping_failure.is_empty() {
@@ -136,10 +119,10 @@ fn as_json(state: &AlertsResponse) -> serde_json::Value {
     let receiver = |receiver: &AlertReceiverState| {
         json!({
             "name": receiver.name,
-            "least": severity(receiver.least()),
-            "delivered": time(receiver.delivered.as_ref()),
+            "least": receiver.least().word(),
+            "delivered": local::time(receiver.delivered.as_ref()),
             "waiting": receiver.waiting,
-            "next": time(receiver.next.as_ref()),
+            "next": local::time(receiver.next.as_ref()),
             "failure": receiver.failure,
             "lost": receiver.lost,
         })
@@ -147,17 +130,17 @@ fn as_json(state: &AlertsResponse) -> serde_json::Value {
     let told = |told: &ToldAlert| {
         json!({
             "id": told.id,
-            "state": level(told.state()),
-            "since": time(told.since.as_ref()),
+            "state": told.state().word(),
+            "since": local::time(told.since.as_ref()),
             "what": told.what,
-            "told": time(told.told.as_ref()),
+            "told": local::time(told.told.as_ref()),
         })
     };
     json!({
         "settings": state.settings,
         "receivers": state.receivers.iter().map(receiver).collect::<Vec<_>>(),
         "told": state.told.iter().map(told).collect::<Vec<_>>(),
-        "pinged": time(state.pinged.as_ref()),
+        "pinged": local::time(state.pinged.as_ref()),
         "ping_failure": state.ping_failure,
     })
 }
@@ -167,12 +150,10 @@ fn json_of_tests(tests: &[AlertTest]) -> serde_json::Value {
     json!({ "tests": tests.iter().map(test).collect::<Vec<_>>() })
 }
 
-fn time(at: Option<&prost_types::Timestamp>) -> Option<String> {
-    Some(Timestamp::from_second(at?.seconds).ok()?.to_string())
-}
-
 #[cfg(test)]
 mod tests {
+    use tidegate_proto::v1::{AlertSeverity, HealthState};
+
     use super::*;
 
     #[test]

@@ -10,7 +10,6 @@
 use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
-use jiff::Timestamp;
 use serde_json::json;
 use tidegate_proto::{
     status::RichError,
@@ -72,7 +71,7 @@ pub(super) fn run(arguments: &HealthArguments, out: &mut dyn Write) -> anyhow::R
         Some(Asked::Told(told)) => {
             if arguments.local.json {
                 let checks: Vec<_> = told.checks.iter().map(as_json).collect();
-                let at = time(told.at.as_ref());
+                let at = local::time(told.at.as_ref());
                 writeln!(out, "{}", json!({ "at": at, "checks": checks, "notes": notes }))?;
             } else {
                 write!(out, "{}{}", text(&told.checks), lines(&notes))?;
@@ -139,22 +138,14 @@ fn code(checks: &[HealthCheck]) -> u8 {
     }
 }
 
-fn word(state: HealthState) -> &'static str {
-    match state {
-        HealthState::Good => "good",
-        HealthState::Warning => "warning",
-        HealthState::Critical => "critical",
-        HealthState::Unknown | HealthState::Unspecified => "unknown",
-    }
-}
-
 fn text(checks: &[HealthCheck]) -> String {
     let mut text = String::new();
     for check in checks.iter().filter(|check| check.state() != HealthState::Good) {
-        let since = time(check.since.as_ref()).map(|since| format!(" since {since}")).unwrap_or_default();
+        let since =
+            local::time(check.since.as_ref()).map(|since| format!(" since {since}")).unwrap_or_default();
         text.push_str(&format!(
             "{} {}{since}: {}: {}\n",
-            word(check.state()),
+            check.state().word(),
             check.id,
             check.what,
             check.why
@@ -172,16 +163,12 @@ fn as_json(check: &HealthCheck) -> serde_json::Value {
     json!({
         "id": check.id,
         "app": check.app,
-        "state": word(check.state()),
-        "since": time(check.since.as_ref()),
+        "state": check.state().word(),
+        "since": local::time(check.since.as_ref()),
         "what": check.what,
         "why": check.why,
         "hint": check.hint,
     })
-}
-
-fn time(at: Option<&prost_types::Timestamp>) -> Option<String> {
-    Some(Timestamp::from_second(at?.seconds).ok()?.to_string())
 }
 
 #[cfg(test)]

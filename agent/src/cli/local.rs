@@ -4,6 +4,7 @@ use std::{path::Path, time::Duration};
 
 use anyhow::Context;
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use tidegate_proto::{limits::MAX_MESSAGE_BYTES, status::RichError, v1::agent_client::AgentClient};
 use tokio::net::UnixStream;
 use tonic::{
@@ -50,4 +51,9 @@ pub(super) fn explain(status: &Status) -> anyhow::Error {
         }
     }
     anyhow::anyhow!(text)
+}
+
+/// A moment as it is shown, to the second.
+pub(super) fn time(at: Option<&prost_types::Timestamp>) -> Option<String> {
+    Some(Timestamp::from_second(at?.seconds).ok()?.to_string())
 }

@@ -182,6 +182,22 @@ impl Postgres {
         Ok(programs::feed("psql", pipe, (sql, deadline)).await?)
     }
 
+    /// Runs statements in a database, all of them or none: they are one transaction.
+    ///
+    /// # Errors
+    /// When one of them fails, or they take longer than the deadline.
+    pub async fn run(
+        &self,
+        database: &DatabaseName,
+        (statements, deadline): (&[u8], Duration),
+    ) -> Result<(), PostgresError> {
+        let database = format!("--dbname={}", session::connection(database));
+        let fixed = ["psql", "-X", "-q", "--no-password", "--single-transaction", "--output=/dev/null"];
+        let told = ["-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "--username", &self.user];
+        let pipe = self.pipe(&[&fixed[..], &told, &[&database]].concat()).await?;
+        Ok(programs::feed("psql", pipe, (statements, deadline)).await?)
+    }
+
     /// Makes an empty database, from the template that has nothing of the site's own.
     ///
     /// # Errors

@@ -5,14 +5,12 @@ use tidegate_proto::v1::RemoveAppRequest;
 use tonic::Request;
 
 use super::{
+    agreed,
     context::Context,
     reach::{Reach, Which},
     release_tags,
 };
-use crate::{
-    apply::release_tags::Serves,
-    failure::{Failure, Outcome},
-};
+use crate::{apply::release_tags::Serves, failure::Outcome};
 
 /// How long an app may take to stop: its services' grace periods, one after the other.
 const PATIENCE: std::time::Duration = std::time::Duration::from_mins(10);
@@ -52,7 +50,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
         return Ok(Outcome::Done);
     }
     if !args.yes {
-        confirm(context, name.as_str(), &what)?;
+        agreed::by_name(context, &what, &name)?;
     }
     let mut all = Vec::new();
     for target in &targets {
@@ -66,17 +64,6 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     release_tags::set(context, &reach, (&name, &gone)).await;
     context.printer.result(&all, text(&all, name.as_str()));
     Ok(Outcome::Done)
-}
-
-fn confirm(context: &Context, name: &str, what: &str) -> anyhow::Result<()> {
-    if !context.printer.can_ask() {
-        return Err(Failure::input("nobody can be asked whether to remove it").hint("say --yes").into());
-    }
-    let answer = context.printer.ask(&format!("{what}. Type the app's name to go on"))?;
-    if answer.trim() == name {
-        return Ok(());
-    }
-    Err(Failure::failed("that is not its name, so nothing was removed").into())
 }
 
 fn text(all: &[Removed], name: &str) -> String {

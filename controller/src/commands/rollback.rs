@@ -111,8 +111,8 @@ async fn with_data(
     let mut keys = Vec::new();
     if let Some(identity) = &args.identity {
         for one in &plan.returning {
-            let whose = (name.as_str(), one.backup.as_str(), identity.as_path());
-            keys.extend(keys::of(reach, targets, whose).await?);
+            let whose = keys::Whose { app: name.as_str(), id: &one.backup, from: None };
+            keys.extend(keys::of(reach, targets, (whose, identity)).await?);
         }
     }
     Ok(RollbackRequest { keys, ..request })

@@ -30,6 +30,7 @@ use super::{
     model::Located,
     reader::Table,
     secret::{self, SecretName},
+    time,
 };
 
 /// `[alert]`.
@@ -199,6 +200,11 @@ fn quiet(table: &Table<'_, '_, '_>) -> Option<Quiet> {
         table.parsed::<Clock>(key).map(|clock| clock.0)
     };
     let (from, to) = (clock("from", "22:00"), clock("to", "07:00"));
+    if from.is_some() && from == to {
+        let hint = "give them different times, or leave `quiet` out".to_owned();
+        table.notes().add(table.place_of("to"), "quiet hours that end when they begin are none", Some(hint));
+        return None;
+    }
     let zone = table.string("zone").map_or_else(String::new, |zone| zone.value);
     if !zone.is_empty() && jiff::tz::TimeZone::get(&zone).is_err() {
         let message = format!("`{zone}` is no time zone such as \"Europe/Berlin\"");
@@ -251,20 +257,11 @@ impl FromStr for Repeat {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a time such as \"30m\" or \"4h\", from 1m to 30d");
-        let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-        let number: u64 = number.parse().map_err(|_| wrong())?;
-        let seconds = match unit {
-            "m" => number.saturating_mul(60),
-            "h" => number.saturating_mul(3600),
-            "d" => number.saturating_mul(86_400),
-            _ => return Err(wrong()),
-        };
-        if (60..=30 * 86_400).contains(&seconds) {
-            Ok(Self(Duration::from_secs(seconds)))
-        } else {
-            Err(wrong())
-        }
+        let units = [("m", time::MINUTE), ("h", time::HOUR), ("d", time::DAY)];
+        let repeat = time::parse(text, &units, &(5 * time::MINUTE..=30 * time::DAY));
+        repeat
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is not a time such as \"30m\" or \"4h\", from 5m to 30d"))
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     problem::Place,
     reader::Table,
     secret::{self, SecretName},
+    time,
 };
 
 /// `[bucket.NAME]`.
@@ -196,19 +197,11 @@ impl FromStr for Days {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a time such as \"30d\", \"8w\" or \"1y\", from 1d to 10y");
-        let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-        let number: u64 = number.parse().map_err(|_| wrong())?;
-        let days = match unit {
-            "d" => number,
-            "w" => number.saturating_mul(7),
-            "y" => number.saturating_mul(366),
-            _ => return Err(wrong()),
-        };
-        if !(1..=LONGEST_LOCK_DAYS).contains(&days) {
-            return Err(wrong());
-        }
-        Ok(Self(Duration::from_secs(days.saturating_mul(86_400))))
+        let units = [("d", time::DAY), ("w", 7 * time::DAY), ("y", 366 * time::DAY)];
+        let lock = time::parse(text, &units, &(time::DAY..=LONGEST_LOCK_DAYS * time::DAY));
+        lock.map(Self).ok_or_else(|| {
+            format!("`{text}` is not a time such as \"30d\", \"8w\" or \"1y\", from 1d to 10y")
+        })
     }
 }
 

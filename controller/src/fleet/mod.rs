@@ -11,6 +11,7 @@ mod problem;
 mod reader;
 mod secret;
 mod sections;
+mod time;
 
 pub use addresses::{Source, SourceError};
 pub use alert::{Alert, Quiet, Receiver, ReceiverKind, Severity, Smtp, SmtpTls};

@@ -8,6 +8,7 @@ use super::{
     addresses::{Network, Source},
     model::{AgentSource, App, Firewall, Inbound, Located, Ports, Protocol, Role, Rollout, Ssh},
     reader::Table,
+    time,
 };
 use crate::{names::Name, suggest::nearest};
 
@@ -205,16 +206,11 @@ impl FromStr for Minutes {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a time such as \"30m\" or \"90s\", from 30s to 24h");
-        let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-        let number: u64 = number.parse().map_err(|_| wrong())?;
-        let seconds = match unit {
-            "s" => number,
-            "m" => number.saturating_mul(60),
-            "h" => number.saturating_mul(3600),
-            _ => return Err(wrong()),
-        };
-        if (30..=86_400).contains(&seconds) { Ok(Self(Duration::from_secs(seconds))) } else { Err(wrong()) }
+        let units = [("s", time::SECOND), ("m", time::MINUTE), ("h", time::HOUR)];
+        let within = time::parse(text, &units, &(30..=time::DAY));
+        within
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is not a time such as \"30m\" or \"90s\", from 30s to 24h"))
     }
 }
 

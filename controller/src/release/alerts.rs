@@ -4,8 +4,6 @@
 
 use std::fmt;
 
-use prost::Message as _;
-use sha2::{Digest as _, Sha256};
 use tidegate_proto::v1::{
     AlertCommand, AlertReceiver, AlertSeverity, QuietHours, SetAlertsRequest, SignedWebhook, SmtpServer,
     SmtpTls, alert_receiver::Kind,
@@ -58,11 +56,6 @@ pub fn request(fleet: &Fleet, environ: &Environ, droplet: &str) -> Result<SetAle
         droplet,
     };
     if secrets.unset.is_empty() { Ok(request) } else { Err(AlertsError { unset: secrets.unset }) }
-}
-
-/// By what an agent tells which settings it has.
-pub fn digest(request: &SetAlertsRequest) -> String {
-    hex::encode(Sha256::digest(request.encode_to_vec()))
 }
 
 struct Secrets<'a> {

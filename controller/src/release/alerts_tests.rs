@@ -1,3 +1,5 @@
+use tidegate_proto::alerts::digest;
+
 use super::*;
 use crate::fleet;
 

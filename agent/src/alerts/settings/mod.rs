@@ -18,7 +18,7 @@ pub(super) use self::request::{KEY_PREFIX, PING};
 pub use self::{
     file::{Kept, SettingsFile, SettingsFileError, Whose},
     quiet::{QuietError, QuietHours},
-    request::{SettingsError, digest},
+    request::SettingsError,
 };
 use crate::{health::Level, web_address};
 

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lettre::Address;
-use prost::Message as _;
 use rustls::pki_types::ServerName;
 use secrecy::SecretString;
-use sha2::{Digest as _, Sha256};
-use tidegate_proto::v1::{self, AlertSeverity, SetAlertsRequest, SmtpTls, alert_receiver::Kind};
-use zeroize::Zeroizing;
+use tidegate_proto::{
+    alerts::digest,
+    v1::{self, AlertSeverity, SetAlertsRequest, SmtpTls, alert_receiver::Kind},
+};
 
 use super::{
     AlertSettings, MailTls, QuietError, QuietHours, Receiver, ReceiverKind, ReceiverName, SecretUrl,
@@ -123,11 +123,6 @@ impl SettingsError {
             Self::Droplet => "droplet",
         }
     }
-}
-
-/// SHA-256 over the encoded request, in hexadecimal. The message has no maps, so one request has one encoding.
-pub fn digest(request: &SetAlertsRequest) -> String {
-    hex::encode(Sha256::digest(&*Zeroizing::new(request.encode_to_vec())))
 }
 
 impl TryFrom<SetAlertsRequest> for AlertSettings {

@@ -1,7 +1,11 @@
 use std::os::unix::fs::PermissionsExt as _;
 
-use tidegate_proto::v1::{
-    self, AlertCommand, AlertReceiver, AlertSeverity, SetAlertsRequest, SignedWebhook, alert_receiver::Kind,
+use tidegate_proto::{
+    alerts::digest,
+    v1::{
+        self, AlertCommand, AlertReceiver, AlertSeverity, SetAlertsRequest, SignedWebhook,
+        alert_receiver::Kind,
+    },
 };
 
 use super::*;

@@ -9,7 +9,7 @@ use crate::{
         catalog::{Orphan, Unseen},
         manifest::{Content, TableCount},
     },
-    backup_runs::{Copy, Listed, Listing, Pruned, Shown},
+    backup_runs::{Copy, Listed, Listing, MadeOn, Pruned, Shown},
     release::chain,
 };
 
@@ -48,8 +48,22 @@ pub(super) fn pruned(pruned: Pruned) -> v1::PrunedService {
 }
 
 fn listed(listed: Listed) -> v1::ListedBackup {
-    let Listed { row, copies } = listed;
-    v1::ListedBackup { backup: Some(row::summary(row)), copies: copies.into_iter().map(copy).collect() }
+    let Listed { row, copies, made_on } = listed;
+    v1::ListedBackup {
+        backup: Some(row::summary(row)),
+        copies: copies.into_iter().map(copy).collect(),
+        from: made_on.map(origin),
+    }
+}
+
+pub(in crate::api) fn origin(made_on: MadeOn) -> v1::BackupOrigin {
+    let MadeOn { environment, droplet, app, service } = made_on;
+    v1::BackupOrigin {
+        environment: environment.to_string(),
+        app: app.to_string(),
+        service: service.to_string(),
+        droplet: droplet.get(),
+    }
 }
 
 fn copy(Copy { at, damage }: Copy) -> v1::BackupCopy {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use tonic::{Code, Status};
 
 use super::{RichError, engine, of_failure};
-use crate::backup_runs::BackupError;
+use crate::{backup_runs::BackupError, release::EngineError};
 
 pub(in crate::api) fn backup(error: &BackupError) -> Status {
     let (code, reason) = code(error);
@@ -15,16 +15,13 @@ pub(in crate::api) fn backup(error: &BackupError) -> Status {
 /// The code, and the reason for programs.
 fn code(error: &BackupError) -> (Code, Cow<'static, str>) {
     let (code, reason) = match error {
-        BackupError::Release { source, .. } => {
-            let told = RichError::from_status(&engine(source));
-            // That an app's files cannot be read any more is no mistake of who asks for a backup.
-            let code = if told.code == Code::InvalidArgument { Code::FailedPrecondition } else { told.code };
-            return (code, Cow::Owned(told.reason));
-        }
+        BackupError::Release { source, .. } => return released(source),
         BackupError::NotEnrolled => (Code::FailedPrecondition, "NOT_ENROLLED"),
         BackupError::NobodyAsks(_) => (Code::NotFound, "NO_BACKUPS"),
         BackupError::NotAsked { .. } => (Code::NotFound, "NO_SERVICE"),
-        BackupError::NoBackup { .. } | BackupError::NoSuchId(_) => (Code::NotFound, "NO_BACKUP"),
+        BackupError::NoBackup { .. } | BackupError::NoSuchId(_) | BackupError::NothingElsewhere { .. } => {
+            (Code::NotFound, "NO_BACKUP")
+        }
         BackupError::Which { .. } => (Code::InvalidArgument, "WHICH_SERVICE"),
         BackupError::Unsupported { .. } => (Code::FailedPrecondition, "UNSUPPORTED"),
         BackupError::Recipients { .. } => (Code::FailedPrecondition, "RECIPIENTS"),
@@ -57,8 +54,11 @@ fn code(error: &BackupError) -> (Code, Cow<'static, str>) {
         BackupError::Unread { .. } => (Code::Unavailable, "UNREAD"),
         BackupError::Scratch(_) => (Code::Aborted, "SCRATCH"),
         BackupError::Restore { .. } => (Code::Aborted, "RESTORE"),
-        BackupError::NewerServer { .. } => (Code::FailedPrecondition, "NEWER_SERVER"),
         BackupError::OtherEngine { .. } => (Code::FailedPrecondition, "OTHER_ENGINE"),
+        BackupError::ScrubMany { .. } => (Code::InvalidArgument, "SCRUB_MANY"),
+        BackupError::Scrub { .. } => (Code::Aborted, "SCRUB"),
+        BackupError::NewerServer { .. } => (Code::FailedPrecondition, "NEWER_SERVER"),
+        BackupError::NoScrub { .. } => (Code::InvalidArgument, "NO_SCRUB"),
         BackupError::NoDatabases { .. } => (Code::InvalidArgument, "NO_DATABASES"),
         BackupError::Changed { .. } => (Code::FailedPrecondition, "CHANGED"),
         BackupError::NotInBackup { .. } => (Code::NotFound, "NO_DATABASE"),
@@ -76,13 +76,17 @@ fn code(error: &BackupError) -> (Code, Cow<'static, str>) {
     (code, Cow::Borrowed(reason))
 }
 
+fn released(source: &EngineError) -> (Code, Cow<'static, str>) {
+    let told = RichError::from_status(&engine(source));
+    // That an app's files cannot be read any more is no mistake of who asks for a backup.
+    let code = if told.code == Code::InvalidArgument { Code::FailedPrecondition } else { told.code };
+    (code, Cow::Owned(told.reason))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        apps::{AppName, ServiceName},
-        release::EngineError,
-    };
+    use crate::apps::{AppName, ServiceName};
 
     fn app() -> AppName {
         AppName::new("shop").unwrap()

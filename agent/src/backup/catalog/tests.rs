@@ -118,7 +118,7 @@ async fn other_droplets_are_found_where_they_are_asked_for() {
         fleet: sample.fleet.clone(),
         environment: sample.environment.clone(),
         app: sample.app.clone(),
-        service: crate::apps::ServiceName::new(service),
+        service: Some(crate::apps::ServiceName::new(service)),
     };
     assert_eq!(look(&[&disk], &anywhere("db")).await.backups.len(), 2);
     assert_eq!(look(&[&disk], &anywhere("cache")).await.backups.len(), 0);

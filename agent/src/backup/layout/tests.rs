@@ -62,8 +62,10 @@ fn a_scope_has_what_it_says() {
         fleet: "shop".parse().unwrap(),
         environment: "production".parse().unwrap(),
         app: folder.app().clone(),
-        service: folder.service().clone(),
+        service: Some(folder.service().clone()),
     };
     assert!(anywhere.has(&folder) && anywhere.has(&elsewhere) && !anywhere.has(&another));
+    let Scope::Anywhere { fleet, environment, app, .. } = anywhere.clone() else { panic!("{anywhere:?}") };
+    assert!(Scope::Anywhere { fleet, environment, app, service: None }.has(&another));
     assert_eq!(anywhere.prefix().unwrap().as_str(), "shop/production");
 }

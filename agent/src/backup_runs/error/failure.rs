@@ -27,7 +27,9 @@ impl BackupError {
             _ => self.source().map(chain).unwrap_or_default(),
         };
         let details = match self {
-            Self::NoDestination(told) | Self::NoCopy { seen: told, .. } => told.clone(),
+            Self::NoDestination(told)
+            | Self::NoCopy { seen: told, .. }
+            | Self::NothingElsewhere { seen: told, .. } => told.clone(),
             Self::Differs { differences, .. } => differences.clone(),
             _ => Vec::new(),
         };

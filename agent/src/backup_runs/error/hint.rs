@@ -101,14 +101,25 @@ impl BackupError {
                 "let the service run an image of that version or a later one, deploy, and restore then".to_owned()
             }
             Self::OtherEngine { .. } => {
-                "let the service run what the backup was made of, deploy, and try again".to_owned()
+                "name the service that the backup is of (`--service`, or `--from ENVIRONMENT/APP/SERVICE`), or deploy what it \
+                 was made of"
+                    .to_owned()
             }
-            Self::NoDatabases { .. } => "leave out `--database` and `--into`: all of it is restored".to_owned(),
+            Self::NoScrub { .. } => {
+                "leave out `--scrub`: restore with `--into`, run the statements there, and let the app use that".to_owned()
+            }
+            Self::NoDatabases { .. } => "leave out `--database`, `--into` and `--scrub`: all of it is restored".to_owned(),
             Self::Changed { .. } => {
                 "set it back to how it kept its data then, deploy, and try again".to_owned()
             }
             Self::NotInBackup { known, .. } => format!("it has these: {}", known.join(", ")),
-            Self::IntoMany { known, .. } => {
+            Self::NothingElsewhere { .. } => {
+                "a backup reaches another droplet through a bucket that both apps name under `to`; \
+                 `tidegate backup list --from ENVIRONMENT` shows what is there"
+                    .to_owned()
+            }
+            Self::Scrub { .. } => "put the statements right, and restore again: nothing was changed".to_owned(),
+            Self::IntoMany { known, .. } | Self::ScrubMany { known } => {
                 format!("name the one that is meant with `--database`: {}", known.join(", "))
             }
             Self::IntoName { .. } => "take another name".to_owned(),

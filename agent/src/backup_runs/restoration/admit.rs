@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 
 use super::{
     super::{
-        BackupError, BackupId, BackupRow, FileKeys, Inner,
+        BackupError, BackupId, FileKeys, Inner, MadeOn, Origin,
         keys::Keys,
         opened::{self, OpenBackup},
+        origin::{self, Chosen},
         row::Facts,
         source::running,
         space,
         subject::{Data, Subject},
         verify,
     },
-    Progress, Restore, RestorePlan, RestoreRow, Revert,
+    Progress, Restore, RestorePlan, RestoreRow, Revert, mysql,
     plan::{self, Place, PlannedDatabase, Replaces, RestoreSource, Visitors},
     redis,
 };
@@ -26,26 +27,43 @@ use crate::{
 
 /// Whose data it is.
 pub(super) async fn subject(inner: &Inner, wanted: &Restore) -> Result<Subject, BackupError> {
-    let service = match wanted.id {
-        Some(id) => Some(verify::service_of(inner, &wanted.app, (wanted.service.clone(), id)).await?),
-        None => wanted.service.clone(),
+    let service = match (wanted.id, &wanted.from) {
+        (Some(id), None) => Some(verify::service_of(inner, &wanted.app, (wanted.service.clone(), id)).await?),
+        (None, None) | (_, Some(_)) => wanted.service.clone(),
     };
     inner.subject(&wanted.app, service.as_ref()).await
 }
 
-/// What a restore of a backup does, and the row of that backup.
+/// What a restore of a backup does, and that backup.
 pub(super) async fn restore(
     inner: &Inner,
     (subject, wanted): (&Subject, &Restore),
     id: BackupId,
-) -> Result<(RestorePlan, BackupRow), BackupError> {
-    let row = verify::chosen(inner, subject, wanted.id).await?;
-    let (manifest, _) = opened::copy(subject, &row).await?;
+) -> Result<(RestorePlan, Chosen), BackupError> {
+    let backup = match &wanted.from {
+        Some(origin) => {
+            let service = origin.service.clone().unwrap_or_else(|| subject.service.clone());
+            let origin = Origin { service: Some(service), ..origin.clone() };
+            origin::chosen(inner, &subject.app, (&origin, wanted.id)).await?
+        }
+        None => Chosen::own(subject, verify::chosen(inner, subject, wanted.id).await?),
+    };
+    let (manifest, _) = opened::copy(&subject.destinations, &backup).await?;
     opened::is_of(&manifest, subject)?;
-    if let Data::Redis(clues) = &subject.data {
-        let plan = redis::plan((inner, subject, clues), (wanted, &manifest), id).await?;
-        return Ok((plan, row));
-    }
+    let plan = match &subject.data {
+        Data::Postgres(_) => of_postgres(inner, subject, (wanted, &manifest), id).await?,
+        Data::Mysql(data) => mysql::plan((inner, subject, data), (wanted, &manifest), id).await?,
+        Data::Redis(clues) => redis::plan((inner, subject, clues), (wanted, &manifest), id).await?,
+    };
+    Ok((plan, backup))
+}
+
+async fn of_postgres(
+    inner: &Inner,
+    subject: &Subject,
+    (wanted, manifest): (&Restore, &Manifest),
+    id: BackupId,
+) -> Result<RestorePlan, BackupError> {
     let postgres = server(inner, subject).await?;
     let failed = |source: PostgresError| BackupError::Restoring {
         service: subject.service.clone(),
@@ -55,10 +73,14 @@ pub(super) async fn restore(
     let of_backup = parse_major(&manifest.engine.server_version);
     if of_backup.is_some_and(|major| major > versions.server.major()) {
         let (backup, server) = (manifest.engine.server_version.clone(), versions.server.to_string());
-        return Err(BackupError::NewerServer { id: row.id, backup, server });
+        return Err(BackupError::NewerServer { id: manifest.id, backup, server });
     }
     let there = postgres.database_names().await.map_err(failed)?;
-    let chosen = chosen(row.id, &manifest, wanted.database.as_ref())?;
+    let chosen = chosen(manifest, wanted.database.as_ref())?;
+    if wanted.scrub.is_some() && chosen.len() > 1 {
+        let known = chosen.iter().map(|name| name.0.clone()).collect();
+        return Err(BackupError::ScrubMany { known });
+    }
     let databases = match &wanted.into {
         Some(into) => vec![beside(&chosen, (into, &there))?],
         None => chosen.iter().map(|source| plan::in_place(source, &there, id)).collect(),
@@ -67,20 +89,20 @@ pub(super) async fn restore(
         Some(_) => Place::Beside,
         None => serving(inner, (&subject.app, &subject.service), (&postgres, &databases)).await?,
     };
-    let plain = Facts::of(&manifest, Vec::new()).plain;
+    let plain = Facts::of(manifest, Vec::new()).plain;
     space::check_for_restore(inner, plain).await?;
-    let plan = RestorePlan {
+    Ok(RestorePlan {
         app: subject.app.clone(),
         service: subject.service.clone(),
-        source: RestoreSource::Backup(row.id),
+        source: RestoreSource::Backup(manifest.id),
+        made_on: wanted.from.is_some().then(|| MadeOn::of(manifest)),
         taken_at: manifest.taken_at,
         plain,
         revision: manifest.migration.clone(),
         databases,
         place,
         replaces: Replaces::Databases,
-    };
-    Ok((plan, row))
+    })
 }
 
 /// What putting back does.
@@ -91,11 +113,21 @@ pub(super) async fn revert(
 ) -> Result<(Subject, RestorePlan), BackupError> {
     let former = kept(inner, &wanted.app, wanted.id).await?;
     let subject = inner.subject(&wanted.app, Some(&former.plan.service)).await?;
-    if let Data::Redis(clues) = &subject.data {
-        let plan = redis::plan_revert((inner, &subject, clues), (wanted, &former), id).await?;
-        return Ok((subject, plan));
-    }
-    let postgres = server(inner, &subject).await?;
+    let plan = match &subject.data {
+        Data::Postgres(_) => back_of_postgres(inner, &subject, (wanted, &former), id).await?,
+        Data::Mysql(data) => mysql::plan_revert((inner, &subject, data), (wanted, &former), id).await?,
+        Data::Redis(clues) => redis::plan_revert((inner, &subject, clues), (wanted, &former), id).await?,
+    };
+    Ok((subject, plan))
+}
+
+async fn back_of_postgres(
+    inner: &Inner,
+    subject: &Subject,
+    (wanted, former): (&Revert, &RestoreRow),
+    id: BackupId,
+) -> Result<RestorePlan, BackupError> {
+    let postgres = server(inner, subject).await?;
     let failed = |source: PostgresError| BackupError::Restoring {
         service: subject.service.clone(),
         source: source.into(),
@@ -110,18 +142,18 @@ pub(super) async fn revert(
         databases.push(PlannedDatabase { fresh, ..plan::in_place(&planned.name, &there, id) });
     }
     let place = serving(inner, (&subject.app, &subject.service), (&postgres, &databases)).await?;
-    let plan = RestorePlan {
+    Ok(RestorePlan {
         app: wanted.app.clone(),
         service: subject.service.clone(),
         source: RestoreSource::Former(wanted.id),
+        made_on: None,
         taken_at: former.started_at,
         plain: ByteCount::default(),
         revision: None,
         databases,
         place,
         replaces: Replaces::Databases,
-    };
-    Ok((subject, plan))
+    })
 }
 
 /// A restore that keeps what served before it.
@@ -135,12 +167,12 @@ pub(super) async fn kept(inner: &Inner, app: &AppName, id: BackupId) -> Result<R
 /// What opens it, if it can be opened at all.
 pub(super) async fn open<'a>(
     inner: &Inner,
-    (subject, row): (&Subject, &BackupRow),
+    (subject, backup): (&Subject, &Chosen),
     keys: FileKeys,
     progress: &'a Progress,
 ) -> Result<OpenBackup<'a>, BackupError> {
-    let keys = Keys::of(inner, row, keys).await?;
-    OpenBackup::find(inner, (subject, row), keys, progress).await
+    let keys = Keys::of(inner, &backup.row, keys).await?;
+    OpenBackup::find(inner, (subject, backup), keys, progress).await
 }
 
 pub(super) async fn server(inner: &Inner, subject: &Subject) -> Result<Postgres, BackupError> {
@@ -149,11 +181,7 @@ pub(super) async fn server(inner: &Inner, subject: &Subject) -> Result<Postgres,
 }
 
 /// The databases of the backup that are meant. The maintenance database, where it holds nothing, is none of them.
-fn chosen(
-    id: BackupId,
-    manifest: &Manifest,
-    wanted: Option<&DatabaseName>,
-) -> Result<Vec<DatabaseName>, BackupError> {
+fn chosen(manifest: &Manifest, wanted: Option<&DatabaseName>) -> Result<Vec<DatabaseName>, BackupError> {
     let all: Vec<(&Part, DatabaseName)> = manifest.databases().collect();
     let known = || all.iter().map(|(_, name)| name.0.clone()).collect();
     let is_empty = |(part, name): &&(&Part, DatabaseName)| is_maintenance(name) && part.tables.is_empty();
@@ -164,12 +192,12 @@ fn chosen(
     };
     if chosen.is_empty() {
         let name = wanted.map(|name| name.0.clone());
-        return Err(BackupError::NotInBackup { id, name, known: known() });
+        return Err(BackupError::NotInBackup { id: manifest.id, name, known: known() });
     }
     Ok(chosen)
 }
 
-fn beside(
+pub(super) fn beside(
     chosen: &[DatabaseName],
     (into, there): (&DatabaseName, &BTreeSet<DatabaseName>),
 ) -> Result<PlannedDatabase, BackupError> {

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::AsyncReadExt as _;
 
 use super::{
@@ -31,8 +32,15 @@ pub(super) struct Course<'a> {
     pub(super) id: BackupId,
     pub(super) plan: &'a RestorePlan,
     /// None where the agent took it up again: keys that somebody gave are not kept.
-    pub(super) backup: Option<OpenBackup<'a>>,
+    pub(super) backup: Option<Source<'a>>,
     pub(super) progress: &'a Progress,
+}
+
+/// What is restored, and what is done to it before anybody sees it.
+pub(super) struct Source<'a> {
+    pub(super) opened: OpenBackup<'a>,
+    /// Statements that take out what must not be seen here.
+    pub(super) scrub: Option<SecretString>,
 }
 
 impl Course<'_> {
@@ -47,7 +55,7 @@ impl Course<'_> {
 
     /// Reads the databases in beside those that serve, and looks at what came of them.
     pub(super) async fn restore(&self) -> Result<(), BackupError> {
-        let Some(backup) = &self.backup else {
+        let Some(Source { opened: backup, scrub }) = &self.backup else {
             return match self.plan.source {
                 RestoreSource::Former(_) => Ok(()),
                 RestoreSource::Backup(_) => Err(BackupError::CutOff),
@@ -68,7 +76,27 @@ impl Course<'_> {
             return Err(BackupError::Differs { id, differences: judge::bounded(differences) });
         }
         let restored = |source: &DatabaseName| self.planned(source).map(|planned| planned.fresh.clone());
-        backup.checks(&postgres, self.subject, restored).await
+        backup.checks(&postgres, self.subject, restored).await?;
+        if let Some(scrub) = scrub {
+            self.scrub((backup, &postgres), scrub).await?;
+        }
+        Ok(())
+    }
+
+    /// Nobody is connected to what was restored until all of it went through.
+    async fn scrub(
+        &self,
+        (backup, postgres): (&OpenBackup<'_>, &Postgres),
+        statements: &SecretString,
+    ) -> Result<(), BackupError> {
+        for planned in &self.plan.databases {
+            let statements = statements.expose_secret().as_bytes();
+            let done = postgres.run(&planned.fresh, (statements, backup.deadline())).await;
+            let database = planned.source.0.clone();
+            done.map_err(|source| BackupError::Scrub { database, source: Box::new(source) })?;
+            self.progress.say(format!("database {}: scrubbed", planned.source.0));
+        }
+        Ok(())
     }
 
     fn planned(&self, source: &DatabaseName) -> Option<&PlannedDatabase> {

@@ -8,6 +8,7 @@
 mod admit;
 mod course;
 mod engines;
+mod mysql;
 mod plan;
 mod redis;
 mod row;
@@ -18,13 +19,15 @@ pub(super) mod with_release;
 
 use std::sync::Arc;
 
+use secrecy::SecretString;
+
 pub(super) use self::run::expire;
 pub use self::{
     plan::{Place, PlannedDatabase, Replaces, RestorePlan, RestoreSource},
     row::{RestoreRow, RestoreState},
     store::{MIGRATION, RestoreStore},
 };
-use super::{BackupError, BackupId, BackupRuns, FileKeys, Progress};
+use super::{BackupError, BackupId, BackupRuns, FileKeys, Origin, Progress};
 use crate::{
     apps::{AppName, ServiceName},
     postgres::DatabaseName,
@@ -45,6 +48,10 @@ pub struct Restore {
     pub into: Option<DatabaseName>,
     /// What opens it; empty: the agent's own key, as long as it has it.
     pub keys: FileKeys,
+    /// Where it was made; none: on this droplet, for this service.
+    pub from: Option<Origin>,
+    /// Statements that run in the restored database, all or none, before anybody sees it.
+    pub scrub: Option<SecretString>,
     /// Who asks.
     pub actor: String,
 }

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, time::Duration};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::BackupId;
+use super::super::{BackupId, MadeOn};
 use crate::{
     apps::{AppName, ServiceName},
     backup::ByteCount,
@@ -27,6 +27,9 @@ pub struct RestorePlan {
     pub service: ServiceName,
     /// Where the data comes from.
     pub source: RestoreSource,
+    /// Where the backup was made, where one of elsewhere was asked for.
+    #[serde(default)]
+    pub made_on: Option<MadeOn>,
     /// The moment whose data comes back.
     pub taken_at: Timestamp,
     /// How much it is, before compression.

@@ -9,7 +9,7 @@ use tokio::sync::MutexGuard;
 
 use super::{
     super::{
-        BackupError, BackupId, Inner, ServerError,
+        BackupError, BackupId, Inner, MadeOn, ServerError,
         counted::Counted,
         row::Facts,
         source::{answering_redis, container},
@@ -19,7 +19,7 @@ use super::{
         trial_server::idle,
     },
     Restore, RestorePlan, RestoreRow, Revert, admit,
-    course::Course,
+    course::{Course, Source},
     plan::{PlannedDatabase, Replaces, RestoreSource, file_in_place},
 };
 use crate::{
@@ -39,7 +39,7 @@ pub(super) async fn plan(
     (wanted, manifest): (&Restore, &Manifest),
     id: BackupId,
 ) -> Result<RestorePlan, BackupError> {
-    if wanted.database.is_some() || wanted.into.is_some() {
+    if wanted.database.is_some() || wanted.into.is_some() || wanted.scrub.is_some() {
         return Err(BackupError::NoDatabases { engine: subject.data.kind().name() });
     }
     let persistence = own((inner, subject, clues)).await?;
@@ -49,6 +49,7 @@ pub(super) async fn plan(
         app: subject.app.clone(),
         service: subject.service.clone(),
         source: RestoreSource::Backup(manifest.id),
+        made_on: wanted.from.is_some().then(|| MadeOn::of(manifest)),
         taken_at: manifest.taken_at,
         plain,
         revision: None,
@@ -84,6 +85,7 @@ pub(super) async fn plan_revert(
         app: wanted.app.clone(),
         service: subject.service.clone(),
         source: RestoreSource::Former(wanted.id),
+        made_on: None,
         taken_at: former.started_at,
         plain: ByteCount::default(),
         revision: None,
@@ -130,7 +132,7 @@ fn is_where_it_was(
 /// Puts the file beside the data, and lets a server of the same image read it.
 pub(super) async fn bring(course: &Course<'_>, clues: &Clues) -> Result<(), BackupError> {
     let (inner, subject) = (course.inner, course.subject);
-    let Some(backup) = &course.backup else {
+    let Some(Source { opened: backup, .. }) = &course.backup else {
         return match course.plan.source {
             RestoreSource::Former(_) => Ok(()),
             RestoreSource::Backup(_) => Err(BackupError::CutOff),

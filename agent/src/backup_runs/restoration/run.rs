@@ -8,7 +8,7 @@ use tidegate_saga::{Ended, Retry, RunError, Runner};
 use super::{
     super::{BackupError, BackupId, Inner, Progress, live::Doing, subject::Subject},
     Restore, RestorePlan, RestoreRow, RestoreState, Revert, admit,
-    course::Course,
+    course::{Course, Source},
     engines,
     plan::{self, Place, RestoreSource},
     steps,
@@ -47,10 +47,10 @@ pub(super) async fn restore(
     };
     let (plan, backup) = admit::restore(inner, (&subject, &wanted), id).await?;
     let opened = admit::open(inner, (&subject, &backup), wanted.keys, &progress).await?;
-    progress.say(format!("restoring backup {} from {}", backup.id, opened.destination.title()));
+    progress.say(format!("restoring backup {} from {}", backup.row.id, opened.destination.title()));
     let row = begin(inner, &subject, (id, wanted.actor), plan).await?;
-    let course =
-        Course { inner, subject: &subject, id, plan: &row.plan, backup: Some(opened), progress: &progress };
+    let backup = Some(Source { opened, scrub: wanted.scrub });
+    let course = Course { inner, subject: &subject, id, plan: &row.plan, backup, progress: &progress };
     finish(inner, &row, carried(&course, How::Start).await).await
 }
 

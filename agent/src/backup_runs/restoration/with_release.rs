@@ -14,7 +14,7 @@ use super::{
         subject::Subject,
     },
     Restore, RestoreRow, RestoreState, admit,
-    course::Course,
+    course::{Course, Source},
     plan::{KEPT_FOR, Place, PlannedDatabase, Replaces, RestorePlan, RestoreSource, Visitors},
     store::Ending,
 };
@@ -54,10 +54,10 @@ pub(in crate::backup_runs) async fn may_bring_back(
     opens: Opens,
 ) -> Result<(), BackupError> {
     let subject = inner.subject(app, Some(&backup.service)).await?;
-    let (_, row) = admit::restore(inner, (&subject, &wanted(&subject, backup)?), id(backup)?).await?;
+    let (_, chosen) = admit::restore(inner, (&subject, &wanted(&subject, backup)?), id(backup)?).await?;
     match opens {
         Opens::Later => Ok(()),
-        Opens::Now => Keys::of(inner, &row, inner.lent.of(app)).await.map(drop),
+        Opens::Now => Keys::of(inner, &chosen.row, inner.lent.of(app)).await.map(drop),
     }
 }
 
@@ -69,7 +69,7 @@ pub(in crate::backup_runs) async fn bring_back(
     let subject = inner.subject(app, Some(&backup.service)).await?;
     answering(inner, &subject).await?;
     let id = id(backup)?;
-    let (mut plan, row) = admit::restore(inner, (&subject, &wanted(&subject, backup)?), id).await?;
+    let (mut plan, chosen) = admit::restore(inner, (&subject, &wanted(&subject, backup)?), id).await?;
     // Who stands still is the release's matter, and so are the names: what it takes back it finds by them.
     plan.place = Place::Beside;
     for planned in &mut plan.databases {
@@ -78,9 +78,9 @@ pub(in crate::backup_runs) async fn bring_back(
         planned.former = former.map(|_| derived(&planned.name, &ending(BEFORE, *release)));
     }
     let progress = Progress::none();
-    let opened = admit::open(inner, (&subject, &row), inner.lent.of(app), &progress).await?;
-    let course =
-        Course { inner, subject: &subject, id, plan: &plan, backup: Some(opened), progress: &progress };
+    let opened = admit::open(inner, (&subject, &chosen), inner.lent.of(app), &progress).await?;
+    let source = Some(Source { opened, scrub: None });
+    let course = Course { inner, subject: &subject, id, plan: &plan, backup: source, progress: &progress };
     course.restore().await?;
     course.swap().await?;
     let names: Vec<&str> = plan.databases.iter().map(|planned| planned.name.0.as_str()).collect();
@@ -113,6 +113,7 @@ pub(in crate::backup_runs) async fn retain(
         app: app.clone(),
         service: subject.service.clone(),
         source: RestoreSource::Backup(id(backup)?),
+        made_on: None,
         taken_at: backup.taken_at,
         plain: ByteCount::default(),
         revision: None,
@@ -159,6 +160,8 @@ fn wanted(subject: &Subject, backup: &ReturningBackup) -> Result<Restore, Backup
         database: None,
         into: None,
         keys: FileKeys::default(),
+        from: None,
+        scrub: None,
         actor: String::new(),
     })
 }

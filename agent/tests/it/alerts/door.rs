@@ -43,7 +43,7 @@ async fn an_admin_sets_alerts_and_what_health_finds_is_told() {
     };
     assert_eq!((told["level"].as_str(), told["why"].as_str()), (Some("critical"), Some(docker.why.as_str())));
     let state = admin.alerts(AlertsRequest {}).await.unwrap().into_inner();
-    assert_eq!(state.settings, tidegate_agent::alerts::settings::digest(&settings));
+    assert_eq!(state.settings, tidegate_proto::alerts::digest(&settings));
     assert!(state.told.iter().any(|told| told.id == "host.docker" && told.told.is_some()), "{state:?}");
 
     let socket = droplet.socket();

@@ -2,6 +2,8 @@
 
 mod breaking;
 mod buckets;
+mod elsewhere;
+mod mariadb;
 mod redis;
 mod restores;
 pub mod site;

@@ -2,8 +2,9 @@
 
 use futures::future::join_all;
 use serde::Serialize;
-use tidegate_proto::v1::{
-    AlertReceiverState, AlertSeverity, AlertsRequest, AlertsResponse, HealthState, ToldAlert,
+use tidegate_proto::{
+    alerts::digest,
+    v1::{AlertReceiverState, AlertsRequest, AlertsResponse, ToldAlert},
 };
 
 use super::{
@@ -97,7 +98,7 @@ async fn view(context: &Context, reach: &Reach, target: &Target) -> View {
     let wanted = alerts::request(&reach.fleet, &context.environ, &target.name).ok();
     let as_in_file = wanted.map(|wanted| match told.settings.as_str() {
         "" => wanted.receivers.is_empty() && wanted.ping.is_empty(),
-        settings => settings == alerts::digest(&wanted),
+        settings => settings == digest(&wanted),
     });
     shown(droplet, told, as_in_file)
 }
@@ -118,10 +119,7 @@ fn shown(droplet: String, told: AlertsResponse, as_in_file: Option<bool>) -> Vie
 
 fn receiver(state: AlertReceiverState) -> ReceiverView {
     ReceiverView {
-        from: match state.least() {
-            AlertSeverity::Critical => "critical",
-            AlertSeverity::Warning | AlertSeverity::Unspecified => "warning",
-        },
+        from: state.least().word(),
         name: state.name,
         delivered: state.delivered.as_ref().and_then(timestamp),
         waiting: state.waiting,
@@ -133,12 +131,7 @@ fn receiver(state: AlertReceiverState) -> ReceiverView {
 
 fn finding(told: ToldAlert) -> ToldView {
     ToldView {
-        state: match told.state() {
-            HealthState::Good => "good",
-            HealthState::Warning => "warning",
-            HealthState::Critical => "critical",
-            HealthState::Unknown | HealthState::Unspecified => "unknown",
-        },
+        state: told.state().word(),
         since: told.since.as_ref().and_then(timestamp),
         told: told.told.as_ref().and_then(timestamp),
         id: told.id,
@@ -212,6 +205,8 @@ fn notes(view: &View) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tidegate_proto::v1::{AlertSeverity, HealthState};
+
     use super::*;
 
     fn at(seconds: i64) -> prost_types::Timestamp {

@@ -2,10 +2,18 @@
 
 use std::path::Path;
 
-use tidegate_proto::v1::{BackupHeadersRequest, PartKey};
+use tidegate_proto::v1::{BackupHeadersRequest, BackupOrigin, PartKey};
 
 use super::found::{Found, ask};
 use crate::{agents::Target, backup_keys::Identities, commands::reach::Reach};
+
+/// Which backup it is.
+pub(in crate::commands) struct Whose<'a> {
+    pub app: &'a str,
+    pub id: &'a str,
+    /// Where it was made, unless on the droplet that is asked.
+    pub from: Option<BackupOrigin>,
+}
 
 /// The file keys of a backup's parts, for the agent that is to open it.
 ///
@@ -14,11 +22,12 @@ use crate::{agents::Target, backup_keys::Identities, commands::reach::Reach};
 pub(in crate::commands) async fn of(
     reach: &Reach,
     targets: &[Target],
-    (app, id, identity): (&str, &str, &Path),
+    (whose, identity): (Whose<'_>, &Path),
 ) -> anyhow::Result<Vec<PartKey>> {
     // Before anybody is asked: what is wrong with the file is found without a droplet.
     let identities = Identities::read(identity)?;
-    let request = BackupHeadersRequest { app: app.to_owned(), id: id.to_owned() };
+    let Whose { app, id, from } = whose;
+    let request = BackupHeadersRequest { app: app.to_owned(), id: id.to_owned(), from };
     let mut found = Found::default();
     for target in targets {
         let asked = ask((reach, target), request.clone(), async |mut client, request| {

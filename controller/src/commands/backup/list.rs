@@ -7,6 +7,7 @@ use tidegate_proto::v1::{BackupsRequest, BackupsResponse};
 use super::{
     Whose,
     found::{Found, ask},
+    origin::{From, OriginView},
     view::{BackupView, CopyView, LeftoverView, brief, counted},
 };
 use crate::{
@@ -23,6 +24,10 @@ pub(super) struct Args {
     /// Only this service's
     #[arg(long, value_name = "SERVICE")]
     service: Option<String>,
+    /// Those that were made elsewhere and are in a bucket that this app sends backups to as well: ENVIRONMENT, ENVIRONMENT/APP
+    /// or ENVIRONMENT/APP/SERVICE of the same fleet
+    #[arg(long, value_name = "ORIGIN")]
+    from: Option<From>,
 }
 
 /// What `--json` prints.
@@ -39,6 +44,8 @@ struct Listed {
     backup: BackupView,
     /// What was found now.
     copies: Vec<CopyView>,
+    /// Where it was made, unless on the droplet that was asked.
+    from: Option<OriginView>,
 }
 
 /// A destination that could not be looked at.
@@ -53,7 +60,11 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let reach = Reach::open(context)?;
     let (name, app) = reach.app(args.whose.app.as_ref())?;
     let targets = reach.targets((&name, &app), args.whose.selection())?;
-    let request = BackupsRequest { app: name.to_string(), service: args.service.clone().unwrap_or_default() };
+    let request = BackupsRequest {
+        app: name.to_string(),
+        service: args.service.clone().unwrap_or_default(),
+        from: args.from.as_ref().map(|from| from.origin(&name)),
+    };
     let mut found = Found::default();
     for target in &targets {
         found.take(
@@ -66,7 +77,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     for (target, answered) in found.all()? {
         view.add(&target.short, answered);
     }
-    context.printer.result(&view, text(&view, context.clock.now()));
+    context.printer.result(&view, text(&view, args.from.as_ref(), context.clock.now()));
     Ok(Outcome::Done)
 }
 
@@ -76,9 +87,16 @@ impl View {
             Some(Listed {
                 backup: BackupView::new(droplet, listed.backup?),
                 copies: listed.copies.into_iter().map(CopyView::from).collect(),
+                from: listed.from.map(OriginView::from),
             })
         });
-        self.backups.extend(backups);
+        // Several droplets see what is in one bucket.
+        for listed in backups {
+            let is_known = |known: &Listed| known.from.is_some() && known.backup.id == listed.backup.id;
+            if !self.backups.iter().any(is_known) {
+                self.backups.push(listed);
+            }
+        }
         self.leftovers
             .extend(answered.leftovers.into_iter().map(|leftover| LeftoverView::new(droplet, leftover)));
         self.unseen.extend(answered.unseen.into_iter().map(|unseen| Unseen {
@@ -93,13 +111,19 @@ impl View {
     }
 }
 
-fn text(view: &View, now: Timestamp) -> String {
+fn text(view: &View, from: Option<&From>, now: Timestamp) -> String {
     let mut text = if view.backups.is_empty() {
-        "There are no backups: `tidegate backup now` makes one.\n".to_owned()
+        match from {
+            Some(_) => {
+                "None of them can be seen from here: a bucket that both apps name under `to` holds them.\n"
+            }
+            None => "There are no backups: `tidegate backup now` makes one.\n",
+        }
+        .to_owned()
     } else {
         table(view, now)
     };
-    for Listed { backup, copies } in &view.backups {
+    for Listed { backup, copies, .. } in &view.backups {
         for copy in copies.iter().filter(|copy| !copy.damage.is_empty()) {
             let damage = copy.damage.join("; ");
             text.push_str(&format!("{}: {} at {}: {damage}\n", backup.droplet, backup.id, copy.at));
@@ -124,10 +148,10 @@ fn table(view: &View, now: Timestamp) -> String {
     let mut table = Table::new([
         "DROPLET", "ID", "SERVICE", "STATE", "AGE", "SIZE", "ROWS", "WHERE", "VERIFIED", "NOTES",
     ]);
-    for Listed { backup, copies } in &view.backups {
+    for Listed { backup, copies, from } in &view.backups {
         let rows = if backup.is_stored() { backup.rows.to_string() } else { "-".to_owned() };
         table.row([
-            backup.droplet.clone(),
+            from.as_ref().map_or_else(|| backup.droplet.clone(), |from| from.droplet.to_string()),
             backup.id.clone(),
             backup.service.clone(),
             backup.state.to_owned(),
@@ -180,7 +204,8 @@ mod tests {
 
     #[test]
     fn each_backup_has_a_line_and_what_is_wrong_is_said_below() {
-        let listed = |backup, copies: Vec<BackupCopy>| ListedBackup { backup: Some(backup), copies };
+        let listed =
+            |backup, copies: Vec<BackupCopy>| ListedBackup { backup: Some(backup), copies, from: None };
         let mut stored = sample::stored();
         stored.id = "20261122T040000Z-22222222".to_owned();
         stored.copies = vec![sample::LOCAL.to_owned(), "bucket:far".to_owned(), "bucket:near".to_owned()];
@@ -204,11 +229,11 @@ mod tests {
         };
         let mut view = View::default();
         view.add("web-1", first);
-        insta::assert_snapshot!(text(&view, "2026-11-22T09:00:00Z".parse().unwrap()));
+        insta::assert_snapshot!(text(&view, None, "2026-11-22T09:00:00Z".parse().unwrap()));
     }
 
     #[test]
     fn where_there_are_none_it_says_how_to_make_one() {
-        insta::assert_snapshot!(text(&View::default(), Timestamp::UNIX_EPOCH), @"There are no backups: `tidegate backup now` makes one.");
+        insta::assert_snapshot!(text(&View::default(), None, Timestamp::UNIX_EPOCH), @"There are no backups: `tidegate backup now` makes one.");
     }
 }

@@ -4,6 +4,7 @@ pub(super) mod found;
 pub(super) mod keys;
 mod list;
 mod now;
+pub(super) mod origin;
 mod prune;
 mod runs;
 mod show;

@@ -39,7 +39,10 @@ pub(super) async fn run(context: &Context, args: &Args) -> anyhow::Result<Outcom
     let (name, app) = reach.app(args.which.app.as_ref())?;
     let targets = reach.targets((&name, &app), args.which.selection())?;
     let keys = match (&args.identity, &args.id) {
-        (Some(identity), Some(id)) => keys::of(&reach, &targets, (name.as_str(), id, identity)).await?,
+        (Some(identity), Some(id)) => {
+            let whose = keys::Whose { app: name.as_str(), id, from: None };
+            keys::of(&reach, &targets, (whose, identity)).await?
+        }
         _ => Vec::new(),
     };
     let request = VerifyBackupRequest {

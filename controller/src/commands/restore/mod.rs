@@ -2,11 +2,12 @@
 
 mod list;
 mod run;
+mod scrub;
 mod view;
 
 use std::path::PathBuf;
 
-use super::{context::Context, reach::Reach};
+use super::{backup::origin::From, context::Context, reach::Reach};
 use crate::{agents::Selection, failure::Outcome, names::Name};
 
 /// Arguments of `restore`.
@@ -34,14 +35,22 @@ pub struct Args {
     /// that were verified
     #[arg(long, value_name = "FILE", env = "TIDEGATE_BACKUP_IDENTITY")]
     identity: Option<PathBuf>,
+    /// A backup that was made elsewhere and is in a bucket that this app sends backups to as well: ENVIRONMENT, ENVIRONMENT/APP
+    /// or ENVIRONMENT/APP/SERVICE of the same fleet. It takes --identity
+    #[arg(long, value_name = "ORIGIN", conflicts_with = "revert")]
+    from: Option<From>,
+    /// SQL that runs in the restored database before anybody sees it, all of it or nothing is restored: what takes out that which
+    /// must not be here
+    #[arg(long, value_name = "FILE", conflicts_with = "revert")]
+    scrub: Option<PathBuf>,
     /// Show the restores of the app, and what is kept of what served before each
-    #[arg(long, conflicts_with_all = ["backup", "service", "database", "into", "identity", "yes", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["backup", "service", "database", "into", "identity", "from", "scrub", "yes", "dry_run"])]
     list: bool,
     /// Put back what served before this restore
     #[arg(long, value_name = "ID", conflicts_with_all = ["list", "backup", "service", "database", "into"])]
     revert: Option<String>,
     /// Remove for good what served before this restore
-    #[arg(long, value_name = "ID", conflicts_with_all = ["list", "revert", "backup", "service", "database", "into", "dry_run"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["list", "revert", "backup", "service", "database", "into", "from", "scrub", "dry_run"])]
     drop_former: Option<String>,
     /// Do not ask
     #[arg(short, long)]

@@ -7,7 +7,7 @@ use tidegate_proto::v1::{
 use tonic::{Response, Status, Streaming};
 
 use super::{
-    Args,
+    Args, scrub,
     view::{PlanView, RestoreView},
 };
 use crate::{
@@ -40,9 +40,10 @@ enum Wanted {
 }
 
 impl Wanted {
-    fn of(name: &Name, args: &Args) -> Self {
+    fn of(name: &Name, args: &Args) -> anyhow::Result<Self> {
         let text = |given: &Option<String>| given.clone().unwrap_or_default();
-        match &args.revert {
+        let scrub = args.scrub.as_deref().map(scrub::read).transpose()?;
+        Ok(match &args.revert {
             Some(id) => {
                 Self::Revert(RevertRestoreRequest { app: name.to_string(), id: id.clone(), dry_run: true })
             }
@@ -54,8 +55,10 @@ impl Wanted {
                 into: text(&args.into),
                 keys: Vec::new(),
                 dry_run: true,
+                from: args.from.as_ref().map(|from| from.origin(name)),
+                scrub: scrub.unwrap_or_default(),
             }),
-        }
+        })
     }
 
     async fn ask(&self, agent: &Agent) -> Result<Response<Streaming<RestoreEvent>>, Status> {
@@ -72,7 +75,7 @@ pub(super) async fn run(context: &Context, reach: &Reach, args: &Args) -> anyhow
     if let Some(id) = &args.drop_former {
         return drop_former(context, (reach, &targets), (args, &name, id)).await;
     }
-    let mut wanted = Wanted::of(&name, args);
+    let mut wanted = Wanted::of(&name, args)?;
     let (target, plan) = planned(reach, &targets, &wanted).await?;
     if args.dry_run {
         context.printer.result(&plan, format!("{}Nothing was changed.\n", plan.text()));
@@ -86,8 +89,12 @@ pub(super) async fn run(context: &Context, reach: &Reach, args: &Args) -> anyhow
             request.dry_run = false;
             // What was shown and agreed to, and no later one.
             request.id.clone_from(&plan.backup);
+            if let Some(from) = &plan.from {
+                request.from = Some(from.clone().into());
+            }
             if let Some(identity) = &args.identity {
-                let whose = (name.as_str(), plan.backup.as_str(), identity.as_path());
+                let whose = keys::Whose { app: name.as_str(), id: &plan.backup, from: request.from.clone() };
+                let whose = (whose, identity.as_path());
                 request.keys = keys::of(reach, std::slice::from_ref(target), whose).await?;
             }
         }

@@ -1,16 +1,20 @@
 //! A restore as commands print it: for programs as JSON, for people in words.
 
 use serde::Serialize;
-use tidegate_proto::v1::{RestorePlan, RestoreState, RestoreSummary};
+use tidegate_proto::v1::{RestorePlan, RestoreState, RestoreSummary, RestoredKind};
 
 use crate::{
     clock::human,
+    commands::backup::origin::OriginView,
     output::size,
     release::{
         follow::FailureView,
         times::{duration, timestamp},
     },
 };
+
+const DATABASES: &str = "databases";
+const FILES: &str = "files";
 
 /// What `--json` prints of what a restore does.
 #[derive(Debug, Clone, Serialize)]
@@ -20,10 +24,14 @@ pub(super) struct PlanView {
     pub service: String,
     /// Empty: what served before another restore comes back.
     pub backup: String,
+    /// Where it was made, unless here.
+    pub from: Option<OriginView>,
     pub taken_at: Option<String>,
     pub plain_bytes: u64,
     pub revision: String,
     pub databases: Vec<DatabaseView>,
+    /// What they are: `databases` of a server that goes on, or `files` of one that is started anew.
+    pub kind: &'static str,
     /// Containers that stand still meanwhile.
     pub stops: Vec<String>,
 }
@@ -54,16 +62,22 @@ pub(super) struct RestoreView {
 
 impl PlanView {
     pub(super) fn new(droplet: &str, told: RestorePlan) -> Self {
+        let kind = match told.kind() {
+            RestoredKind::Unspecified | RestoredKind::Databases => DATABASES,
+            RestoredKind::Files => FILES,
+        };
         let databases = told.databases.into_iter();
         Self {
             droplet: droplet.to_owned(),
             app: told.app,
             service: told.service,
             backup: told.backup,
+            from: told.from.map(OriginView::from),
             taken_at: told.taken_at.as_ref().and_then(timestamp),
             plain_bytes: told.plain_bytes,
             revision: told.revision,
             databases: databases.map(|one| DatabaseView { name: one.name, former: one.former }).collect(),
+            kind,
             stops: told.stops,
         }
     }
@@ -80,20 +94,31 @@ impl PlanView {
                 revision => format!(", its schema at revision {revision}"),
             };
             let size = size(self.plain_bytes);
-            format!("{whose}: the data of {at} comes back (backup {}, {size}{revision}).\n", self.backup)
+            let from = self.from.as_ref().map(|from| format!(", made by {from}")).unwrap_or_default();
+            format!(
+                "{whose}: the data of {at} comes back (backup {}{from}, {size}{revision}).\n",
+                self.backup
+            )
         };
+        let is_started_anew = self.kind == FILES;
         for DatabaseView { name, former } in &self.databases {
+            let what = if is_started_anew { name.clone() } else { format!("database {name}") };
             text.push_str(&match former.as_str() {
-                "" => format!("  database {name} is made\n"),
-                former => format!(
-                    "  database {name} is replaced; the one that serves now is kept for 7 days as {former}\n"
-                ),
+                "" => format!("  {what} is made\n"),
+                former => {
+                    format!("  {what} is replaced; the one that serves now is kept for 7 days as {former}\n")
+                }
             });
         }
-        if self.stops.is_empty() {
-            text.push_str("  nobody stands still for it\n");
-        } else {
-            text.push_str(&format!("  {} stand still while the names change\n", self.stops.join(", ")));
+        if is_started_anew {
+            text.push_str(&format!("  {} is stopped and started for it\n", self.service));
+        }
+        match (self.stops.is_empty(), is_started_anew) {
+            (true, true) => {}
+            (true, false) => text.push_str("  nobody stands still for it\n"),
+            (false, _) => {
+                text.push_str(&format!("  {} stand still while the names change\n", self.stops.join(", ")));
+            }
         }
         if self.databases.iter().any(|one| !one.former.is_empty()) {
             text.push_str(&format!("What was written since {at} is not in it.\n"));
@@ -170,6 +195,7 @@ pub(super) mod sample {
             id: "20261123T030000Z-4f2a91c0".to_owned(),
             actor: "spiffe://shop.production/user/ops".to_owned(),
             plan: Some(RestorePlan {
+                kind: RestoredKind::Databases.into(),
                 app: "shop".to_owned(),
                 service: "db".to_owned(),
                 backup: "20261122T030000Z-11111111".to_owned(),
@@ -178,6 +204,7 @@ pub(super) mod sample {
                 revision: "0009".to_owned(),
                 databases: vec![RestoredDatabase { name: "shop".to_owned(), former: former.clone() }],
                 stops: vec!["shop-web-1".to_owned(), "shop-worker-1".to_owned()],
+                from: None,
             }),
             state: RestoreState::Restored.into(),
             started_at: at(0),
@@ -192,6 +219,8 @@ pub(super) mod sample {
 
 #[cfg(test)]
 mod tests {
+    use tidegate_proto::v1::BackupOrigin;
+
     use super::*;
 
     #[test]
@@ -202,8 +231,20 @@ mod tests {
         let plan = beside.plan.as_mut().unwrap();
         plan.databases[0].former = String::new();
         plan.stops.clear();
+        let (environment, app) = ("production".to_owned(), "crm".to_owned());
+        plan.from = Some(BackupOrigin { environment, app, service: "db".to_owned(), droplet: 4711 });
         (beside.kept, beside.kept_until, beside.stood_still) = (Vec::new(), None, None);
         let view = RestoreView::new("web-1", beside);
+        let mut redis = sample::summary();
+        let plan = redis.plan.as_mut().unwrap();
+        plan.kind = RestoredKind::Files.into();
+        plan.service = "cache".to_owned();
+        plan.revision = String::new();
+        plan.databases[0].name = "/data/dump.rdb".to_owned();
+        plan.databases[0].former = "/data/.tidegate-before-4f2a91c0".to_owned();
+        redis.kept = vec![plan.databases[0].former.clone()];
+        let files = RestoreView::new("web-1", redis);
+        insta::assert_snapshot!("files", format!("{}\n{}", files.plan.text(), files.text()));
         insta::assert_snapshot!("beside", format!("{}\n{}", view.plan.text(), view.text()));
     }
 }

@@ -6,7 +6,7 @@ use age::secrecy::ExposeSecret as _;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tidegate_agent::{
     backup::{
-        BackupId,
+        BackupId, PartName,
         seal::{FileKey, Header},
     },
     backup_runs::{
@@ -67,6 +67,8 @@ fn latest() -> Restore {
         database: Some(database("shop")),
         into: None,
         keys: FileKeys::default(),
+        from: None,
+        scrub: None,
         actor: "test".to_owned(),
     }
 }
@@ -193,7 +195,10 @@ async fn beside(site: &Site, (backup, identity): (BackupId, &age::x25519::Identi
 /// The file keys of a backup, as who holds the key of a recipient unwraps them.
 async fn keys(site: &Site, backup: BackupId, identity: &age::x25519::Identity) -> FileKeys {
     assert!(identity.to_string().expose_secret().starts_with("AGE-SECRET-KEY-"));
-    let headers = site.runs.headers(&name("shop"), backup).await.unwrap();
+    keys_of(site.runs.headers(&name("shop"), (backup, None)).await.unwrap(), identity)
+}
+
+pub fn keys_of(headers: Vec<(PartName, Vec<u8>)>, identity: &age::x25519::Identity) -> FileKeys {
     headers.into_iter().fold(FileKeys::default(), |keys, (part, header)| {
         let key: FileKey = Header::of(&header).unwrap().unwrap_with(identity).unwrap();
         keys.with(part, key)
