@@ -16,6 +16,8 @@ tool_packages=(
 s3_packages=('moto[server,s3]==5.2.5' 'aiosmtpd==1.4.6')
 tools=$cache/tools-$(printf '%s\n' "${tool_packages[@]}" | sha256sum | cut -c1-12)
 s3=$cache/s3-$(printf '%s\n' "${s3_packages[@]}" | sha256sum | cut -c1-12)
+# Debian's Prometheus, of whatever version this Debian has.
+prometheus=$cache/prometheus
 
 # The sandbox's program as it was built: as tests run it, or as it is shipped.
 sandbox_program() {

@@ -4,29 +4,21 @@
 //!
 //! Measured is the agent's engine, from the request to its last event; docker compose as a process, as it is called.
 
+mod support;
+
 use std::{
     io::Write as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, ExitCode, Stdio},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail};
-use futures::StreamExt as _;
+use support::{Steps, median};
 use tidegate_agent::{
     apps::AppName,
-    clock::SystemClock,
-    docker::{Docker as AgentDocker, Logins},
-    ingress::Edge,
-    probe::DirectDial,
-    release::{
-        self, ChangeKind, DeployInput, Engine, EngineSettings, EventKind, ReleaseState, SourceFile,
-        together::Alone,
-    },
+    release::{self, ChangeKind, DeployInput, Engine, SourceFile},
     store::{Database, DatabaseSettings},
-    systemd::Systemd,
-    timers::TimerKeeper,
 };
 use tidegate_tests::docker::{Docker, Image};
 
@@ -79,7 +71,9 @@ async fn measure() -> Result<ExitCode> {
     let folder = state.path().join("apps/bench");
     fs_err::create_dir_all(&folder)?;
     fs_err::write(folder.join("compose.yaml"), project())?;
-    let engine = engine(state.path(), &docker.socket())?;
+    let file = state.path().join("agent.db");
+    let database = Database::open(&file, &release::migrations(), DatabaseSettings::default())?;
+    let engine = support::engine(state.path(), &docker.socket(), database);
     let beside = Beside { docker, engine, folder, program };
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     let mut steps = Vec::new();
@@ -128,34 +122,8 @@ fn row(
     Ok(ratio > limit)
 }
 
-fn median(mut all: Vec<Duration>) -> Duration {
-    all.sort();
-    all.get(all.len() / 2).copied().unwrap_or_default()
-}
-
 fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
-}
-
-fn engine(state: &Path, socket: &Path) -> Result<Engine> {
-    let database =
-        Database::open(&state.join("agent.db"), &release::migrations(), DatabaseSettings::default())?;
-    let settings = EngineSettings {
-        state: state.to_owned(),
-        policy: state.join("policy.toml"),
-        ingress_image: "caddy:2".to_owned(),
-        edge: Edge::default(),
-        docker_compose: Vec::new(),
-        dial: Arc::new(DirectDial),
-        peers: Arc::new(Alone),
-        timers: TimerKeeper::new(state.join("units"), Arc::new(Systemd::default())),
-    };
-    Ok(Engine::new(
-        AgentDocker::new(socket, Logins::new(state.join("docker.json"))),
-        database,
-        Arc::new(SystemClock),
-        settings,
-    ))
 }
 
 impl Beside {
@@ -179,26 +147,8 @@ impl Beside {
         }
     }
 
-    /// How long it takes, and its steps.
-    async fn deploy(&self) -> Result<(Duration, Vec<(String, Duration)>)> {
-        let input = Self::input()?;
-        let begun = Instant::now();
-        let release = self.engine.deploy(input, "bench").await?;
-        let events = self.engine.watch(&release.app, None, 0).await?;
-        let mut events = std::pin::pin!(events);
-        let (mut last, mut steps) = (None, Vec::new());
-        while let Some(event) = events.next().await {
-            let kind = event?.kind;
-            if let EventKind::StepFinished { step, took, .. } = &kind {
-                steps.push((step.clone(), *took));
-            }
-            last = Some(kind);
-        }
-        let taken = begun.elapsed();
-        match last {
-            Some(EventKind::Finished { state: ReleaseState::Released, .. }) => Ok((taken, steps)),
-            other => bail!("the release ended otherwise: {other:?}"),
-        }
+    async fn deploy(&self) -> Result<(Duration, Steps)> {
+        support::deploy(&self.engine, Self::input()?).await
     }
 
     fn up(&self) -> Result<Duration> {

@@ -18,10 +18,14 @@
 //!
 //! [health]
 //! cpu_percent = { warning = 80, critical = 95, for = "5m" }   # all keys: [`HealthConfig`]
+//!
+//! [metrics]
+//! listen = "127.0.0.1:9477"                               # where `/metrics` is served, or "off"
 //! ```
 
 mod health;
 mod ingress;
+mod metrics;
 
 use std::{
     net::{Ipv6Addr, SocketAddr},
@@ -30,6 +34,7 @@ use std::{
 
 pub use health::{HealthConfig, Limit};
 pub use ingress::{AcmeDirectory, IngressConfig, Network};
+pub use metrics::{MetricsConfig, MetricsListen};
 use serde::Deserialize;
 use tidegate_proto::{
     identity::TrustDomain,
@@ -60,6 +65,9 @@ pub struct Config {
     /// From when on something is told as not well.
     #[serde(default)]
     pub health: HealthConfig,
+    /// Where measured values can be read.
+    #[serde(default)]
+    pub metrics: MetricsConfig,
     /// What the port bears before a certificate is verified, and after.
     #[serde(default)]
     pub limits: LimitsConfig,

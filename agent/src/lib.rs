@@ -19,6 +19,7 @@ pub mod host;
 pub mod ingress;
 pub mod logging;
 pub mod logs;
+pub mod metrics;
 pub mod mysql;
 pub mod peers;
 pub mod postgres;

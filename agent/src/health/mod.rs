@@ -11,6 +11,7 @@
 //! good side of the limit where it began. Its id, such as `host.disk` or `app.shop.container.shop-web-1`, is for programs.
 
 mod check;
+mod figures;
 pub mod judge;
 pub mod observe;
 mod remember;
@@ -26,6 +27,7 @@ use tokio::{
 
 pub use self::{
     check::{Change, Check, CheckId, Level},
+    figures::{AppFigures, ContainerFigures, Figures, ServiceFigures},
     observe::Unseen,
     remember::{HealthStore, MIGRATIONS, Remembered, Row, Value, Values},
 };
@@ -64,12 +66,14 @@ struct Inner {
     last: Mutex<Last>,
     /// Of the newest look.
     reports: watch::Sender<Option<Arc<Report>>>,
+    figures: watch::Sender<Option<Arc<Figures>>>,
 }
 
 #[derive(Default)]
 struct Last {
     before: Before,
-    report: Option<(Instant, Report)>,
+    report: Option<(Instant, Arc<Report>)>,
+    looks: u64,
 }
 
 impl fmt::Debug for Health {
@@ -82,29 +86,39 @@ impl Health {
     /// With these parts; nothing happens yet. The database has run [`MIGRATIONS`].
     pub fn new(sources: Sources, database: Database, clock: Arc<dyn Clock>, config: HealthConfig) -> Self {
         let (store, last) = (HealthStore::new(database), Mutex::default());
-        let reports = watch::Sender::new(None);
-        Self { inner: Arc::new(Inner { sources, store, clock, config, last, reports }) }
+        let (reports, figures) = (watch::Sender::new(None), watch::Sender::new(None));
+        Self { inner: Arc::new(Inner { sources, store, clock, config, last, reports, figures }) }
     }
 
     /// Looks at everything, and tells how it stands. Who asks again within a moment is told the same: many who ask cost
     /// the droplet what one does. What cannot be looked at is told as unknown, so there is always an answer.
     pub async fn look(&self) -> Report {
-        let Inner { sources, clock, config, last, reports, .. } = &*self.inner;
+        let Inner { sources, clock, config, last, reports, figures, .. } = &*self.inner;
         let mut last = last.lock().await;
         if let Some((at, report)) = &last.report
             && at.elapsed() < moment(config.sample)
         {
-            return report.clone();
+            return Report::clone(report);
         }
+        let begun = Instant::now();
         let now = clock.now();
         // What is remembered has whole seconds.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
         // Boxed: it asks many things side by side.
         let observation = Box::pin(observe::look(sources, &mut last.before, now)).await;
-        let report = self.judge(&observation).await;
-        last.report = Some((Instant::now(), report.clone()));
-        reports.send_replace(Some(Arc::new(report.clone())));
-        report
+        let report = Arc::new(self.judge(&observation).await);
+        let ended = Instant::now();
+        last.looks = last.looks.saturating_add(1);
+        last.report = Some((ended, report.clone()));
+        reports.send_replace(Some(report.clone()));
+        let measured = Figures::new(observation, report.clone(), (last.looks, begun, ended));
+        figures.send_replace(Some(Arc::new(measured)));
+        Report::clone(&report)
+    }
+
+    /// What the newest look measured; none before the first one. Looks at nothing.
+    pub fn figures(&self) -> Option<Arc<Figures>> {
+        self.inner.figures.borrow().clone()
     }
 
     /// Follows what new looks tell, whoever asked for them; none before the first one.

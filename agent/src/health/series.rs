@@ -81,7 +81,7 @@ fn of_app(seen: &AppSeen, values: &mut BTreeMap<String, f64>) {
 }
 
 /// As near as a float comes, which is exact up to 2^53.
-pub(super) fn float(number: u64) -> f64 {
+pub(crate) fn float(number: u64) -> f64 {
     let (high, low) = (number >> 32, number & u64::from(u32::MAX));
     let part = |part: u64| u32::try_from(part).map_or(0.0, f64::from);
     part(high) * 4_294_967_296.0 + part(low)

@@ -89,7 +89,7 @@ pub(super) fn count(
     whose: impl Fn(&str, &str) -> Option<ServiceName>,
 ) -> io::Result<Counts> {
     let mut counts = Counts::new();
-    for (path, from) in since(folder, mark)? {
+    for Unread { path, from, .. } in since(folder, mark)? {
         let Some(reader) = open(&path, from)? else { continue };
         each_line(reader, |line| {
             if let Some(service) = whose(&line.request.host, &line.request.uri) {
@@ -100,39 +100,41 @@ pub(super) fn count(
     Ok(counts)
 }
 
-/// What was answered since the mark and how fast, by what `whose` names for a host and path. Of a long log only the end.
+/// What was answered since the mark and how fast, by what `whose` names for a host and path, and how far the log was read: from
+/// there the next one counts on, so that no line is counted twice or never. Of a long log only the end.
 pub(super) fn answers<K: Ord>(
     folder: &Path,
     mark: &Mark,
     whose: impl Fn(&str, &str) -> Option<K>,
-) -> io::Result<BTreeMap<K, Answered>> {
+) -> io::Result<(BTreeMap<K, Answered>, Mark)> {
     let mut left = MOST_AT_ONCE;
     let mut files = Vec::new();
-    for (path, from) in since(folder, mark)?.into_iter().rev() {
+    for Unread { path, inode, from } in since(folder, mark)?.into_iter().rev() {
         let length = fs_err::metadata(&path).map_or(from, |file| file.len());
         let begin = from.max(length.saturating_sub(left));
         left = left.saturating_sub(length.saturating_sub(begin));
-        files.push((path, begin));
+        files.push(Unread { path, inode, from: begin });
         if begin > from {
             break;
         }
     }
     let mut tallies: BTreeMap<K, (ResponseCounts, Times)> = BTreeMap::new();
-    for (path, from) in files.into_iter().rev() {
+    let mut read = *mark;
+    for Unread { path, inode, from } in files.into_iter().rev() {
         let Some(reader) = open(&path, from)? else { continue };
         // Where the first line is half of one, it is no JSON and passes by.
-        each_line(reader, |line| {
+        let length = each_line(reader, |line| {
             if let Some(key) = whose(&line.request.host, &line.request.uri) {
                 let (counts, times) = tallies.entry(key).or_default();
                 counts.add(line.status);
                 times.add(line.duration);
             }
         })?;
+        read = Mark { inode, length: from.saturating_add(length) };
     }
-    Ok(tallies
-        .into_iter()
-        .map(|(key, (counts, times))| (key, Answered { counts, p95: times.p95() }))
-        .collect())
+    let answered =
+        |(key, (counts, times)): (K, (ResponseCounts, Times))| (key, Answered { counts, p95: times.p95() });
+    Ok((tallies.into_iter().map(answered).collect(), read))
 }
 
 impl ResponseCounts {
@@ -182,8 +184,15 @@ fn open(path: &Path, from: u64) -> io::Result<Option<BufReader<fs_err::File>>> {
     Ok(Some(BufReader::new(file)))
 }
 
-/// The files to read and where to begin in each, oldest first. When the mark's own is gone already: all that are there.
-fn since(folder: &Path, mark: &Mark) -> io::Result<Vec<(PathBuf, u64)>> {
+/// A file, and where to begin in it.
+struct Unread {
+    path: PathBuf,
+    inode: u64,
+    from: u64,
+}
+
+/// The files to read, oldest first. When the mark's own is gone already: all that are there.
+fn since(folder: &Path, mark: &Mark) -> io::Result<Vec<Unread>> {
     let entries = match fs_err::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -207,18 +216,26 @@ fn since(folder: &Path, mark: &Mark) -> io::Result<Vec<(PathBuf, u64)>> {
     files.sort();
     let at = files.iter().position(|(_, _, inode, length)| *inode == mark.inode && *length >= mark.length);
     let read = files.into_iter().enumerate().filter(|(index, _)| at.is_none_or(|at| *index >= at));
-    Ok(read.map(|(index, (_, path, ..))| (path, if at == Some(index) { mark.length } else { 0 })).collect())
+    let unread = |(index, (_, path, inode, _))| {
+        let from = if at == Some(index) { mark.length } else { 0 };
+        Unread { path, inode, from }
+    };
+    Ok(read.map(unread).collect())
 }
 
-fn each_line(mut reader: impl io::BufRead, mut take: impl FnMut(Line<'_>)) -> io::Result<()> {
+/// How many bytes the whole lines had.
+fn each_line(mut reader: impl io::BufRead, mut take: impl FnMut(Line<'_>)) -> io::Result<u64> {
     let mut line = Vec::new();
+    let mut all = 0_u64;
     loop {
         line.clear();
         let read = reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)?;
+        let read = u64::try_from(read).unwrap_or(MAX_LINE);
         // The last line may be half written: it counts the next time.
-        if read == 0 || !line.ends_with(b"\n") && u64::try_from(read).is_ok_and(|read| read < MAX_LINE) {
-            return Ok(());
+        if read == 0 || !line.ends_with(b"\n") && read < MAX_LINE {
+            return Ok(all);
         }
+        all = all.saturating_add(read);
         if let Ok(line) = serde_json::from_slice(&line) {
             take(line);
         }

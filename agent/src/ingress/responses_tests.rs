@@ -64,7 +64,7 @@ fn the_time_of_most_answers_is_told() {
     }
     append(folder.path(), &log);
     append(folder.path(), &line("a.de", "/", 503).replace("0.1", "nonsense"));
-    let all = answers(folder.path(), &Mark::default(), |host, _| Some(host.to_owned())).unwrap();
+    let (all, _) = answers(folder.path(), &Mark::default(), |host, _| Some(host.to_owned())).unwrap();
     let a = all["a.de"];
     assert_eq!((a.counts.total, a.counts.server_errors), (100, 0));
     assert!((95..120).contains(&a.p95.as_millis()), "{:?}", a.p95);
@@ -73,12 +73,37 @@ fn the_time_of_most_answers_is_told() {
     let filler = line("b.de", "/", 200);
     let many = usize::try_from(MOST_AT_ONCE).unwrap() / filler.len();
     append(folder.path(), &filler.repeat(many));
-    let all = answers(folder.path(), &Mark::default(), |host, _| Some(host.to_owned())).unwrap();
+    let (all, _) = answers(folder.path(), &Mark::default(), |host, _| Some(host.to_owned())).unwrap();
     let b = usize::try_from(all["b.de"].counts.total).unwrap();
     assert!(b.abs_diff(many) <= 1 && all.get("a.de").is_none_or(|a| a.counts.total < 3), "{all:?}");
 }
 
 proptest::proptest! {
+    #[test]
+    fn whoever_counts_on_counts_each_answer_once(
+        // How much of the log is written before each count, and whether Caddy begins a new file then.
+        pieces in proptest::collection::vec((0_usize..900, proptest::bool::weighted(0.2)), 1..30),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, mut at, mut counted, mut rolled) = (line("a.de", "/", 200).repeat(60), 0, 0, 0);
+        let mut mark = mark(folder.path()).unwrap();
+        for (length, rolls) in pieces {
+            let end = log.len().min(at + length);
+            append(folder.path(), log.get(at..end).unwrap());
+            at = end;
+            // Caddy rolls between two lines.
+            if rolls && log.get(..at).unwrap().ends_with('\n') {
+                rolled += 1;
+                let name = format!("access-2026-11-21T10-00-{rolled:02}.000.json");
+                fs_err::rename(folder.path().join(ACCESS_FILE), folder.path().join(name)).unwrap();
+            }
+            let (all, read) = answers(folder.path(), &mark, |host, _| Some(host.to_owned())).unwrap();
+            counted += all.get("a.de").map_or(0, |a| a.counts.total);
+            mark = read;
+        }
+        proptest::prop_assert_eq!(usize::try_from(counted).unwrap(), log.get(..at).unwrap().matches('\n').count());
+    }
+
     #[test]
     fn a_time_is_told_a_quarter_off_at_most(micros in 4..3_600_000_000_u64) {
         let mut times = Times::default();

@@ -230,11 +230,12 @@ impl Ingress {
         counted.map_err(IngressError::File)
     }
 
-    /// What the services of all apps answered since the mark and how fast; of a long log the end.
+    /// What the services of all apps answered since the mark and how fast, and the mark from which the next one counts on; of a
+    /// long log the end.
     ///
     /// # Errors
     /// As [`Ingress::responses`].
-    pub async fn answers(&self, mark: &Mark) -> Result<Answers, IngressError> {
+    pub async fn answers(&self, mark: &Mark) -> Result<(Answers, Mark), IngressError> {
         let sites = self.sites().await?;
         let (folder, mark) = (self.inner.settings.folder.join("log"), *mark);
         let count = move || {

@@ -226,10 +226,11 @@ impl Mysql {
     }
 
     async fn run(&self, (query, deadline): (&str, Duration), more: &[&str]) -> Result<String, MysqlError> {
-        let execute = format!("--execute={query}");
         let fixed = ["--batch", "--raw", "--skip-column-names", "--default-character-set=utf8mb4"];
-        let command = self.command(self.client, &[&fixed[..], more, &[&execute]].concat());
-        let printed = programs::printed(&self.docker, &self.container, (&command, deadline)).await?;
+        let command = self.command(self.client, &[&fixed[..], more].concat());
+        // Not as an argument: those have a length.
+        let call = (&command, deadline);
+        let printed = programs::answered(&self.docker, &self.container, call, query.as_bytes()).await?;
         let text = printed.checked(self.client)?;
         Ok(text.trim_end_matches('\n').to_owned())
     }

@@ -58,7 +58,7 @@ pub use quiesce::{Hold, Writer};
 pub use remove::Volumes;
 pub use rollback::BackTo;
 pub use serving::{Serving, ServingService};
-pub use status::{AppStatus, ServiceStatus};
+pub use status::{AppStatus, ReleaseEnds, ServiceStatus};
 pub use store::{ReleaseImage, ReleaseRow};
 
 use crate::store::Migration;

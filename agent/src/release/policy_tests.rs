@@ -180,3 +180,25 @@ fn an_admin_may_allow_it_to_one_service() {
     assert_eq!(policy.refusals(&AppName::new("other").unwrap(), &project(service)).len(), 2);
     assert!(toml::from_str::<Policy>("[[alow]]").is_err());
 }
+
+/// `deployment/monitoring`: what its policy allows is all that it asks for.
+#[test]
+fn monitoring_may_do_what_its_policy_says_and_asks_for_nothing_else() {
+    use tidegate_compose::{LoadOptions, OsFiles, load};
+
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deployment/monitoring");
+    let options = LoadOptions {
+        working_directory: "/p".into(),
+        compose_files: vec!["compose.yaml".into()],
+        environment: [("REGISTRY", "r.example.com"), ("GRAFANA_PASSWORD", "x")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        ..LoadOptions::default()
+    };
+    let project = load(&OsFiles::new("/p", &folder), &options).unwrap().project;
+    let app = AppName::new("monitoring").unwrap();
+    let refused = Policy::default().refusals(&app, &project);
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    let policy = Policy::load(&folder.join("policy.toml")).unwrap();
+    assert!(policy.refusals(&app, &project).is_empty());
+}

@@ -24,8 +24,19 @@ pub struct AppStatus {
     pub hosts: Vec<HostCertificate>,
     /// Why the release under way cannot end by itself; none: it is not in doubt.
     pub doubt: Option<Doubt>,
+    /// How its releases ended so far.
+    pub ends: ReleaseEnds,
     /// Its services, by name.
     pub services: Vec<ServiceStatus>,
+}
+
+/// How the releases of an app ended so far. What is stuck has not ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReleaseEnds {
+    /// They served, or do.
+    pub released: u64,
+    /// They were taken back.
+    pub undone: u64,
 }
 
 /// A service as it is.
@@ -67,9 +78,27 @@ async fn one(engine: &Engine, app: AppName, rows: Vec<ReleaseRow>) -> Result<App
         release: rows.iter().find(|row| row.state == ReleaseState::Released).cloned(),
         running_release: rows.iter().find(|row| is_unfinished(row)).cloned(),
         services: by_service(containers),
+        ends: ReleaseEnds::of(&rows),
         doubt: engine.inner.live().get(&app).and_then(|live| live.standing.doubt()),
         app,
     })
+}
+
+impl ReleaseEnds {
+    fn of(rows: &[ReleaseRow]) -> Self {
+        let mut ends = Self::default();
+        for row in rows {
+            let count = match row.state {
+                ReleaseState::Released | ReleaseState::Superseded | ReleaseState::Removed => {
+                    &mut ends.released
+                }
+                ReleaseState::Undone => &mut ends.undone,
+                ReleaseState::Running | ReleaseState::Stuck => continue,
+            };
+            *count = count.saturating_add(1);
+        }
+        ends
+    }
 }
 
 fn by_service(containers: Vec<Container>) -> Vec<ServiceStatus> {

@@ -9,7 +9,7 @@ mod port;
 mod resume;
 mod socket;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use tidegate_proto::{
     limits::MAX_MESSAGE_BYTES,
@@ -31,10 +31,11 @@ use crate::{
     api::{AgentService, Context, EnrolmentService, authorise::Door},
     audit::AuditLog,
     clock::{self, Clock},
-    config::Config,
+    config::{Config, MetricsListen},
     droplet,
     exec::host::HostExec,
     host::HostFacts,
+    metrics,
     store::{Database, DatabaseError, DatabaseSettings},
     systemd::Systemd,
     timers::UnitFiles,
@@ -72,7 +73,7 @@ pub enum ServeError {
     #[error("the agent cannot listen on {address}")]
     Listen {
         /// Where.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// What the system said.
         source: std::io::Error,
     },
@@ -94,10 +95,12 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Running {
     /// Where it listens for callers.
-    pub address: std::net::SocketAddr,
+    pub address: SocketAddr,
+    /// Where metrics are served; none where they are not, or not yet.
+    pub metrics: Option<SocketAddr>,
     trust: Arc<Trust>,
     servers: Vec<Served>,
-    _resume: AbortOnDropHandle<()>,
+    _beside: Vec<AbortOnDropHandle<()>>,
     stop: CancellationToken,
     _lock: lock::StateLock,
 }
@@ -152,10 +155,14 @@ pub async fn start(config: Config, paths: Paths, clock: Arc<dyn Clock>) -> Resul
     let assembly = Assembly { config, context, door, acceptor, stop: CancellationToken::new() };
     let servers = vec![assembly.serve_port(port).await, assembly.serve_socket(socket).await];
     let resume = resume::when_enrolled(assembly.context.clone(), trust.phase(), assembly.stop.clone());
-    let resume = tokio::spawn(resume);
+    let mut beside = vec![AbortOnDropHandle::new(tokio::spawn(resume))];
+    let metrics = assembly.serve_metrics().await.map(|(address, task)| {
+        beside.push(AbortOnDropHandle::new(task));
+        address
+    });
     info!(%address, version = crate::trust::AGENT_VERSION, "listening");
-    let resume = AbortOnDropHandle::new(resume);
-    Ok(Running { address, trust, servers, _resume: resume, stop: assembly.stop, _lock: lock })
+    let (metrics, stop) = (metrics.flatten(), assembly.stop);
+    Ok(Running { address, metrics, trust, servers, _beside: beside, stop, _lock: lock })
 }
 
 struct Assembly {
@@ -195,6 +202,21 @@ impl Assembly {
         let stop = self.stop.clone();
         let services = self.services().await;
         tokio::spawn(services.serve_with_incoming_shutdown(socket::sessions(socket), stop.cancelled_owned()))
+    }
+
+    /// Where metrics are read, as soon as that is known.
+    async fn serve_metrics(&self) -> Option<(Option<SocketAddr>, JoinHandle<()>)> {
+        let Self { config, context, stop, .. } = self;
+        let MetricsListen::At(address) = config.metrics.listen else { return None };
+        let listener = metrics::bind(address).await;
+        let bound = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        if let Some(address) = bound {
+            info!(%address, "metrics are served");
+        }
+        let told = (&context.health, &context.alerts);
+        let metrics = parts::metrics(config, told, &context.trust, &*context.clock);
+        let task = tokio::spawn(metrics::serve(metrics, (address, listener), stop.clone()));
+        Some((bound, task))
     }
 
     async fn services(&self) -> Services {

@@ -25,8 +25,8 @@ use crate::{
         self, Health,
         observe::{Places, Sources},
     },
-    host::HostFacts,
     ingress::edge::{Edge, Position},
+    metrics::Metrics,
     peers::AgentPeers,
     probe::DirectDial,
     release::{self, Engine, EngineSettings},
@@ -130,7 +130,6 @@ pub(super) fn health(
         systemd: systemd.clone(),
         certificate: trust.clone(),
         deliveries: Arc::new(alerts.clone()),
-        host: HostFacts::new(&paths.state),
         places: Places::on_a_droplet(paths.state.clone()),
     };
     Health::new(sources, database, clock, config.health.clone())
@@ -156,5 +155,23 @@ fn edge(config: &IngressConfig) -> Edge {
         trusted_proxies: config.trusted_proxies.iter().map(|network| network.as_str().to_owned()).collect(),
         position: if config.behind_balancer { Position::BehindBalancer } else { Position::Front },
         health_path: config.health_path.clone(),
+    }
+}
+
+/// What is shown at `/metrics`.
+pub(super) fn metrics(
+    config: &Config,
+    (health, alerts): (&Health, &Alerts),
+    trust: &Arc<Trust>,
+    clock: &dyn Clock,
+) -> Metrics {
+    let trust = trust.clone();
+    Metrics {
+        health: health.clone(),
+        alerts: alerts.clone(),
+        domain: config.domain(),
+        droplet: Arc::new(move || Some(trust.record()?.droplet_id.to_string())),
+        started: clock.now(),
+        cgroups: "/sys/fs/cgroup".into(),
     }
 }

@@ -23,10 +23,17 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// The connection to systemd.
 #[derive(Debug, Default)]
 pub struct Systemd {
+    /// The bus's address; none: the system's.
+    bus: Option<String>,
     connection: Mutex<Option<Connection>>,
 }
 
 impl Systemd {
+    /// By another bus than the system's, at this address: for tests.
+    pub fn on_bus(address: String) -> Self {
+        Self { bus: Some(address), connection: Mutex::default() }
+    }
+
     /// Whether the connection over which units were started still stands.
     pub(crate) async fn is_connected(&self) -> bool {
         self.connection.lock().await.as_ref().is_some_and(|connection| !connection.is_closed())
@@ -55,11 +62,11 @@ impl Systemd {
         if let Some(connection) = slot.as_ref().filter(|connection| !connection.is_closed()) {
             return Ok(connection.clone());
         }
-        let connection = zbus::connection::Builder::system()
-            .method_timeout(CALL_TIMEOUT)
-            .build()
-            .await
-            .map_err(SystemdError::Bus)?;
+        let bus = match &self.bus {
+            None => zbus::connection::Builder::system(),
+            Some(address) => zbus::connection::Builder::address(address.as_str()),
+        };
+        let connection = bus.method_timeout(CALL_TIMEOUT).build().await.map_err(SystemdError::Bus)?;
         Ok(slot.insert(connection).clone())
     }
 }

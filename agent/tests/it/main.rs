@@ -16,6 +16,8 @@ mod backups;
 mod docker;
 mod enrolment;
 mod health;
+mod metrics;
 mod renewal;
+mod rules;
 mod standby;
 mod support;

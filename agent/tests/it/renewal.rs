@@ -22,7 +22,7 @@ use crate::support::{
     fleet::{DROPLET, Fleet, NOW},
 };
 
-async fn renew(
+pub async fn renew(
     client: &mut AgentClient<Channel>,
     sign: impl FnOnce(CertificateRequest) -> Chain,
 ) -> Result<i64, Status> {

@@ -193,6 +193,22 @@ fn the_example_needs_no_advice() {
 }
 
 #[test]
+fn monitoring_needs_no_advice() {
+    let monitoring = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deployment/monitoring");
+    let options = LoadOptions {
+        working_directory: "/p".into(),
+        compose_files: vec!["compose.yaml".into()],
+        environment: [("REGISTRY", "r.example.com"), ("GRAFANA_PASSWORD", "x")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        ..LoadOptions::default()
+    };
+    let loaded = load(&OsFiles::new("/p", monitoring), &options).unwrap();
+    let advice: Vec<String> = advise(&loaded).iter().map(ToString::to_string).collect();
+    assert!(advice.is_empty(), "{}", advice.join("\n"));
+}
+
+#[test]
 fn advice_comes_in_the_order_of_the_file() {
     let advice = advise(&loaded("services:\n  b: {image: b}\n  a: {image: a}\n", &[]));
     let places: Vec<(u32, &str)> =

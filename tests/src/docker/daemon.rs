@@ -13,7 +13,7 @@ use super::{Disk, DockerError, LiveRestore, Options, START_PATIENCE};
 use crate::programs;
 
 /// How many daemons may run at once from one target directory.
-const SLOTS: u32 = 8;
+const SLOTS: u32 = 16;
 /// The shell program that owns a daemon.
 const SUPERVISE: &str = include_str!("supervise.sh");
 /// How many of the last characters of dockerd's log an error shows.

@@ -32,6 +32,8 @@ pub enum Image {
     Probe,
     /// `postgres:17`.
     Postgres,
+    /// `postgres:15`: the oldest that is backed up in tests.
+    Postgres15,
     /// `redis:8`.
     Redis,
     /// `valkey:8`.
@@ -50,6 +52,7 @@ impl Image {
         match self {
             Self::Probe => "probe",
             Self::Postgres => "postgres-17",
+            Self::Postgres15 => "postgres-15",
             Self::Redis => "redis-8",
             Self::Valkey => "valkey-8",
             Self::Mariadb => "mariadb-11",

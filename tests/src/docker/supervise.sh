@@ -45,10 +45,12 @@ await_containerd_end() {
 
 # What a daemon that could not be ended in order left behind: shims, whose arguments name this run directory.
 kill_shims() {
-  local cmdline process
+  local cmdline process words
+  # Without programs of its own: there are hundreds of processes, and this runs at the end of each test.
   for cmdline in /proc/[0-9]*/cmdline; do
     process=${cmdline#/proc/}
-    if tr '\0' ' ' <"$cmdline" 2>/dev/null | grep -qF -- "-address $run/exec/"; then
+    mapfile -d '' -t words 2>/dev/null <"$cmdline" || continue
+    if [[ "${words[*]} " == *"-address $run/exec/"* ]]; then
       kill -KILL "${process%/cmdline}" 2>/dev/null
     fi
   done

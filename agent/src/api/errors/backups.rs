@@ -54,12 +54,15 @@ fn code(error: &BackupError) -> (Code, Cow<'static, str>) {
         BackupError::Unread { .. } => (Code::Unavailable, "UNREAD"),
         BackupError::Scratch(_) => (Code::Aborted, "SCRATCH"),
         BackupError::Restore { .. } => (Code::Aborted, "RESTORE"),
-        BackupError::OtherEngine { .. } => (Code::FailedPrecondition, "OTHER_ENGINE"),
         BackupError::ScrubMany { .. } => (Code::InvalidArgument, "SCRUB_MANY"),
         BackupError::Scrub { .. } => (Code::Aborted, "SCRUB"),
         BackupError::NewerServer { .. } => (Code::FailedPrecondition, "NEWER_SERVER"),
-        BackupError::NoScrub { .. } => (Code::InvalidArgument, "NO_SCRUB"),
-        BackupError::NoDatabases { .. } => (Code::InvalidArgument, "NO_DATABASES"),
+        BackupError::OtherEngine { .. } | BackupError::NoWayBack { .. } => {
+            (Code::FailedPrecondition, "OTHER_ENGINE")
+        }
+        BackupError::NoScrub { .. } | BackupError::NoDatabases { .. } => {
+            (Code::InvalidArgument, "NOT_OF_THIS_ENGINE")
+        }
         BackupError::Changed { .. } => (Code::FailedPrecondition, "CHANGED"),
         BackupError::NotInBackup { .. } => (Code::NotFound, "NO_DATABASE"),
         BackupError::IntoMany { .. } => (Code::InvalidArgument, "INTO_MANY"),

@@ -105,6 +105,10 @@ impl BackupError {
                  was made of"
                     .to_owned()
             }
+            Self::NoWayBack { .. } => {
+                "go back without `--restore-database`, and restore the backup that was made then by `tidegate restore --backup ID`"
+                    .to_owned()
+            }
             Self::NoScrub { .. } => {
                 "leave out `--scrub`: restore with `--into`, run the statements there, and let the app use that".to_owned()
             }

@@ -16,7 +16,7 @@ use crate::{
         series,
     },
     ingress::{HostCertificate, RouteTls},
-    release::{Failure, plan::Ends},
+    release::{Failure, ReleaseEnds, plan::Ends},
 };
 
 const NOW: Timestamp = Timestamp::constant(1_795_000_000, 0);
@@ -83,12 +83,14 @@ fn app(containers: Vec<ContainerSeen>) -> AppSeen {
     AppSeen {
         app: AppName::new("shop").unwrap(),
         serving: Some(ReleaseNumber::new(7)),
+        ends: ReleaseEnds::default(),
         under_way: None,
         in_maintenance: false,
         services: Ok(vec![ServiceSeen { name: web.clone(), wanted: 1, ends: Ends::Never, containers }]),
         hosts: Vec::new(),
         routed: BTreeSet::from([web]),
         answers: Ok(BTreeMap::new()),
+        answered: BTreeMap::new(),
         backups: Ok(Vec::new()),
     }
 }
@@ -323,7 +325,9 @@ fn backups_that_do_not_come_or_are_no_good() {
         verified_every: Ok(Some(7 * DAY)),
         since: days(-100),
         newest: Some(at(-3600)),
+        size: None,
         verified: Some(days(-2)),
+        verify_took: None,
         failure: None,
         verify_failure: None,
     };

@@ -8,20 +8,20 @@ use tokio::time::timeout;
 
 use super::{
     AppSeen, ContainerSeen, PATIENCE, Seen, ServiceSeen, Sources, Stands, UnderWay, Unseen,
-    answers::{self, Answered},
+    answers::{self, Answered, Counted},
     backups::{self, Pauses},
     unseen, within,
 };
 use crate::{
     docker::Container,
-    ingress::{Maintenance, Mark},
+    ingress::Maintenance,
     release::{AppStatus, Engine, ReleaseState, Serving, ServingService},
 };
 
 /// Whether Docker answers, and the apps.
 pub(super) async fn look(
     sources: &Sources,
-    (mark, pauses): (&mut Option<Mark>, &mut Pauses),
+    (counted, pauses): (&mut Counted, &mut Pauses),
     (since, now): (Timestamp, Timestamp),
 ) -> (Seen<()>, Seen<Vec<AppSeen>>) {
     let engine = &sources.engine;
@@ -29,7 +29,7 @@ pub(super) async fn look(
     let (listed, out_of_memory, answered) = tokio::join!(
         within(docker.listed()),
         within(docker.out_of_memory(since, now)),
-        answers::look(engine.ingress(), mark)
+        answers::look(engine.ingress(), counted)
     );
     if let Err(unseen) = listed {
         return (Err(unseen), Err(Unseen("Docker does not answer".to_owned())));
@@ -42,7 +42,9 @@ pub(super) async fn look(
     };
     let mut apps = Vec::new();
     for status in statuses {
-        apps.push(app(sources, (status, &answered, &out_of_memory), pauses).await);
+        let answered_ever = counted.ever(&status.app);
+        let seen = app(sources, (status, &answered, &out_of_memory), pauses).await;
+        apps.push(AppSeen { answered: answered_ever, ..seen });
     }
     (Ok(()), Ok(apps))
 }
@@ -53,7 +55,7 @@ async fn app(
     pauses: &mut Pauses,
 ) -> AppSeen {
     let under_way = under_way(&status);
-    let AppStatus { app, release, maintenance, hosts, services, .. } = status;
+    let AppStatus { app, release, maintenance, hosts, services, ends, .. } = status;
     let mut containers: BTreeMap<_, _> =
         services.into_iter().map(|service| (service.service, service.containers)).collect();
     let serving = release.as_ref().map(|row| sources.engine.serving(row));
@@ -77,12 +79,14 @@ async fn app(
     };
     AppSeen {
         serving: release.map(|row| row.number),
+        ends,
         in_maintenance: maintenance == Maintenance::On,
         under_way,
         services,
         hosts,
         routed,
         answers,
+        answered: BTreeMap::new(),
         backups,
         app,
     }

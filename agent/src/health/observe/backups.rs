@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tidegate_compose::x_tidegate::{Backup, OnCalendar, Verify};
 
-use super::{BackupSeen, Seen, unseen, within};
+use super::{BackupSeen, BackupSize, Seen, unseen, within};
 use crate::{
     apps::ServiceName,
     backup_runs::{BackupRow, BackupRuns, BackupState},
@@ -67,6 +67,7 @@ async fn one(
         Verify::At(schedule) => Some(schedule),
         Verify::Never => None,
     };
+    let verified = own().filter(|row| row.verified_at.is_some()).max_by_key(|row| row.verified_at);
     let first = own().map(|row| row.started_at).min();
     BackupSeen {
         service: service.clone(),
@@ -75,8 +76,15 @@ async fn one(
         // A release of today does not make the backups of last year young.
         since: first.unwrap_or(serving.since).min(serving.since),
         newest: newest.map(|row| row.started_at),
-        verified: own().filter_map(|row| row.verified_at).max(),
+        size: newest.map(size),
+        verified: verified.and_then(|row| row.verified_at),
+        verify_took: verified.and_then(|row| row.verify_took),
         failure: ended.filter(|row| row.state == BackupState::Failed).and_then(|row| row.failure.clone()),
         verify_failure: newest.and_then(|row| row.verify_failure.clone()),
     }
+}
+
+fn size(row: &BackupRow) -> BackupSize {
+    let took = row.finished_at.unwrap_or(row.started_at).duration_since(row.started_at);
+    BackupSize { plain: row.plain.get(), stored: row.stored.get(), took: took.try_into().unwrap_or_default() }
 }

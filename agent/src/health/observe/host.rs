@@ -35,19 +35,10 @@ pub(super) struct Counters {
 }
 
 pub(super) async fn look(sources: &Sources, before: &mut Option<Counters>) -> HostSeen {
-    let Sources { systemd, certificate, deliveries, host, places, .. } = sources;
+    let Sources { systemd, certificate, deliveries, places, .. } = sources;
     let clock = async {
         let facts = within(systemd.clock()).await?;
         Ok(ClockState { synchronised: facts.is_synchronised, offset: facts.offset })
-    };
-    let memory = async {
-        let told = within(host.measure()).await?;
-        Ok(Memory {
-            total: told.memory_total,
-            available: told.memory_available,
-            load: told.load_1,
-            cpus: told.cpus,
-        })
     };
     let units = async {
         let mut failed = within(systemd.failed_units()).await?;
@@ -60,9 +51,9 @@ pub(super) async fn look(sources: &Sources, before: &mut Option<Counters>) -> Ho
         waited.unwrap_or_else(|_| Err(Unseen("the agent's database does not answer".to_owned())))
     };
     let files = places.clone();
-    let (cpu, memory, clock, certificate, failed_units, undelivered, (disks, reboot)) = tokio::join!(
+    let memory = memory(&places.proc);
+    let (cpu, clock, certificate, failed_units, undelivered, (disks, reboot)) = tokio::join!(
         cpu(&places.proc, before),
-        memory,
         clock,
         certificate.not_after(),
         units,
@@ -95,6 +86,28 @@ async fn cpu(proc: &Path, before: &mut Option<Counters>) -> Seen<Cpu> {
     let now = Counters { ticks: ticks(proc)?, at: Instant::now() };
     *before = Some(now);
     busy(earlier.ticks, now.ticks, now.at.duration_since(earlier.at))
+}
+
+/// Two short files that are in the kernel's memory.
+fn memory(proc: &Path) -> Seen<Memory> {
+    let read = |name| fs_err::read_to_string(proc.join(name)).map_err(|error| unseen(&error));
+    let (memory, load) = (read("meminfo")?, read("loadavg")?);
+    let other = |file| Unseen(format!("/proc/{file} has another form than expected"));
+    let bytes = |key| kibibytes(&memory, key).and_then(|kibibytes| kibibytes.checked_mul(1024));
+    let load = load.split_whitespace().next().and_then(|load| load.parse().ok());
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    Ok(Memory {
+        total: bytes("MemTotal:").ok_or_else(|| other("meminfo"))?,
+        available: bytes("MemAvailable:").ok_or_else(|| other("meminfo"))?,
+        load: load.ok_or_else(|| other("loadavg"))?,
+        cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
+    })
+}
+
+/// `MemAvailable:   20384764 kB`
+fn kibibytes(text: &str, key: &str) -> Option<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(key))?;
+    value.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 /// One short line of a file that is in the kernel's memory.
@@ -191,6 +204,10 @@ mod tests {
             sleep(Duration::from_millis(50)).await;
         }
         assert!(cpu(Path::new("/nowhere"), &mut before).await.is_err());
+        let memory = memory(Path::new("/proc")).unwrap();
+        assert!(memory.available > 0 && memory.available <= memory.total, "{memory:?}");
+        assert!(memory.load >= 0.0 && memory.cpus > 0, "{memory:?}");
+        assert!(super::memory(Path::new("/nowhere")).is_err());
         let paths = ["/", "/", "/nowhere"].map(PathBuf::from);
         let found = disks(&paths);
         assert_eq!(found.len(), 1, "{found:?}");

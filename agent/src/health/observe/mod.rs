@@ -17,13 +17,11 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 
 pub use self::seen::{
-    Answers, AppSeen, BackupSeen, ClockState, ContainerSeen, Cpu, Disk, HostSeen, Memory, Observation, Seen,
-    ServiceSeen, Stands, Undelivered, UnderWay, Unseen,
+    Answers, AppSeen, BackupSeen, BackupSize, ClockState, ContainerSeen, Cpu, Disk, HostSeen, Memory,
+    Observation, Seen, ServiceSeen, Stands, Undelivered, UnderWay, Unseen,
 };
-use self::{backups::Pauses, host::Counters};
-use crate::{
-    backup_runs::BackupRuns, host::HostFacts, ingress::Mark, release::Engine, systemd::Systemd, trust::Trust,
-};
+use self::{answers::Counted, backups::Pauses, host::Counters};
+use crate::{backup_runs::BackupRuns, release::Engine, systemd::Systemd, trust::Trust};
 
 /// Nothing that is looked at may take longer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -84,8 +82,6 @@ pub struct Sources {
     pub certificate: Arc<dyn OwnCertificate>,
     /// Whether whoever is told of findings can be reached.
     pub deliveries: Arc<dyn Deliveries>,
-    /// Memory and load.
-    pub host: HostFacts,
     /// The rest of the droplet.
     pub places: Places,
 }
@@ -95,7 +91,7 @@ pub struct Sources {
 pub struct Before {
     at: Option<Timestamp>,
     counters: Option<Counters>,
-    mark: Option<Mark>,
+    counted: Counted,
     pauses: Pauses,
 }
 
@@ -103,9 +99,9 @@ pub struct Before {
 pub async fn look(sources: &Sources, before: &mut Before, now: Timestamp) -> Observation {
     // What happened before the first look is nothing to it.
     let since = before.at.replace(now).unwrap_or_else(|| minute_before(now)).min(now);
-    let Before { counters, mark, pauses, .. } = before;
+    let Before { counters, counted, pauses, .. } = before;
     let (host, apps) =
-        tokio::join!(host::look(sources, counters), apps::look(sources, (mark, pauses), (since, now)));
+        tokio::join!(host::look(sources, counters), apps::look(sources, (counted, pauses), (since, now)));
     let (docker, apps) = apps;
     Observation { at: now, host: HostSeen { docker, ..host }, apps }
 }

@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     apps::{AppName, ReleaseNumber, ServiceName},
     docker::Container,
-    ingress::HostCertificate,
-    release::{Failure, plan::Ends},
+    ingress::{HostCertificate, ResponseCounts},
+    release::{Failure, ReleaseEnds, plan::Ends},
 };
 
 /// Why something could not be seen.
@@ -127,6 +127,8 @@ pub struct AppSeen {
     pub app: AppName,
     /// The release that serves; none when none ever did.
     pub serving: Option<ReleaseNumber>,
+    /// How its releases ended so far.
+    pub ends: ReleaseEnds,
     /// A release that has something to do still.
     pub under_way: Option<UnderWay>,
     /// Whether its visitors are told to come back later.
@@ -139,6 +141,8 @@ pub struct AppSeen {
     pub routed: BTreeSet<ServiceName>,
     /// What its services answered since the look before; a service without requests is not among them.
     pub answers: Seen<BTreeMap<ServiceName, Answers>>,
+    /// What they answered since the agent started.
+    pub answered: BTreeMap<ServiceName, ResponseCounts>,
     /// Its services that ask for backups.
     pub backups: Seen<Vec<BackupSeen>>,
 }
@@ -213,10 +217,25 @@ pub struct BackupSeen {
     pub since: Timestamp,
     /// When the newest backup that is stored was begun.
     pub newest: Option<Timestamp>,
+    /// How large it is, and how long it took; none where there is none.
+    pub size: Option<BackupSize>,
     /// When the newest verification succeeded.
     pub verified: Option<Timestamp>,
+    /// How long that took.
+    pub verify_took: Option<Duration>,
     /// Why the latest run failed; none when it did not.
     pub failure: Option<Failure>,
     /// Why the latest restore on trial failed; none when it did not.
     pub verify_failure: Option<Failure>,
+}
+
+/// How large a backup is, and how long it took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackupSize {
+    /// How much data it holds, in bytes.
+    pub plain: u64,
+    /// How much it takes at each destination, in bytes.
+    pub stored: u64,
+    /// From its begin until it was stored.
+    pub took: Duration,
 }

@@ -78,11 +78,21 @@ impl Site {
         self.start_with(watch::Sender::new(None), health.reports())
     }
 
+    /// With what a real health finds, which knows of these alerts.
+    pub fn run(&self, alerts: Alerts, health: &Health) -> Running {
+        self.run_with(alerts, watch::Sender::new(None), health.reports())
+    }
+
     fn start_with(
         &self,
         reports: watch::Sender<Option<Arc<Report>>>,
         following: watch::Receiver<Option<Arc<Report>>>,
     ) -> Running {
+        self.run_with(self.alerts(), reports, following)
+    }
+
+    /// Alerts that have not begun.
+    pub fn alerts(&self) -> Alerts {
         let settings = DatabaseSettings { reserve_bytes: 0, ..DatabaseSettings::default() };
         let database = Database::open(&self.path("agent.db"), alerts::MIGRATIONS, settings).unwrap();
         let deadlines = Deadlines { send: PATIENCE, command: PATIENCE, ping: PATIENCE };
@@ -93,7 +103,7 @@ impl Site {
             let enrolment = enrolment.clone();
             Some(Whose { fleet: "shop".to_owned(), environment: "production".to_owned(), enrolment })
         };
-        let alerts = Alerts::new(alerts::Parts {
+        Alerts::new(alerts::Parts {
             file: SettingsFile::in_directory(self.directory.path()),
             database,
             transports,
@@ -101,7 +111,15 @@ impl Site {
             clock: self.clock.clone(),
             retry: Retry::new(u32::MAX, Duration::from_millis(50), Duration::from_millis(100), || 1.0),
             ids: Arc::new(uuid::Uuid::new_v4),
-        });
+        })
+    }
+
+    fn run_with(
+        &self,
+        alerts: Alerts,
+        reports: watch::Sender<Option<Arc<Report>>>,
+        following: watch::Receiver<Option<Arc<Report>>>,
+    ) -> Running {
         let stop = CancellationToken::new();
         let task = {
             let (alerts, stop) = (alerts.clone(), stop.clone());

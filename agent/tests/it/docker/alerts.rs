@@ -1,7 +1,6 @@
 //! What health finds of a real Docker's containers and of a real disk arrives where it is to be told, and its end too.
 
 use bollard::query_parameters::{StartContainerOptions, StopContainerOptionsBuilder};
-use serde_json::Value;
 use tidegate_agent::{alerts::send::Roots, health::Level, release::ReleaseState};
 use tidegate_proto::v1::{SetAlertsRequest, alert_receiver::Kind};
 
@@ -28,16 +27,10 @@ const COMPOSE: &str = "services:
 ";
 const CONTAINER: &str = "app.shop.container.shop-web-1";
 
-/// The findings of this check in a part of all messages.
-fn items(webhook: &Webhook, section: &str, id: &str) -> Vec<Value> {
-    let all = webhook.taken().into_iter().flat_map(|got| got.body[section].as_array().unwrap().clone());
-    all.filter(|item| item["id"] == id).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_container_and_a_full_disk_are_told_and_that_they_are_well_again() {
     let fixture = Fixture::as_on_a_droplet(4000 * MB, &[]).await;
-    let droplet = Droplet::new(&fixture, &[fixture.docker.data().to_owned()]);
+    let droplet = Droplet::new(&fixture, &[fixture.docker.data().to_owned()]).await;
     assert_eq!(ended(&fixture.release(&App::new("shop", COMPOSE)).await), ReleaseState::Released);
     droplet.until(|told| told.values().all(|(level, _)| *level == Level::Good)).await;
 
@@ -53,19 +46,19 @@ async fn a_stopped_container_and_a_full_disk_are_told_and_that_they_are_well_aga
 
     let now = StopContainerOptionsBuilder::default().t(0).build();
     fixture.docker.client().stop_container("shop-web-1", Some(now)).await.unwrap();
-    let told = droplet.until(|_| !items(&webhook, "firing", CONTAINER).is_empty()).await;
-    let item = &items(&webhook, "firing", CONTAINER)[0];
+    let told = droplet.until(|_| !webhook.items("firing", CONTAINER).is_empty()).await;
+    let item = &webhook.items("firing", CONTAINER)[0];
     let (_, why) = &told[CONTAINER];
     assert!(why.starts_with("ended with exit code "), "{told:?}");
     assert!(item["why"].as_str().unwrap().starts_with("ended with exit code "), "{item}");
     fixture.docker.client().start_container("shop-web-1", None::<StartContainerOptions>).await.unwrap();
-    droplet.until(|_| !items(&webhook, "resolved", CONTAINER).is_empty()).await;
+    droplet.until(|_| !webhook.items("resolved", CONTAINER).is_empty()).await;
 
     let disk = format!("host.disk:{}", fixture.docker.data().display());
     fixture.docker.leave_on_disk(MB).unwrap();
-    droplet.until(|_| items(&webhook, "firing", &disk).iter().any(|item| item["level"] == "critical")).await;
+    droplet.until(|_| webhook.items("firing", &disk).iter().any(|item| item["level"] == "critical")).await;
     fixture.docker.resize_disk(4000 * MB).unwrap();
-    droplet.until(|_| !items(&webhook, "resolved", &disk).is_empty()).await;
+    droplet.until(|_| !webhook.items("resolved", &disk).is_empty()).await;
 
     if let Some(smtp) = &smtp {
         let has = |part: &str| smtp.mails().iter().any(|mail| mail["text"].as_str().unwrap().contains(part));

@@ -8,6 +8,7 @@ mod redis;
 mod restores;
 pub mod site;
 mod trouble;
+mod versions;
 
 use std::time::Duration;
 

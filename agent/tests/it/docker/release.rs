@@ -4,7 +4,7 @@ mod attributes;
 mod disk;
 mod example;
 mod faults;
-pub(super) mod fixture;
+pub mod fixture;
 mod gate;
 mod hooks;
 mod images;

@@ -25,11 +25,14 @@ pub struct Droplet {
     pub clock: Arc<ManualClock>,
     fleet: String,
     docker: String,
+    settings: String,
 }
 
 /// An agent that runs.
 pub struct Agent {
     pub address: SocketAddr,
+    /// Where it serves metrics.
+    pub metrics: Option<SocketAddr>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), ServeError>>,
 }
@@ -48,6 +51,8 @@ impl Droplet {
             clock: Arc::new(ManualClock::new(NOW)),
             fleet: fleet.domain.fleet.to_string(),
             docker: "/nonexistent/docker.sock".to_owned(),
+            // The usual port can be had by one agent only.
+            settings: "[metrics]\nlisten = 'off'\n".to_owned(),
             directory,
         };
         fs_err::create_dir(droplet.path("etc")).unwrap();
@@ -59,6 +64,11 @@ impl Droplet {
 
     pub fn with_docker(self, socket: &Path) -> Self {
         Self { docker: socket.display().to_string(), ..self }
+    }
+
+    /// With these sections of `agent.toml`.
+    pub fn with_settings(self, settings: &str) -> Self {
+        Self { settings: settings.to_owned(), ..self }
     }
 
     pub fn path(&self, name: &str) -> std::path::PathBuf {
@@ -81,8 +91,8 @@ impl Droplet {
 
     pub async fn try_start(&self) -> Result<Agent, ServeError> {
         let text = format!(
-            "fleet = {:?}\nenvironment = 'production'\nlisten = '127.0.0.1:0'\n[docker]\nsocket = {:?}\n",
-            self.fleet, self.docker
+            "fleet = {:?}\nenvironment = 'production'\nlisten = '127.0.0.1:0'\n[docker]\nsocket = {:?}\n{}",
+            self.fleet, self.docker, self.settings
         );
         let mut config = Config::parse(&text, Path::new("agent.toml")).unwrap();
         config.docker.logins = self.path("etc/docker.json");
@@ -96,12 +106,12 @@ impl Droplet {
             program: env!("CARGO_BIN_EXE_tidegate-agent").into(),
         };
         let running = serve::start(config, paths, self.clock.clone()).await?;
-        let address = running.address;
+        let (address, metrics) = (running.address, running.metrics);
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(running.until(async move {
             stopped.await.ok();
         }));
-        Ok(Agent { address, stop, task })
+        Ok(Agent { address, metrics, stop, task })
     }
 
     pub async fn start(&self) -> Agent {

@@ -1,8 +1,10 @@
 //! A fleet with its authorities, and an agent that runs in this process on a port and directories of its own.
 
 pub mod agent;
+pub mod bus;
 pub mod fleet;
 pub mod metadata;
+pub mod prometheus;
 pub mod raw;
 pub mod smtp;
 pub mod webhook;

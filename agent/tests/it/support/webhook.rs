@@ -98,6 +98,13 @@ impl Webhook {
         self.got().into_iter().filter(|got| got.was_taken).collect()
     }
 
+    /// The findings of this check in a part (`firing`, `resolved`) of all messages that it took.
+    pub fn items(&self, part: &str, id: &str) -> Vec<Value> {
+        let all =
+            self.taken().into_iter().flat_map(|got| got.body[part].as_array().cloned().unwrap_or_default());
+        all.filter(|item| item["id"] == id).collect()
+    }
+
     /// Waits until it took so many.
     pub async fn until(&self, count: usize) -> Vec<Got> {
         self.until_got(|| self.taken().len() >= count).await;

@@ -2,7 +2,8 @@
 # Sourced by recipes: an image holds the files that are named, the libraries they ask for, a busybox, and nothing else.
 # Small matters here: every droplet of a test pulls the images under emulation.
 #
-#   begin PACKAGE...   unpacks the packages and what they depend on into $source, and starts an image in $root
+#   begin PACKAGE...   unpacks the packages of Debian's release $suite (trixie, unless it is set) and what they depend on into
+#                      $source, and starts an image in $root
 #   copy PATH...       copies files or directories of $source
 #   program PATH...    copies programs or libraries of $source together with the shared libraries they ask for
 #   user NAME ID HOME  adds a user with a group of the same name and id
@@ -25,15 +26,22 @@ begin() {
   root=$work/root
   packages=$(IFS=,; echo "$*")
   mmdebstrap --mode=root --variant=extract --include="base-files,libc-bin,busybox,$packages" \
-    trixie "$source" "deb $mirror trixie main"
+    "${suite:=trixie}" "$source" "deb $mirror $suite main"
   mkdir -p "$root"/{dev,etc,proc,root,run,sys,tmp,usr/bin,usr/lib,usr/sbin,var/tmp}
   chmod 1777 "$root/tmp" "$root/var/tmp"
   ln -s ../run "$root/var/run"
-  for directory in bin lib sbin; do
-    ln -s "usr/$directory" "$root/$directory"
+  for directory in bin lib lib64 sbin; do
+    # Packages before Debian 13 have some of their files still there.
+    if [[ -d $source/$directory && ! -L $source/$directory ]]; then
+      mkdir -p "$source/usr/$directory"
+      cp -a "$source/$directory/." "$source/usr/$directory/"
+      rm -rf "${source:?}/$directory"
+    fi
     [[ -e $source/$directory ]] || ln -s "usr/$directory" "$source/$directory"
   done
-  [[ -e $source/lib64 ]] || ln -s usr/lib64 "$source/lib64"
+  for directory in bin lib sbin; do
+    ln -s "usr/$directory" "$root/$directory"
+  done
   if [[ -d $source/usr/lib64 ]]; then
     mkdir -p "$root/usr/lib64"
     ln -s usr/lib64 "$root/lib64"

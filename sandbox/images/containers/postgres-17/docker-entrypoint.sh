@@ -36,8 +36,12 @@ make_cluster() {
   fi
   case $POSTGRES_INITDB_ARGS in
     *--locale* | *--no-locale*) locale= ;;
-    *) locale='--locale-provider=builtin --locale=C.UTF-8 --encoding=UTF8' ;;
+    *) locale='--locale=C.UTF-8 --encoding=UTF8' ;;
   esac
+  # Its own rules for letters, which no library's update changes, came with 17.
+  if [ -n "$locale" ] && [ "$PG_MAJOR" -ge 17 ]; then
+    locale="--locale-provider=builtin $locale"
+  fi
   passwords=$(mktemp)
   printf '%s\n' "$POSTGRES_PASSWORD" >"$passwords"
   waldir=

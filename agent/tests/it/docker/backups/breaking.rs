@@ -50,8 +50,8 @@ services:
 "#;
 
 /// Writes the next row when the one before is there, and goes on where it was when it is started again.
-const OLD: &str = r#"n=$(cat /tmp/n || echo 0); n=${n:-0}; while :; do psql -qc "INSERT INTO orders (note) VALUES (''live $((n + 1))'')" && n=$((n + 1)) && echo $n >/tmp/n && echo wrote $n; sleep 0.1; done"#;
-const NEW: &str = r#"while :; do psql -qc "INSERT INTO orders (text) VALUES (''next'')"; sleep 0.1; done"#;
+const OLD: &str = r#"n=$(cat /tmp/n || echo 0); n=${n:-0}; while :; do psql -qc "INSERT INTO orders (note) VALUES (''live $((n + 1))'')" && n=$((n + 1)) && echo $n >/tmp/n && echo wrote $n; sleep 0.3; done"#;
+const NEW: &str = r#"while :; do psql -qc "INSERT INTO orders (text) VALUES (''next'')"; sleep 0.3; done"#;
 /// Writes to the new schema, and does not stay.
 const SICK: &str = r#"psql -qc "INSERT INTO orders (text) VALUES (''sick'')"; exit 5"#;
 
@@ -85,11 +85,11 @@ async fn rows(site: &Site, (column, like): (&str, &str)) -> u64 {
 
 async fn has_rows(site: &Site, column: &str, like: &str) {
     let before = rows(site, (column, like)).await;
-    for _ in 0..100 {
+    for _ in 0..40 {
         if rows(site, (column, like)).await > before {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
     panic!("nothing is written any more");
 }
@@ -228,7 +228,8 @@ async fn a_breaking_migration_without_a_way_back_is_refused() {
     is_old(&site).await;
 }
 
-/// Killed in the middle: the old data with the old code, or the new with the new; and nobody waits before a page.
+/// Killed in the middle, on the way there and on the way back with the data of then: the old data with the old code, or the new
+/// with the new; and nobody waits before a page.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_breaking_migration_that_is_cut_off_anywhere_ends_whole() {
     let is_long = std::env::var_os("TIDEGATE_LONG").is_some();
@@ -242,32 +243,71 @@ async fn a_breaking_migration_that_is_cut_off_anywhere_ends_whole() {
     let site = start().await;
     let mut ends = BTreeMap::new();
     for cut in cuts {
-        let engine = cut_off(&site, cut).await;
+        let engine = cut_off(&site, (Way::There, cut)).await;
         let end = ended(&events(&engine, &name("shop")).await);
         is_whole(&site, &engine).await;
         match end {
             ReleaseState::Undone => is_old(&site).await,
             ReleaseState::Released => {
                 is_new(&site).await;
-                // Back to where the next one begins.
-                site.sql("shop", "ALTER TABLE orders RENAME COLUMN text TO note; DELETE FROM orders WHERE note LIKE 'live%'").await;
-                let release = engine.deploy(input(&app(OLD, None)), "test").await.unwrap();
-                assert_eq!(ended(&events(&engine, &release.app).await), ReleaseState::Released);
-                has_rows(&site, "note", "live%").await;
+                let back =
+                    if is_long { cut % BACK_RECORDS + 1 } else { random.random_range(3..=BACK_RECORDS) };
+                let end = back_again(&site, back).await;
+                ends.insert((Way::Back, back), end);
             }
             other => panic!("cut off at {cut}: {other:?}"),
         }
-        ends.insert(cut, end);
+        ends.insert((Way::There, cut), end);
     }
     println!("{ends:?}");
 }
 
+/// Back to the code and the data of before, cut off in the middle; how that ended.
+async fn back_again(site: &Site, cut: u64) -> ReleaseState {
+    let engine = cut_off(site, (Way::Back, cut)).await;
+    let end = ended(&events(&engine, &name("shop")).await);
+    match end {
+        ReleaseState::Undone => {
+            is_whole(site, &engine).await;
+            is_new(site).await;
+            let wanted = BackTo { data: DataOfThen::Comes, ..BackTo::default() };
+            let release = engine.rollback(&name("shop"), wanted, "test").await.unwrap();
+            assert_eq!(ended(&events(&engine, &release.app).await), ReleaseState::Released);
+        }
+        ReleaseState::Released => {}
+        other => panic!("cut off at {cut} of the way back: {other:?}"),
+    }
+    let restored = site.runs.restores(&name("shop")).await.unwrap().remove(0);
+    assert_eq!(
+        copies(site).await.len(),
+        restored.kept.len(),
+        "cut off at {cut} of the way back: {restored:?}"
+    );
+    site.runs.drop_former(&name("shop"), (restored.id, "test")).await.unwrap();
+    is_whole(site, &engine).await;
+    assert_eq!(columns(site).await, "id,note");
+    assert_eq!(rows(site, ("note", "next")).await, 0);
+    has_rows(site, "note", "live%").await;
+    end
+}
+
 /// Prepare, create, quiesce, backup, copy, migrate, two services, a switch, two more, commit, open, discard, prune.
 const RECORDS: u64 = 29;
+/// Of the way back, at least.
+const BACK_RECORDS: u64 = 20;
 
-/// Begins a breaking release in an agent of its own, ends that as soon as its journal has so many records of the release, and
-/// begins anew.
-async fn cut_off(site: &Site, records: u64) -> Engine {
+/// What is cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    /// A breaking release.
+    There,
+    /// A rollback with its data.
+    Back,
+}
+
+/// Begins a breaking release, or the way back, in an agent of its own, ends that as soon as its journal has so many records of
+/// it, and begins anew.
+async fn cut_off(site: &Site, (way, records): (Way, u64)) -> Engine {
     let journal = site.fixture.state().join("agent.db");
     let count = move || {
         let connection = rusqlite::Connection::open(&journal).unwrap();
@@ -281,7 +321,13 @@ async fn cut_off(site: &Site, records: u64) -> Engine {
     let agent = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let deployed = {
         let engine = engine.clone();
-        agent.spawn(async move { engine.deploy(input(&app(NEW, Some(MIGRATE))), "test").await.map(drop) })
+        agent.spawn(async move {
+            let back = BackTo { data: DataOfThen::Comes, ..BackTo::default() };
+            match way {
+                Way::There => engine.deploy(input(&app(NEW, Some(MIGRATE))), "test").await.map(drop),
+                Way::Back => engine.rollback(&name("shop"), back, "test").await.map(drop),
+            }
+        })
     };
     deployed.await.unwrap().unwrap();
     let begun = std::time::Instant::now();

@@ -39,7 +39,7 @@ services:
     stop_grace_period: 1s
     environment: { PGHOST: db, PGUSER: postgres, PGPASSWORD: of-the-test, PGDATABASE: shop }
     entrypoint: [sh, -c]
-    command: ['while :; do psql -qc "INSERT INTO orders (note) VALUES (''live'')"; sleep 0.1; done']
+    command: ['while :; do while :; do echo "INSERT INTO orders (note) VALUES (''live'');"; sleep 0.1; done | psql -qv ON_ERROR_STOP=1; sleep 0.5; done']
     x-tidegate: { gate: { stable: 1s } }
   web:
     image: probe:1
@@ -94,11 +94,11 @@ async fn is_alive(site: &Site) {
     let maintenance = site.fixture.engine.ingress().maintenance(&name("shop")).await.unwrap();
     assert_eq!(maintenance, Maintenance::Off);
     let before = rows(site, "live").await;
-    for _ in 0..100 {
+    for _ in 0..40 {
         if rows(site, "live").await > before {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
     panic!("nothing is written any more");
 }

@@ -84,8 +84,14 @@ impl Site {
     }
 
     pub async fn start_app(app: &App) -> Self {
+        Self::start_with(app, &[Image::Postgres]).await
+    }
+
+    pub async fn start_with(app: &App, images: &[Image]) -> Self {
         let fixture = Fixture::start().await;
-        fixture.docker.load(Image::Postgres).await.unwrap();
+        for image in images {
+            fixture.docker.load(*image).await.unwrap();
+        }
         assert_eq!(ended(&fixture.release(app).await), ReleaseState::Released);
         let file = fixture.state().join("backups.db");
         let database = Database::open(

@@ -1,30 +1,77 @@
-//! Health of an engine's apps, with limits of seconds.
+//! Health of an engine's apps, with limits of seconds as a file sets them, and a receiver that is told what it finds.
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
-    sync::Arc,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use futures::{FutureExt as _, future::BoxFuture};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use tidegate_agent::{
-    backup_runs,
-    clock::SystemClock,
-    config::{HealthConfig, Limit},
+    alerts::Alerts,
+    backup_runs::{self, BackupRuns, BackupSettings, Patience},
+    clock::{Clock, SystemClock},
+    config::Config,
     health::{
         self, Health, Level,
-        observe::{Deliveries, OwnCertificate, Places, Seen, Sources, Undelivered},
+        observe::{OwnCertificate, Places, Seen, Sources},
     },
-    host::HostFacts,
+    release::Engine,
     store::{Database, DatabaseSettings},
     systemd::Systemd,
 };
 
-use super::super::{backups::site::runs, release::fixture::Fixture};
+use super::super::{backups::site::droplet, release::fixture::Fixture};
+use crate::{
+    alerts::site::{self as alerts, Running, hook, request},
+    support::webhook::Webhook,
+};
 
 const PATIENCE: Duration = Duration::from_mins(2);
+/// For one rule, so that a test says which one before it is cut off.
+const PATIENCE_OF_RULE: Duration = Duration::from_secs(50);
+
+/// Each limit is as it is usually, but for how long it is waited.
+const LIMITS: &str = "
+sample = '1s'
+ends_after = '1s'
+unknown_after = '1s'
+bad_for = '1s'
+cpu_percent = { for = '1s' }
+memory_percent = { for = '1s' }
+disk_percent = { for = '1s' }
+inodes_percent = { for = '1s' }
+disk_full_hours = { for = '1s' }
+load_per_cpu = { for = '1s' }
+clock_offset_ms = { for = '1s' }
+errors_percent = { for = '1s' }
+p95_ms = { warning = 500, for = '1s' }
+requests = 5
+restarts = { for = '0s' }
+restarts_within = '20s'
+out_of_memory_told = '10s'
+backup_slack = '1m'
+release_within = '2s'
+";
+
+/// The machine's clock, behind by as much as is said. What it says lies never ahead: Docker waits for what is to come.
+#[derive(Debug, Default)]
+pub struct Behind(Mutex<SignedDuration>);
+
+impl Behind {
+    pub fn by(&self, behind: SignedDuration) {
+        *self.0.lock().unwrap() = behind;
+    }
+}
+
+impl Clock for Behind {
+    fn now(&self) -> Timestamp {
+        SystemClock.now().checked_sub(*self.0.lock().unwrap()).unwrap()
+    }
+}
 
 /// One that holds for long.
 struct Certificate;
@@ -35,73 +82,119 @@ impl OwnCertificate for Certificate {
     }
 }
 
-/// Nobody is told, so nobody is away.
-struct Nobody;
-
-impl Deliveries for Nobody {
-    fn undelivered(&self) -> BoxFuture<'_, Seen<Vec<Undelivered>>> {
-        futures::future::ready(Ok(Vec::new())).boxed()
-    }
+/// What is looked at besides Docker.
+pub struct Around {
+    pub disks: Vec<PathBuf>,
+    pub proc: PathBuf,
+    pub run: PathBuf,
+    pub systemd: Systemd,
 }
 
 pub struct Site {
     pub health: Health,
+    pub runs: BackupRuns,
+    pub clock: Arc<Behind>,
+    pub alerts: Alerts,
+    /// Who is told.
+    pub webhook: Webhook,
+    _running: Running,
+    _directory: alerts::Site,
 }
 
 pub type Told = BTreeMap<String, (Level, String)>;
 
-fn config() -> HealthConfig {
-    let second = Duration::from_secs(1);
-    let at_once = |limit: Limit| Limit { hold: Duration::ZERO, ..limit };
-    let default = HealthConfig::default();
-    HealthConfig {
-        sample: second,
-        ends_after: second,
-        unknown_after: second,
-        bad_for: second,
-        disk_percent: Limit { hold: second, ..default.disk_percent },
-        errors_percent: Limit { hold: second, ..default.errors_percent },
-        requests: 5,
-        restarts: at_once(default.restarts),
-        restarts_within: Duration::from_secs(20),
-        out_of_memory_told: 10 * second,
-        ..default
-    }
+/// Whether a check is one of those that tests drive: all but what this machine has of its own.
+fn is_ours(id: &str) -> bool {
+    ["app.", "host.disk", "host.docker", "host.database"].iter().any(|ours| id.starts_with(ours))
 }
 
 impl Site {
-    pub fn new(fixture: &Fixture, disks: &[PathBuf]) -> Self {
-        let file = fixture.state().join("health.db");
+    /// With these disks.
+    pub async fn new(fixture: &Fixture, disks: &[PathBuf]) -> Self {
+        let (proc, run) = (PathBuf::from("/proc"), fixture.state());
+        let around = Around { disks: disks.to_vec(), proc, run, systemd: Systemd::default() };
+        Self::around(&fixture.engine, &fixture.state(), around).await
+    }
+
+    pub async fn around(engine: &Engine, state: &Path, around: Around) -> Self {
         let migrations = [backup_runs::migrations(), health::MIGRATIONS.to_vec()].concat();
-        let database = Database::open(&file, &migrations, DatabaseSettings::default()).unwrap();
-        let sources = Sources {
-            engine: fixture.engine.clone(),
-            backups: runs(fixture, &database, fixture.state().join("backups")),
-            systemd: Arc::<Systemd>::default(),
-            certificate: Arc::new(Certificate),
-            deliveries: Arc::new(Nobody),
-            host: HostFacts::new(&fixture.state()),
-            places: Places { disks: disks.to_vec(), proc: "/proc".into(), run: fixture.state() },
+        let database =
+            Database::open(&state.join("health.db"), &migrations, DatabaseSettings::default()).unwrap();
+        let clock = Arc::<Behind>::default();
+        let settings = BackupSettings {
+            local: state.join("backups"),
+            whose: Arc::new(|| Some(droplet())),
+            patience: Patience::default(),
         };
-        Self { health: Health::new(sources, database, Arc::new(SystemClock), config()) }
+        let runs = BackupRuns::new(engine.clone(), database.clone(), clock.clone(), settings);
+        let directory = alerts::Site::new();
+        let alerts = directory.alerts();
+        let Around { disks, proc, run, systemd } = around;
+        let sources = Sources {
+            engine: engine.clone(),
+            backups: runs.clone(),
+            systemd: Arc::new(systemd),
+            certificate: Arc::new(Certificate),
+            deliveries: Arc::new(alerts.clone()),
+            places: Places { disks, proc, run },
+        };
+        let file = format!("fleet = 'shop'\nenvironment = 'test'\n[health]\n{LIMITS}");
+        let limits = Config::parse(&file, Path::new("agent.toml")).unwrap().health;
+        let health = Health::new(sources, database, clock.clone(), limits);
+        let running = directory.run(alerts.clone(), &health);
+        let webhook = Webhook::start().await;
+        alerts.set(request(vec![hook("hook", &webhook)])).await.unwrap();
+        Self { health, runs, clock, alerts, webhook, _running: running, _directory: directory }
+    }
+
+    /// What is told now.
+    pub async fn look(&self) -> Told {
+        let report = self.health.look().await;
+        report.checks.into_iter().map(|check| (check.id.to_string(), (check.level, check.why))).collect()
     }
 
     /// Looks until it is so; what is told then, of the droplet's disks, its Docker, and the apps.
     pub async fn until(&self, mut is: impl FnMut(&Told) -> bool) -> Told {
         let begun = Instant::now();
         loop {
-            let report = self.health.look().await;
-            let ours = report.checks.into_iter().filter(|check| {
-                let id = check.id.to_string();
-                ["app.", "host.disk", "host.docker", "host.database"].iter().any(|ours| id.starts_with(ours))
-            });
-            let told: Told = ours.map(|check| (check.id.to_string(), (check.level, check.why))).collect();
+            let mut told = self.look().await;
+            told.retain(|id, _| is_ours(id));
             if is(&told) {
                 return told;
             }
             assert!(begun.elapsed() < PATIENCE, "not so after {PATIENCE:?}: {told:#?}");
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
+    }
+
+    /// Looks until the receiver was told that it began; what it was told.
+    pub async fn fires(&self, id: &str, level: Level) -> Value {
+        self.told("firing", id, |item| item["level"] == level.word()).await
+    }
+
+    /// Looks until the receiver was told that it ended.
+    pub async fn resolves(&self, id: &str) {
+        self.told("resolved", id, |_| true).await;
+    }
+
+    async fn told(&self, part: &str, id: &str, is: impl Fn(&Value) -> bool) -> Value {
+        let begun = Instant::now();
+        loop {
+            let told = self.look().await;
+            // What was found is on its way.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            if let Some(item) = self.webhook.items(part, id).into_iter().find(|item| is(item)) {
+                return item;
+            }
+            assert!(begun.elapsed() < PATIENCE_OF_RULE, "nobody was told that {id} is {part}: {told:#?}");
+        }
+    }
+
+    /// The worst that it was.
+    pub async fn worst(&self, id: &str) -> Level {
+        let changes = self.changes().await;
+        let levels = changes.into_iter().filter_map(|(changed, level)| (changed == id).then_some(level));
+        levels.max().unwrap_or(Level::Good)
     }
 
     /// What changed, and to what.
