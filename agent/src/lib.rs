@@ -23,6 +23,7 @@ pub mod ingress;
 pub mod logging;
 pub mod logs;
 pub mod metrics;
+pub mod mysql;
 pub mod peers;
 pub mod postgres;
 pub mod probe;

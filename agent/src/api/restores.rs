@@ -20,7 +20,7 @@ use super::{
     stream::Answers,
 };
 use crate::{
-    backup_runs::{Restore, RestorePlan, RestoreRow, RestoreSource, RestoreState, Revert},
+    backup_runs::{Replaces, Restore, RestorePlan, RestoreRow, RestoreSource, RestoreState, Revert},
     postgres::DatabaseName,
 };
 
@@ -120,7 +120,12 @@ fn plan(plan: RestorePlan) -> v1::RestorePlan {
         name: planned.name.0,
         former: planned.former.map(|former| former.0).unwrap_or_default(),
     });
+    let kind = match plan.replaces {
+        Replaces::Databases => v1::RestoredKind::Databases,
+        Replaces::Files => v1::RestoredKind::Files,
+    };
     v1::RestorePlan {
+        kind: kind.into(),
         app: plan.app.to_string(),
         service: plan.service.to_string(),
         backup,

@@ -425,6 +425,20 @@ pub enum BackupError {
         /// What it has now.
         now: &'static str,
     },
+    /// A release cannot bring it back.
+    #[error("the data of {service} cannot come back with a release: of {engine} that is not possible yet")]
+    NoWayBack {
+        /// The service.
+        service: ServiceName,
+        /// Its engine.
+        engine: &'static str,
+    },
+    /// It is not restored by statements that could be followed by others.
+    #[error("a restore of {engine} cannot be scrubbed")]
+    NoScrub {
+        /// The engine.
+        engine: &'static str,
+    },
     /// Its backups have no single databases.
     #[error("a backup of {engine} is restored as a whole, in the place of what serves")]
     NoDatabases {

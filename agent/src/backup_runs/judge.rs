@@ -56,7 +56,7 @@ pub(super) fn bounded(mut differences: Vec<String>) -> Vec<String> {
 
 /// Whether a check was answered true, and nothing else.
 pub(super) fn is_true(answer: &str) -> bool {
-    matches!(answer.trim(), "t" | "true")
+    matches!(answer.trim(), "t" | "true" | "1")
 }
 
 /// Whether a complaint is about the scratch server itself, which has little memory and shares its disk: it says nothing about
@@ -111,8 +111,8 @@ mod tests {
 
     #[test]
     fn only_true_is_true() {
-        assert!(is_true("t") && is_true("true\n"));
-        for answer in ["f", "", "1", "tt", "t\nt", "true false"] {
+        assert!(is_true("t") && is_true("true\n") && is_true("1"));
+        for answer in ["f", "", "0", "2", "1\n1", "tt", "t\nt", "true false"] {
             assert!(!is_true(answer), "{answer}");
         }
     }

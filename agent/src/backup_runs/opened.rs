@@ -3,6 +3,7 @@
 //! Owns the choice of the copy, and telling apart a backup that is bad from a way to it that failed. Must not know what becomes
 //! of the data.
 
+pub(super) mod mysql;
 mod postgres;
 
 use std::{io, sync::Arc, time::Duration};

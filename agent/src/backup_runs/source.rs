@@ -1,9 +1,11 @@
 //! What is backed up, once all is known of it that can be known before a run begins.
 
+mod mysql;
 mod postgres;
 mod redis;
 
 pub(super) use self::{
+    mysql::{MysqlSource, answering_mysql},
     postgres::{PostgresSource, answering},
     redis::{RedisSource, answering_redis},
 };
@@ -14,12 +16,14 @@ use super::{
 use crate::{
     backup::{ByteCount, PartName, manifest::EngineKind},
     docker::Container,
+    postgres::DatabaseName,
     release::EngineError,
 };
 
 /// A server that answers.
 pub(super) enum Source {
     Postgres(PostgresSource),
+    Mysql(MysqlSource),
     Redis(RedisSource),
 }
 
@@ -28,6 +32,7 @@ impl Source {
     pub(super) async fn find(inner: &Inner, subject: &Subject) -> Result<Self, BackupError> {
         match &subject.data {
             Data::Postgres(_) => PostgresSource::find(inner, subject).await.map(Self::Postgres),
+            Data::Mysql(data) => MysqlSource::find(inner, (subject, data)).await.map(Self::Mysql),
             Data::Redis(clues) => RedisSource::find(inner, (subject, clues)).await.map(Self::Redis),
         }
     }
@@ -36,6 +41,7 @@ impl Source {
     pub(super) fn size(&self) -> ByteCount {
         match self {
             Self::Postgres(source) => source.size,
+            Self::Mysql(source) => source.size,
             Self::Redis(source) => ByteCount::new(source.facts.memory),
         }
     }
@@ -44,6 +50,7 @@ impl Source {
     pub(super) fn told(&self) -> String {
         match self {
             Self::Postgres(source) => source.told(),
+            Self::Mysql(source) => source.told(),
             Self::Redis(source) => source.told(),
         }
     }
@@ -55,6 +62,9 @@ impl Source {
                 let versions = &source.versions;
                 (EngineKind::PostgreSql, versions.server.to_string(), versions.tool.clone())
             }
+            Self::Mysql(source) => {
+                (EngineKind::MySql, source.version.number.clone(), source.mysql.tool().to_owned())
+            }
             Self::Redis(source) => {
                 (EngineKind::Redis, source.facts.version.clone(), source.redis.tool().to_owned())
             }
@@ -65,6 +75,7 @@ impl Source {
     pub(super) fn image_id(&self) -> &str {
         match self {
             Self::Postgres(source) => &source.image_id,
+            Self::Mysql(source) => &source.image_id,
             Self::Redis(source) => &source.image_id,
         }
     }
@@ -73,6 +84,7 @@ impl Source {
     pub(super) fn part_names(&self) -> Result<Vec<PartName>, BackupError> {
         match self {
             Self::Postgres(source) => source.part_names(),
+            Self::Mysql(source) => source.part_names(),
             Self::Redis(_) => RedisSource::part_names(),
         }
     }
@@ -108,4 +120,22 @@ pub(super) async fn container(inner: &Inner, subject: &Subject) -> Result<Contai
         service: service.clone(),
         state: "it has no container".to_owned(),
     })
+}
+
+/// Those that the file names, or all.
+pub(super) fn chosen(
+    (subject, wanted): (&Subject, &[String]),
+    there: Vec<DatabaseName>,
+) -> Result<Vec<DatabaseName>, BackupError> {
+    let service = &subject.service;
+    if wanted.is_empty() {
+        return if there.is_empty() { Err(BackupError::NoDatabase(service.clone())) } else { Ok(there) };
+    }
+    let is_missing = |name: &&String| !there.iter().any(|database| database.0 == **name);
+    let missing: Vec<String> = wanted.iter().filter(is_missing).cloned().collect();
+    if missing.is_empty() {
+        return Ok(wanted.iter().cloned().map(DatabaseName).collect());
+    }
+    let known = there.into_iter().map(|database| database.0).collect();
+    Err(BackupError::MissingDatabase { service: service.clone(), missing, known })
 }

@@ -18,6 +18,7 @@ use crate::{
         rotation::{Counts, Keep},
         seal::Recipients,
     },
+    mysql::Access,
     redis::Clues,
     release::BackedUp,
 };
@@ -47,6 +48,7 @@ pub(super) struct Subject {
 /// What holds its data, and what that has to be asked with.
 pub(super) enum Data {
     Postgres(PostgresData),
+    Mysql(MysqlData),
     Redis(Clues),
 }
 
@@ -55,6 +57,13 @@ pub(super) struct PostgresData {
     pub(super) databases: Databases,
     /// The superuser.
     pub(super) user: String,
+}
+
+/// What the file says of a MariaDB or MySQL.
+pub(super) struct MysqlData {
+    pub(super) databases: Databases,
+    /// Who asks it.
+    pub(super) access: Access,
 }
 
 impl Inner {
@@ -116,8 +125,12 @@ impl Data {
                 let user = user(databases, backed);
                 Ok(Self::Postgres(PostgresData { databases: databases.clone(), user }))
             }
+            Engine::Mysql(databases) => {
+                let access = Access::of(databases.user.as_deref(), &backed.environment);
+                Ok(Self::Mysql(MysqlData { databases: databases.clone(), access }))
+            }
             Engine::Redis => Ok(Self::Redis(Clues::of(&backed.environment, &backed.command))),
-            other @ (Engine::Mysql(_) | Engine::Sqlite { .. } | Engine::Volume { .. }) => {
+            other @ (Engine::Sqlite { .. } | Engine::Volume { .. }) => {
                 let what = format!("a backup of {}", other.name());
                 Err(BackupError::Unsupported { service: backed.service.clone(), what })
             }
@@ -128,6 +141,7 @@ impl Data {
     pub(super) fn kind(&self) -> EngineKind {
         match self {
             Self::Postgres(_) => EngineKind::PostgreSql,
+            Self::Mysql(_) => EngineKind::MySql,
             Self::Redis(_) => EngineKind::Redis,
         }
     }
@@ -141,7 +155,7 @@ impl Subject {
     pub(super) fn postgres(&self) -> Result<&PostgresData, BackupError> {
         match &self.data {
             Data::Postgres(data) => Ok(data),
-            other @ Data::Redis(_) => {
+            other @ (Data::Mysql(_) | Data::Redis(_)) => {
                 let what = format!("a copy of the databases of {}", other.kind().name());
                 Err(BackupError::Unsupported { service: self.service.clone(), what })
             }

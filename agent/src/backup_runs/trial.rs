@@ -2,6 +2,7 @@
 //!
 //! Owns the course of it; what is asked of a server is below.
 
+mod mysql;
 mod postgres;
 pub(super) mod redis;
 
@@ -45,6 +46,11 @@ pub(super) async fn trial(inner: &Inner, trial: Trial<'_>) -> Result<Duration, B
         Data::Postgres(_) => {
             let server = ScratchServer::start(inner, subject, &backup.manifest).await?;
             (Box::pin(postgres::all(&backup, subject, server.postgres())).await, server.remove().await)
+        }
+        Data::Mysql(data) => {
+            let image = image(inner.engine.docker(), subject, &backup.manifest).await?;
+            let server = mysql::server(inner, (subject, image)).await?;
+            (Box::pin(mysql::all(&backup, data, server.mysql())).await, server.remove().await)
         }
         Data::Redis(_) => {
             let image = image(inner.engine.docker(), subject, &backup.manifest).await?;

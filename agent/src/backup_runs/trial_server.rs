@@ -69,11 +69,11 @@ async fn room(inner: &Inner) -> Room {
     Room { memory: usual.memory.max(available / 2), ..usual }
 }
 
-fn stem(subject: &Subject) -> String {
+pub(super) fn stem(subject: &Subject) -> String {
     format!("{}-{}", subject.app, subject.service)
 }
 
-fn purpose(subject: &Subject) -> String {
+pub(super) fn purpose(subject: &Subject) -> String {
     format!("verify {}/{}", subject.app, subject.service)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Owns what all engines have in common; what a part holds is below. A destination that fails is left behind, and has no manifest of this backup; one that stays is enough.
 
+mod mysql;
 mod postgres;
 pub(super) mod redis;
 
@@ -86,6 +87,7 @@ impl<'a> Writing<'a> {
     pub(super) async fn parts(&mut self) -> Result<(), BackupError> {
         match self.source {
             Source::Postgres(source) => self.postgres(source).await,
+            Source::Mysql(source) => self.mysql(source).await,
             Source::Redis(source) => self.redis(source).await,
         }
     }

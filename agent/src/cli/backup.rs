@@ -19,6 +19,8 @@ use crate::timers::Instance;
 
 /// How the agent says that the latest backup was verified before.
 const VERIFIED_ALREADY: &str = "ALREADY_VERIFIED";
+/// What the agent calls Redis and Valkey.
+const REDIS: &str = "redis";
 
 /// Arguments of `backup`.
 #[derive(Debug, Args)]
@@ -97,13 +99,17 @@ pub(super) async fn verify(arguments: &VerifyArguments, out: &mut dyn Write) -> 
     if arguments.local.json {
         return Ok(writeln!(out, "{}", as_json(&backup))?);
     }
-    let BackupSummary { id, app, service, tables, rows, .. } = &backup;
+    let BackupSummary { id, app, service, .. } = &backup;
+    let held = held(&backup);
     let took = seconds(&backup).map(|took| format!(" in {took:.1} s")).unwrap_or_default();
-    writeln!(
-        out,
-        "backup {id} of {app}/{service} is verified: {rows} rows in {tables} tables restored{took}"
-    )?;
+    writeln!(out, "backup {id} of {app}/{service} is verified: {held} restored{took}")?;
     Ok(())
+}
+
+/// `1200 rows in 14 tables`, `80 keys in 2 databases`
+fn held(backup: &BackupSummary) -> String {
+    let (row, table) = if backup.engine == REDIS { ("keys", "databases") } else { ("rows", "tables") };
+    format!("{} {row} in {} {table}", backup.rows, backup.tables)
 }
 
 /// That the latest backup needs no verification any more is no failure, or a timer's unit would fail each time that no

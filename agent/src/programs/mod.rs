@@ -13,7 +13,7 @@ pub use dump::Dump;
 pub use error::ProgramError;
 pub(crate) use error::words;
 pub use feed::feed;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::docker::{Docker, Pipe, PipeCommand, PipeEnd, PipeOutput};
 
@@ -53,6 +53,31 @@ pub async fn printed(
 ) -> Result<Printed, ProgramError> {
     let mut pipe = docker.pipe(container, command).await.map_err(ProgramError::Docker)?;
     let text = read_bounded(&mut pipe.output, deadline).await?;
+    let end = pipe.end(ENDING).await.map_err(ProgramError::Docker)?;
+    Ok(Printed { text, end })
+}
+
+/// The same of one that reads this first.
+///
+/// # Errors
+/// As [`printed`].
+pub async fn answered(
+    docker: &Docker,
+    container: &str,
+    (command, deadline): (&PipeCommand, Duration),
+    asked: &[u8],
+) -> Result<Printed, ProgramError> {
+    let mut pipe = docker.pipe(container, command).await.map_err(ProgramError::Docker)?;
+    let mut input = pipe.input.take();
+    let write = async {
+        if let Some(input) = input.as_mut() {
+            // One that ended says why on its standard error.
+            drop(input.write_all(asked).await);
+            drop(input.shutdown().await);
+        }
+    };
+    let ((), text) = tokio::join!(write, read_bounded(&mut pipe.output, deadline));
+    let text = text?;
     let end = pipe.end(ENDING).await.map_err(ProgramError::Docker)?;
     Ok(Printed { text, end })
 }

@@ -471,11 +471,11 @@ fn backups_that_this_agent_does_not_make_are_refused_and_the_others_bring_timers
         Case::new(&format!("services: {{ db: {{ image: '{image}', x-tidegate: {backup} }} }}"))
             .plan(&World::default())
     };
-    let refused = plan("mariadb:11", "").unwrap_err();
+    let refused = plan("files:1", ", engine: volume").unwrap_err();
     assert_eq!(refused.len(), 1, "{refused:?}");
     assert_eq!(refused[0].what, "the backup of the service db cannot be made");
     assert_eq!(refused[0].place, "services.db.x-tidegate.backup");
-    assert_eq!(refused[0].cause, "this agent makes backups of PostgreSQL and Redis, not of mysql");
+    assert_eq!(refused[0].cause, "this agent makes backups of PostgreSQL, MySQL and Redis, not of volume");
     let plan_of = |more| plan("postgres:17", more).unwrap();
     let by_hand = plan_of("");
     assert!(by_hand.timers.is_empty() && !by_hand.steps.contains(&Step::Timers));

@@ -38,6 +38,8 @@ pub enum Image {
     Redis,
     /// `valkey:8`.
     Valkey,
+    /// `mariadb:11`.
+    Mariadb,
     /// `caddy:2`, the ingress.
     Caddy,
     /// `shop/web:dev`, the example product.
@@ -53,6 +55,7 @@ impl Image {
             Self::Postgres15 => "postgres-15",
             Self::Redis => "redis-8",
             Self::Valkey => "valkey-8",
+            Self::Mariadb => "mariadb-11",
             Self::Caddy => "caddy-2",
             Self::ShopWeb => "shop-web",
         }

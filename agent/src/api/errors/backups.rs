@@ -57,8 +57,12 @@ fn code(error: &BackupError) -> (Code, Cow<'static, str>) {
         BackupError::ScrubMany { .. } => (Code::InvalidArgument, "SCRUB_MANY"),
         BackupError::Scrub { .. } => (Code::Aborted, "SCRUB"),
         BackupError::NewerServer { .. } => (Code::FailedPrecondition, "NEWER_SERVER"),
-        BackupError::OtherEngine { .. } => (Code::FailedPrecondition, "OTHER_ENGINE"),
-        BackupError::NoDatabases { .. } => (Code::InvalidArgument, "NO_DATABASES"),
+        BackupError::OtherEngine { .. } | BackupError::NoWayBack { .. } => {
+            (Code::FailedPrecondition, "OTHER_ENGINE")
+        }
+        BackupError::NoScrub { .. } | BackupError::NoDatabases { .. } => {
+            (Code::InvalidArgument, "NOT_OF_THIS_ENGINE")
+        }
         BackupError::Changed { .. } => (Code::FailedPrecondition, "CHANGED"),
         BackupError::NotInBackup { .. } => (Code::NotFound, "NO_DATABASE"),
         BackupError::IntoMany { .. } => (Code::InvalidArgument, "INTO_MANY"),

@@ -35,6 +35,13 @@ pub enum EngineKind {
 }
 
 impl EngineKind {
+    /// The engine of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::PostgreSql, Self::MySql, Self::Redis, Self::Sqlite, Self::Volume]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+
     /// As the Compose file names it: `postgres`.
     pub fn name(self) -> &'static str {
         match self {

@@ -101,9 +101,18 @@ impl BackupError {
                 "let the service run an image of that version or a later one, deploy, and restore then".to_owned()
             }
             Self::OtherEngine { .. } => {
-                "let the service run what the backup was made of, deploy, and try again; with `--from` the service that is meant can be named: `ENVIRONMENT/APP/SERVICE`".to_owned()
+                "name the service that the backup is of (`--service`, or `--from ENVIRONMENT/APP/SERVICE`), or deploy what it \
+                 was made of"
+                    .to_owned()
             }
-            Self::NoDatabases { .. } => "leave out `--database`, `--into` and `--scrub`: all of it is restored as it is".to_owned(),
+            Self::NoWayBack { .. } => {
+                "go back without `--restore-database`, and restore the backup that was made then by `tidegate restore --backup ID`"
+                    .to_owned()
+            }
+            Self::NoScrub { .. } => {
+                "leave out `--scrub`: restore with `--into`, run the statements there, and let the app use that".to_owned()
+            }
+            Self::NoDatabases { .. } => "leave out `--database`, `--into` and `--scrub`: all of it is restored".to_owned(),
             Self::Changed { .. } => {
                 "set it back to how it kept its data then, deploy, and try again".to_owned()
             }

@@ -1,6 +1,9 @@
 //! Why what holds a service's data did not do its part, whichever engine it is.
 
-use crate::{docker::DockerError, postgres::PostgresError, programs::ProgramError, redis::RedisError};
+use crate::{
+    docker::DockerError, mysql::MysqlError, postgres::PostgresError, programs::ProgramError,
+    redis::RedisError,
+};
 
 use super::super::judge::servers_own;
 
@@ -10,6 +13,9 @@ pub enum ServerError {
     /// A PostgreSQL.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
+    /// A MariaDB or MySQL.
+    #[error(transparent)]
+    Mysql(#[from] MysqlError),
     /// A Redis or Valkey.
     #[error(transparent)]
     Redis(#[from] RedisError),
@@ -23,6 +29,7 @@ impl ServerError {
     pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::Postgres(source) => of_postgres(source),
+            Self::Mysql(source) => source.hint(),
             Self::Redis(source) => source.hint(),
             Self::Docker(_) => "see `systemctl status docker` on the droplet, and try again",
         }
@@ -32,6 +39,7 @@ impl ServerError {
     pub(in crate::backup_runs) fn of_reading(self) -> Result<std::io::Error, Self> {
         match self {
             Self::Postgres(PostgresError::Source(source))
+            | Self::Mysql(MysqlError::Program(ProgramError::Source(source)))
             | Self::Redis(RedisError::Program(ProgramError::Source(source))) => Ok(source),
             other => Err(other),
         }
@@ -44,6 +52,7 @@ impl ServerError {
                 PostgresError::Program { complaints, .. } | PostgresError::SessionEnded { complaints },
             ) => !servers_own(complaints),
             Self::Postgres(_) | Self::Docker(_) => false,
+            Self::Mysql(error) => error.is_about_data(),
             Self::Redis(error) => error.is_about_data(),
         }
     }

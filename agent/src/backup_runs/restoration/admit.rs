@@ -14,7 +14,7 @@ use super::{
         subject::{Data, Subject},
         verify,
     },
-    Progress, Restore, RestorePlan, RestoreRow, Revert,
+    Progress, Restore, RestorePlan, RestoreRow, Revert, mysql,
     plan::{self, Place, PlannedDatabase, Replaces, RestoreSource, Visitors},
     redis,
 };
@@ -50,11 +50,20 @@ pub(super) async fn restore(
     };
     let (manifest, _) = opened::copy(&subject.destinations, &backup).await?;
     opened::is_of(&manifest, subject)?;
-    let made_on = wanted.from.is_some().then(|| MadeOn::of(&manifest));
-    if let Data::Redis(clues) = &subject.data {
-        let plan = redis::plan((inner, subject, clues), (wanted, &manifest), id).await?;
-        return Ok((RestorePlan { made_on, ..plan }, backup));
-    }
+    let plan = match &subject.data {
+        Data::Postgres(_) => of_postgres(inner, subject, (wanted, &manifest), id).await?,
+        Data::Mysql(data) => mysql::plan((inner, subject, data), (wanted, &manifest), id).await?,
+        Data::Redis(clues) => redis::plan((inner, subject, clues), (wanted, &manifest), id).await?,
+    };
+    Ok((plan, backup))
+}
+
+async fn of_postgres(
+    inner: &Inner,
+    subject: &Subject,
+    (wanted, manifest): (&Restore, &Manifest),
+    id: BackupId,
+) -> Result<RestorePlan, BackupError> {
     let postgres = server(inner, subject).await?;
     let failed = |source: PostgresError| BackupError::Restoring {
         service: subject.service.clone(),
@@ -67,7 +76,7 @@ pub(super) async fn restore(
         return Err(BackupError::NewerServer { id: manifest.id, backup, server });
     }
     let there = postgres.database_names().await.map_err(failed)?;
-    let chosen = chosen(&manifest, wanted.database.as_ref())?;
+    let chosen = chosen(manifest, wanted.database.as_ref())?;
     if wanted.scrub.is_some() && chosen.len() > 1 {
         let known = chosen.iter().map(|name| name.0.clone()).collect();
         return Err(BackupError::ScrubMany { known });
@@ -80,21 +89,20 @@ pub(super) async fn restore(
         Some(_) => Place::Beside,
         None => serving(inner, (&subject.app, &subject.service), (&postgres, &databases)).await?,
     };
-    let plain = Facts::of(&manifest, Vec::new()).plain;
+    let plain = Facts::of(manifest, Vec::new()).plain;
     space::check_for_restore(inner, plain).await?;
-    let plan = RestorePlan {
+    Ok(RestorePlan {
         app: subject.app.clone(),
         service: subject.service.clone(),
         source: RestoreSource::Backup(manifest.id),
-        made_on,
+        made_on: wanted.from.is_some().then(|| MadeOn::of(manifest)),
         taken_at: manifest.taken_at,
         plain,
         revision: manifest.migration.clone(),
         databases,
         place,
         replaces: Replaces::Databases,
-    };
-    Ok((plan, backup))
+    })
 }
 
 /// What putting back does.
@@ -105,11 +113,21 @@ pub(super) async fn revert(
 ) -> Result<(Subject, RestorePlan), BackupError> {
     let former = kept(inner, &wanted.app, wanted.id).await?;
     let subject = inner.subject(&wanted.app, Some(&former.plan.service)).await?;
-    if let Data::Redis(clues) = &subject.data {
-        let plan = redis::plan_revert((inner, &subject, clues), (wanted, &former), id).await?;
-        return Ok((subject, plan));
-    }
-    let postgres = server(inner, &subject).await?;
+    let plan = match &subject.data {
+        Data::Postgres(_) => back_of_postgres(inner, &subject, (wanted, &former), id).await?,
+        Data::Mysql(data) => mysql::plan_revert((inner, &subject, data), (wanted, &former), id).await?,
+        Data::Redis(clues) => redis::plan_revert((inner, &subject, clues), (wanted, &former), id).await?,
+    };
+    Ok((subject, plan))
+}
+
+async fn back_of_postgres(
+    inner: &Inner,
+    subject: &Subject,
+    (wanted, former): (&Revert, &RestoreRow),
+    id: BackupId,
+) -> Result<RestorePlan, BackupError> {
+    let postgres = server(inner, subject).await?;
     let failed = |source: PostgresError| BackupError::Restoring {
         service: subject.service.clone(),
         source: source.into(),
@@ -124,7 +142,7 @@ pub(super) async fn revert(
         databases.push(PlannedDatabase { fresh, ..plan::in_place(&planned.name, &there, id) });
     }
     let place = serving(inner, (&subject.app, &subject.service), (&postgres, &databases)).await?;
-    let plan = RestorePlan {
+    Ok(RestorePlan {
         app: wanted.app.clone(),
         service: subject.service.clone(),
         source: RestoreSource::Former(wanted.id),
@@ -135,8 +153,7 @@ pub(super) async fn revert(
         databases,
         place,
         replaces: Replaces::Databases,
-    };
-    Ok((subject, plan))
+    })
 }
 
 /// A restore that keeps what served before it.
@@ -180,7 +197,7 @@ fn chosen(manifest: &Manifest, wanted: Option<&DatabaseName>) -> Result<Vec<Data
     Ok(chosen)
 }
 
-fn beside(
+pub(super) fn beside(
     chosen: &[DatabaseName],
     (into, there): (&DatabaseName, &BTreeSet<DatabaseName>),
 ) -> Result<PlannedDatabase, BackupError> {

@@ -7,7 +7,7 @@ use super::{
     },
     admit,
     course::Course,
-    redis,
+    mysql, redis,
 };
 use crate::postgres::DatabaseName;
 
@@ -16,6 +16,7 @@ impl Course<'_> {
     pub(super) async fn bring(&self) -> Result<(), BackupError> {
         match &self.subject.data {
             Data::Postgres(_) => self.restore().await,
+            Data::Mysql(data) => mysql::bring(self, data).await,
             Data::Redis(clues) => redis::bring(self, clues).await,
         }
     }
@@ -24,6 +25,7 @@ impl Course<'_> {
     pub(super) async fn throw_away(&self) -> Result<(), BackupError> {
         match &self.subject.data {
             Data::Postgres(_) => self.drop_fresh().await,
+            Data::Mysql(data) => mysql::throw_away(self, data).await,
             Data::Redis(_) => redis::throw_away(self).await,
         }
     }
@@ -32,6 +34,7 @@ impl Course<'_> {
     pub(super) async fn replace(&self) -> Result<(), BackupError> {
         match &self.subject.data {
             Data::Postgres(_) => self.swap().await,
+            Data::Mysql(data) => mysql::replace(self, data).await,
             Data::Redis(clues) => redis::replace(self, clues).await,
         }
     }
@@ -40,6 +43,7 @@ impl Course<'_> {
     pub(super) async fn put_back(&self) -> Result<(), BackupError> {
         match &self.subject.data {
             Data::Postgres(_) => self.swap_back().await,
+            Data::Mysql(data) => mysql::put_back(self, data).await,
             Data::Redis(clues) => redis::put_back(self, clues).await,
         }
     }
@@ -51,8 +55,10 @@ pub(super) async fn drop_kept(
     subject: &Subject,
     kept: &[DatabaseName],
 ) -> Result<(), BackupError> {
-    if let Data::Redis(_) = &subject.data {
-        return redis::drop_kept(inner, subject, kept).await;
+    match &subject.data {
+        Data::Postgres(_) => {}
+        Data::Mysql(data) => return mysql::drop_kept((inner, subject, data), kept).await,
+        Data::Redis(_) => return redis::drop_kept(inner, subject, kept).await,
     }
     let postgres = admit::server(inner, subject).await?;
     for name in kept {

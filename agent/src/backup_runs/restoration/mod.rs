@@ -8,6 +8,7 @@
 mod admit;
 mod course;
 mod engines;
+mod mysql;
 mod plan;
 mod redis;
 mod row;

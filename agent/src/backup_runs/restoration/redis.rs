@@ -9,7 +9,7 @@ use tokio::sync::MutexGuard;
 
 use super::{
     super::{
-        BackupError, BackupId, Inner, ServerError,
+        BackupError, BackupId, Inner, MadeOn, ServerError,
         counted::Counted,
         row::Facts,
         source::{answering_redis, container},
@@ -49,7 +49,7 @@ pub(super) async fn plan(
         app: subject.app.clone(),
         service: subject.service.clone(),
         source: RestoreSource::Backup(manifest.id),
-        made_on: None,
+        made_on: wanted.from.is_some().then(|| MadeOn::of(manifest)),
         taken_at: manifest.taken_at,
         plain,
         revision: None,

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     apps::{AppName, ServiceName},
-    backup::ByteCount,
+    backup::{ByteCount, manifest::EngineKind},
     postgres::{DatabaseName, derived},
     release::{Opens, ReleaseId, plan::ReturningBackup},
 };
@@ -40,6 +40,14 @@ pub(in crate::backup_runs) async fn backup_of(
         is_stored && row.cause == Cause::Release && (from..=until).contains(&row.started_at)
     };
     let made = rows.into_iter().find(is_it);
+    match made.as_ref().and_then(|row| EngineKind::named(&row.engine)) {
+        // What it holds belongs to no schema: it stays as it is.
+        Some(EngineKind::Redis) => return Ok(None),
+        None | Some(EngineKind::PostgreSql) => {}
+        Some(other @ (EngineKind::MySql | EngineKind::Sqlite | EngineKind::Volume)) => {
+            return Err(BackupError::NoWayBack { service: service.clone(), engine: other.name() });
+        }
+    }
     Ok(made.map(|row| ReturningBackup {
         service: service.clone(),
         backup: row.id.to_string(),

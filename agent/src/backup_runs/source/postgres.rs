@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     super::{BackupError, Inner, ServerError, progress::size, subject::Subject},
-    running,
+    chosen, running,
 };
 use crate::{
     backup::ByteCount,
@@ -89,22 +89,4 @@ pub(in crate::backup_runs) async fn answering(
         }
         tokio::time::sleep(LOOK).await;
     }
-}
-
-/// Those that the file names, or all.
-fn chosen(
-    (subject, wanted): (&Subject, &[String]),
-    there: Vec<DatabaseName>,
-) -> Result<Vec<DatabaseName>, BackupError> {
-    let service = &subject.service;
-    if wanted.is_empty() {
-        return if there.is_empty() { Err(BackupError::NoDatabase(service.clone())) } else { Ok(there) };
-    }
-    let is_missing = |name: &&String| !there.iter().any(|database| database.0 == **name);
-    let missing: Vec<String> = wanted.iter().filter(is_missing).cloned().collect();
-    if missing.is_empty() {
-        return Ok(wanted.iter().cloned().map(DatabaseName).collect());
-    }
-    let known = there.into_iter().map(|database| database.0).collect();
-    Err(BackupError::MissingDatabase { service: service.clone(), missing, known })
 }

@@ -59,10 +59,10 @@ fn unsupported(wanted: Wanted<'_>) -> Vec<Failure> {
                 .hint(hint)
         };
         match backup.engine {
-            Engine::Postgres(_) | Engine::Redis => {}
-            Engine::Mysql(_) | Engine::Sqlite { .. } | Engine::Volume { .. } => {
+            Engine::Postgres(_) | Engine::Mysql(_) | Engine::Redis => {}
+            Engine::Sqlite { .. } | Engine::Volume { .. } => {
                 let name = backup.engine.name();
-                let why = format!("this agent makes backups of PostgreSQL and Redis, not of {name}");
+                let why = format!("this agent makes backups of PostgreSQL, MySQL and Redis, not of {name}");
                 refused.push(refuse(why, "remove `backup` there, and go on making them as you do now"));
             }
         }

@@ -90,8 +90,10 @@ fn breaking(extension: &Extension) -> Option<&Migrate> {
     extension.migrate.as_ref().filter(|migrate| migrate.kind == MigrationKind::Breaking)
 }
 
+/// What a Redis holds has no schema: a migration of the databases beside it leaves it as it is.
 fn is_backed_up(extension: &Extension, service: &str) -> bool {
-    extension.services.get(service).is_some_and(|own| own.backup.is_some())
+    let backup = extension.services.get(service).and_then(|own| own.backup.as_ref());
+    backup.is_some_and(|backup| !matches!(backup.engine, Engine::Redis))
 }
 
 /// What stands still, where anything is there yet.

@@ -41,6 +41,12 @@ fn who_uses_the_database_now_or_then_stands_still() {
         .replace("mail: { image: mail:1, depends_on: [redis] }", "mail: { image: mail:1, depends_on: [db] }");
     let still = Still::of(&project, &extension, Some(&read(&former).0)).unwrap();
     assert!(still.holds("mail") && !still.holds("redis") && !still.holds("db"));
+    // What is in a Redis has no schema, whether it is backed up or not.
+    let backup =
+        "{ backup: { encrypt_to: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p] } }";
+    let backed_up = format!("redis: {{ image: redis:1, x-tidegate: {backup} }}");
+    let (project, extension) = read(&SHOP.replace("redis: { image: redis:1 }", &backed_up));
+    assert_eq!(Still::of(&project, &extension, None).unwrap().databases, [ServiceName::new("db")]);
     let (project, extension) = read(&SHOP.replace("breaking", "compatible"));
     assert_eq!(Still::of(&project, &extension, None), None);
 }

@@ -3,6 +3,7 @@
 mod breaking;
 mod buckets;
 mod elsewhere;
+mod mariadb;
 mod redis;
 mod restores;
 pub mod site;

@@ -125,9 +125,10 @@ impl BackupView {
         if self.is_stored() { size(self.stored_bytes) } else { "-".to_owned() }
     }
 
-    /// `1200 rows in 14 tables`
+    /// `1200 rows in 14 tables`, `80 keys in 2 databases`
     pub(super) fn rows(&self) -> String {
-        format!("{} in {}", counted(self.rows, "row"), counted(self.tables, "table"))
+        let (row, table) = if self.engine == REDIS { ("key", "database") } else { ("row", "table") };
+        format!("{} in {}", counted(self.rows, row), counted(self.tables, table))
     }
 
     /// `3 h`: how long ago it began.
@@ -176,6 +177,9 @@ fn age(seconds: i64) -> String {
 fn seconds(seconds: f64) -> String {
     human(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
+
+/// What agents call Redis and Valkey.
+const REDIS: &str = "redis";
 
 /// A destination as tables name it. Of directories a droplet has one, which the Compose file calls `local`; where a bucket is
 /// stands in the fleet file.

@@ -1,7 +1,7 @@
 //! A restore as commands print it: for programs as JSON, for people in words.
 
 use serde::Serialize;
-use tidegate_proto::v1::{RestorePlan, RestoreState, RestoreSummary};
+use tidegate_proto::v1::{RestorePlan, RestoreState, RestoreSummary, RestoredKind};
 
 use crate::{
     clock::human,
@@ -12,6 +12,9 @@ use crate::{
         times::{duration, timestamp},
     },
 };
+
+const DATABASES: &str = "databases";
+const FILES: &str = "files";
 
 /// What `--json` prints of what a restore does.
 #[derive(Debug, Clone, Serialize)]
@@ -27,6 +30,8 @@ pub(super) struct PlanView {
     pub plain_bytes: u64,
     pub revision: String,
     pub databases: Vec<DatabaseView>,
+    /// What they are: `databases` of a server that goes on, or `files` of one that is started anew.
+    pub kind: &'static str,
     /// Containers that stand still meanwhile.
     pub stops: Vec<String>,
 }
@@ -57,6 +62,10 @@ pub(super) struct RestoreView {
 
 impl PlanView {
     pub(super) fn new(droplet: &str, told: RestorePlan) -> Self {
+        let kind = match told.kind() {
+            RestoredKind::Unspecified | RestoredKind::Databases => DATABASES,
+            RestoredKind::Files => FILES,
+        };
         let databases = told.databases.into_iter();
         Self {
             droplet: droplet.to_owned(),
@@ -68,6 +77,7 @@ impl PlanView {
             plain_bytes: told.plain_bytes,
             revision: told.revision,
             databases: databases.map(|one| DatabaseView { name: one.name, former: one.former }).collect(),
+            kind,
             stops: told.stops,
         }
     }
@@ -90,18 +100,25 @@ impl PlanView {
                 self.backup
             )
         };
+        let is_started_anew = self.kind == FILES;
         for DatabaseView { name, former } in &self.databases {
+            let what = if is_started_anew { name.clone() } else { format!("database {name}") };
             text.push_str(&match former.as_str() {
-                "" => format!("  database {name} is made\n"),
-                former => format!(
-                    "  database {name} is replaced; the one that serves now is kept for 7 days as {former}\n"
-                ),
+                "" => format!("  {what} is made\n"),
+                former => {
+                    format!("  {what} is replaced; the one that serves now is kept for 7 days as {former}\n")
+                }
             });
         }
-        if self.stops.is_empty() {
-            text.push_str("  nobody stands still for it\n");
-        } else {
-            text.push_str(&format!("  {} stand still while the names change\n", self.stops.join(", ")));
+        if is_started_anew {
+            text.push_str(&format!("  {} is stopped and started for it\n", self.service));
+        }
+        match (self.stops.is_empty(), is_started_anew) {
+            (true, true) => {}
+            (true, false) => text.push_str("  nobody stands still for it\n"),
+            (false, _) => {
+                text.push_str(&format!("  {} stand still while the names change\n", self.stops.join(", ")));
+            }
         }
         if self.databases.iter().any(|one| !one.former.is_empty()) {
             text.push_str(&format!("What was written since {at} is not in it.\n"));
@@ -178,6 +195,7 @@ pub(super) mod sample {
             id: "20261123T030000Z-4f2a91c0".to_owned(),
             actor: "spiffe://shop.production/user/ops".to_owned(),
             plan: Some(RestorePlan {
+                kind: RestoredKind::Databases.into(),
                 app: "shop".to_owned(),
                 service: "db".to_owned(),
                 backup: "20261122T030000Z-11111111".to_owned(),
@@ -217,6 +235,16 @@ mod tests {
         plan.from = Some(BackupOrigin { environment, app, service: "db".to_owned(), droplet: 4711 });
         (beside.kept, beside.kept_until, beside.stood_still) = (Vec::new(), None, None);
         let view = RestoreView::new("web-1", beside);
+        let mut redis = sample::summary();
+        let plan = redis.plan.as_mut().unwrap();
+        plan.kind = RestoredKind::Files.into();
+        plan.service = "cache".to_owned();
+        plan.revision = String::new();
+        plan.databases[0].name = "/data/dump.rdb".to_owned();
+        plan.databases[0].former = "/data/.tidegate-before-4f2a91c0".to_owned();
+        redis.kept = vec![plan.databases[0].former.clone()];
+        let files = RestoreView::new("web-1", redis);
+        insta::assert_snapshot!("files", format!("{}\n{}", files.plan.text(), files.text()));
         insta::assert_snapshot!("beside", format!("{}\n{}", view.plan.text(), view.text()));
     }
 }

@@ -94,19 +94,16 @@ impl Site {
         let database = Database::open(&file, &tables, DatabaseSettings::default()).unwrap();
         let runs = runs(&fixture, &database, fixture.state().join("backups"));
         let site = Self { fixture, runs, database, cli };
-        let more = (1..=70).map(|number| format!("SET {number} {number}")).collect::<Vec<_>>().join("\n");
-        site.ask(&[
-            "sh",
-            "-c",
-            &format!("printf '%s' \"$0\" | {}", site.shell()),
-            &format!("{SEED}{more}\n"),
-        ])
-        .await;
+        let more: Vec<String> = (1..=70).map(|number| format!("SET {number} {number}\n")).collect();
+        let more = more.concat();
+        site.ask(&["sh", "-c", &format!("printf '%s' \"$0\" | {}", site.shell()), &format!("{SEED}{more}")])
+            .await;
         site
     }
 
     fn shell(&self) -> String {
-        self.cli.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ")
+        let words: Vec<String> = self.cli.iter().map(|word| format!("'{word}'")).collect();
+        words.join(" ")
     }
 
     async fn ask(&self, command: &[&str]) -> String {
