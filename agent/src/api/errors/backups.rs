@@ -14,67 +14,57 @@ pub(in crate::api) fn backup(error: &BackupError) -> Status {
 
 /// The code, and the reason for programs.
 fn code(error: &BackupError) -> (Code, Cow<'static, str>) {
+    use BackupError as E;
+
     let (code, reason) = match error {
-        BackupError::Release { source, .. } => return released(source),
-        BackupError::NotEnrolled => (Code::FailedPrecondition, "NOT_ENROLLED"),
-        BackupError::NobodyAsks(_) => (Code::NotFound, "NO_BACKUPS"),
-        BackupError::NotAsked { .. } => (Code::NotFound, "NO_SERVICE"),
-        BackupError::NoBackup { .. } | BackupError::NoSuchId(_) | BackupError::NothingElsewhere { .. } => {
-            (Code::NotFound, "NO_BACKUP")
-        }
-        BackupError::Which { .. } => (Code::InvalidArgument, "WHICH_SERVICE"),
-        BackupError::Unsupported { .. } => (Code::FailedPrecondition, "UNSUPPORTED"),
-        BackupError::Recipients { .. } => (Code::FailedPrecondition, "RECIPIENTS"),
-        BackupError::Keep { .. } => (Code::FailedPrecondition, "KEEP"),
-        BackupError::Busy { .. } => (Code::Aborted, "BUSY"),
-        BackupError::NotRunning { .. } => (Code::FailedPrecondition, "NOT_RUNNING"),
-        BackupError::Server { .. } => (Code::FailedPrecondition, "SERVER"),
-        BackupError::NoDatabase(_) | BackupError::MissingDatabase { .. } => {
-            (Code::FailedPrecondition, "NO_DATABASE")
-        }
-        BackupError::Space { .. } => (Code::ResourceExhausted, "SPACE"),
-        BackupError::Destination(_) | BackupError::NoDestination(_) => (Code::Unavailable, "DESTINATION"),
-        BackupError::Name(_) => (Code::FailedPrecondition, "NAME"),
-        BackupError::Dump { .. } | BackupError::Seal { .. } | BackupError::Manifest(_) => {
-            (Code::Aborted, "DUMP")
-        }
-        BackupError::Timeout { .. } => (Code::DeadlineExceeded, "TIMEOUT"),
-        BackupError::Database { .. } => (Code::Unavailable, "DATABASE"),
-        BackupError::Docker(_) => (Code::Unavailable, "DOCKER"),
-        BackupError::NothingToVerify { .. } | BackupError::NotStored { .. } => {
-            (Code::FailedPrecondition, "NOT_STORED")
-        }
-        BackupError::NoKey { verified_at: Some(_), .. } => (Code::FailedPrecondition, "ALREADY_VERIFIED"),
-        BackupError::NoKey { verified_at: None, .. } => (Code::FailedPrecondition, "NO_KEY"),
-        BackupError::MissingKey { .. } => (Code::InvalidArgument, "MISSING_KEY"),
-        BackupError::Key { .. } => (Code::DataLoss, "KEY"),
-        BackupError::NoCopy { .. } => (Code::DataLoss, "NO_COPY"),
-        BackupError::Damaged { .. } => (Code::DataLoss, "DAMAGED"),
-        BackupError::Differs { .. } => (Code::DataLoss, "DIFFERS"),
-        BackupError::Unread { .. } => (Code::Unavailable, "UNREAD"),
-        BackupError::Scratch(_) => (Code::Aborted, "SCRATCH"),
-        BackupError::Restore { .. } => (Code::Aborted, "RESTORE"),
-        BackupError::ScrubMany { .. } => (Code::InvalidArgument, "SCRUB_MANY"),
-        BackupError::Scrub { .. } => (Code::Aborted, "SCRUB"),
-        BackupError::NewerServer { .. } => (Code::FailedPrecondition, "NEWER_SERVER"),
-        BackupError::OtherEngine { .. } | BackupError::NoWayBack { .. } => {
-            (Code::FailedPrecondition, "OTHER_ENGINE")
-        }
-        BackupError::NoScrub { .. } | BackupError::NoDatabases { .. } => {
-            (Code::InvalidArgument, "NOT_OF_THIS_ENGINE")
-        }
-        BackupError::Changed { .. } => (Code::FailedPrecondition, "CHANGED"),
-        BackupError::NotInBackup { .. } => (Code::NotFound, "NO_DATABASE"),
-        BackupError::IntoMany { .. } => (Code::InvalidArgument, "INTO_MANY"),
-        BackupError::IntoName { .. } => (Code::InvalidArgument, "INTO_NAME"),
-        BackupError::IntoTaken { .. } => (Code::AlreadyExists, "INTO_TAKEN"),
-        BackupError::Tied { .. } => (Code::FailedPrecondition, "TIED"),
-        BackupError::NoRestore { .. } => (Code::NotFound, "NO_RESTORE"),
-        BackupError::NothingKept { .. } => (Code::FailedPrecondition, "NOTHING_KEPT"),
-        BackupError::CutOff | BackupError::Undone(_) => (Code::Aborted, "UNDONE"),
-        BackupError::RestoreStuck(_) => (Code::FailedPrecondition, "RESTORE_STUCK"),
-        BackupError::Restoring { .. } | BackupError::Copying { .. } => (Code::Aborted, "SERVER"),
-        BackupError::Check { .. } => (Code::Aborted, "CHECK"),
+        E::Release { source, .. } => return released(source),
+        E::NotEnrolled => (Code::FailedPrecondition, "NOT_ENROLLED"),
+        E::NobodyAsks(_) => (Code::NotFound, "NO_BACKUPS"),
+        E::NotAsked { .. } => (Code::NotFound, "NO_SERVICE"),
+        E::NoBackup { .. } | E::NoSuchId(_) | E::NothingElsewhere { .. } => (Code::NotFound, "NO_BACKUP"),
+        E::Which { .. } => (Code::InvalidArgument, "WHICH_SERVICE"),
+        E::Unsupported { .. } => (Code::FailedPrecondition, "UNSUPPORTED"),
+        E::Recipients { .. } => (Code::FailedPrecondition, "RECIPIENTS"),
+        E::Keep { .. } => (Code::FailedPrecondition, "KEEP"),
+        E::Busy { .. } => (Code::Aborted, "BUSY"),
+        E::NotRunning { .. } => (Code::FailedPrecondition, "NOT_RUNNING"),
+        E::Server { .. } => (Code::FailedPrecondition, "SERVER"),
+        E::NoDatabase(_) | E::MissingDatabase { .. } => (Code::FailedPrecondition, "NO_DATABASE"),
+        E::Space { .. } => (Code::ResourceExhausted, "SPACE"),
+        E::Destination(_) | E::NoDestination(_) => (Code::Unavailable, "DESTINATION"),
+        E::Name(_) => (Code::FailedPrecondition, "NAME"),
+        E::Dump { .. } | E::Seal { .. } | E::Manifest(_) => (Code::Aborted, "DUMP"),
+        E::Timeout { .. } => (Code::DeadlineExceeded, "TIMEOUT"),
+        E::Database { .. } => (Code::Unavailable, "DATABASE"),
+        E::Docker(_) => (Code::Unavailable, "DOCKER"),
+        E::NothingToVerify { .. } | E::NotStored { .. } => (Code::FailedPrecondition, "NOT_STORED"),
+        E::NoKey { verified_at: Some(_), .. } => (Code::FailedPrecondition, "ALREADY_VERIFIED"),
+        E::NoKey { verified_at: None, .. } => (Code::FailedPrecondition, "NO_KEY"),
+        E::MissingKey { .. } => (Code::InvalidArgument, "MISSING_KEY"),
+        E::Key { .. } => (Code::DataLoss, "KEY"),
+        E::NoCopy { .. } => (Code::DataLoss, "NO_COPY"),
+        E::Damaged { .. } => (Code::DataLoss, "DAMAGED"),
+        E::Differs { .. } => (Code::DataLoss, "DIFFERS"),
+        E::Unread { .. } => (Code::Unavailable, "UNREAD"),
+        E::Scratch(_) => (Code::Aborted, "SCRATCH"),
+        E::Restore { .. } => (Code::Aborted, "RESTORE"),
+        E::ScrubMany { .. } => (Code::InvalidArgument, "SCRUB_MANY"),
+        E::Scrub { .. } => (Code::Aborted, "SCRUB"),
+        E::NewerServer { .. } => (Code::FailedPrecondition, "NEWER_SERVER"),
+        E::OtherEngine { .. } | E::NoWayBack { .. } => (Code::FailedPrecondition, "OTHER_ENGINE"),
+        E::NoScrub { .. } | E::NoDatabases { .. } => (Code::InvalidArgument, "NOT_OF_THIS_ENGINE"),
+        E::Changed { .. } => (Code::FailedPrecondition, "CHANGED"),
+        E::NotInBackup { .. } => (Code::NotFound, "NO_DATABASE"),
+        E::IntoMany { .. } => (Code::InvalidArgument, "INTO_MANY"),
+        E::IntoName { .. } => (Code::InvalidArgument, "INTO_NAME"),
+        E::IntoTaken { .. } => (Code::AlreadyExists, "INTO_TAKEN"),
+        E::Tied { .. } => (Code::FailedPrecondition, "TIED"),
+        E::NoRestore { .. } => (Code::NotFound, "NO_RESTORE"),
+        E::NothingKept { .. } => (Code::FailedPrecondition, "NOTHING_KEPT"),
+        E::CutOff | E::Undone(_) => (Code::Aborted, "UNDONE"),
+        E::RestoreStuck(_) => (Code::FailedPrecondition, "RESTORE_STUCK"),
+        E::Restoring { .. } | E::Copying { .. } => (Code::Aborted, "SERVER"),
+        E::Check { .. } => (Code::Aborted, "CHECK"),
     };
     (code, Cow::Borrowed(reason))
 }
