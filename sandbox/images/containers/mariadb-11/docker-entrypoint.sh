@@ -24,6 +24,8 @@ value() {
 
 # A text as SQL writes it.
 text() { printf "'%s'" "$(printf %s "$1" | sed "s/[\\\\']/\\\\&/g")"; }
+# Backticks are SQL's here.
+# shellcheck disable=SC2016
 identifier() { printf '`%s`' "$(printf %s "$1" | sed 's/`/``/g')"; }
 
 make_data() {
