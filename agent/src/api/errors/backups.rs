@@ -57,12 +57,9 @@ fn code(error: &BackupError) -> (Code, Cow<'static, str>) {
         BackupError::ScrubMany { .. } => (Code::InvalidArgument, "SCRUB_MANY"),
         BackupError::Scrub { .. } => (Code::Aborted, "SCRUB"),
         BackupError::NewerServer { .. } => (Code::FailedPrecondition, "NEWER_SERVER"),
-        BackupError::OtherEngine { .. } | BackupError::NoWayBack { .. } => {
-            (Code::FailedPrecondition, "OTHER_ENGINE")
-        }
-        BackupError::NoScrub { .. } | BackupError::NoDatabases { .. } => {
-            (Code::InvalidArgument, "NOT_OF_THIS_ENGINE")
-        }
+        BackupError::OtherEngine { .. } => (Code::FailedPrecondition, "OTHER_ENGINE"),
+        BackupError::NoWayBack { .. } => (Code::FailedPrecondition, "NO_WAY_BACK"),
+        BackupError::NoScrub { .. } | BackupError::NoDatabases { .. } => (Code::InvalidArgument, "ENGINE"),
         BackupError::Changed { .. } => (Code::FailedPrecondition, "CHANGED"),
         BackupError::NotInBackup { .. } => (Code::NotFound, "NO_DATABASE"),
         BackupError::IntoMany { .. } => (Code::InvalidArgument, "INTO_MANY"),
