@@ -289,6 +289,26 @@ async fn a_restore_of_mariadb_that_is_cut_off_anywhere_ends_whole() {
             site.runs.drop_former(&name("shop"), (row.id, "test")).await.unwrap();
         }
     }
+
+    // The names had changed, and that was not written down any more: it is done again, and changes nothing.
+    site.sql("shop", "INSERT INTO orders (note) VALUES ('late')").await;
+    let done = site.runs.restore(latest(), Progress::none()).await.unwrap();
+    forget(&site, done.id).await;
+    let again = resumed(&site).await;
+    assert_eq!((again.id, again.state, &again.kept), (done.id, RestoreState::Restored, &done.kept));
+    site.is_alive().await;
+    assert_eq!((site.rows("orders", "late").await, site.lasting("shop").await), (0, lasting));
+    assert_eq!(site.databases().await.len(), 1 + again.kept.len());
+}
+
+/// The journal of a restore as it was when its fourth step had begun.
+async fn forget(site: &Site, id: BackupId) {
+    let forget = move |t: &rusqlite::Transaction<'_>| {
+        t.execute("DELETE FROM journal WHERE saga = ?1 AND number > 8", [format!("restore/{id}")])?;
+        t.execute("UPDATE restore SET state = 'running', kept = '[]' WHERE id = ?1", [id.to_string()])
+            .map(drop)
+    };
+    site.database.write(forget).await.unwrap();
 }
 
 /// Begins a restore and drops it some time after its journal has so many records.
