@@ -67,10 +67,16 @@ pub fn stops_and_starts(world: &World) {
     ]);
     let finding = eventually("health tells that it is stopped", PATIENCE, || {
         let said = world.tidegate(&["health", "--json"]);
-        let text = said.text();
-        if text.contains("stopped by hand: by local:root") { Ok(text) } else { Err(text) }
+        if said.stdout.contains("stopped by hand: by local:root") {
+            Ok(said.json())
+        } else {
+            Err(said.text())
+        }
     });
-    assert!(!finding.contains("\"critical\""), "{finding}");
+    // The machine itself is emulated, and may well be busy.
+    let checks = finding[0]["checks"].as_array().unwrap();
+    let is_critical = |check: &&serde_json::Value| check["app"] == "tide" && check["state"] == "critical";
+    assert_eq!(checks.iter().find(is_critical), None);
     assert_eq!(world.on_host(&["sh", "-c", RUNNING]), "tidegate-ingress\n");
     world.on_host(&["systemctl", "start", UNIT]);
     is_active(world);
